@@ -1,0 +1,163 @@
+//! Everything the engine says, as one closed enum; edges match it exhaustively.
+
+use super::input::{Command, LinkState, PacketBytes, StrapFacts};
+use crate::check::{CheckResult, CheckStatus};
+use crate::timeline::{Beat, GapReason};
+use crate::units::{AthleteId, Mono, StrapId};
+
+/// An output of the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// To be stored: raw truth, in the order it happened.
+    Record(Record),
+    /// Beats that were just placed in time.
+    Beats(Beats),
+    /// The newest live values of a person, at the publish interval; all `None` once when they end.
+    Live(Live),
+    /// A check changed phase, or its once-a-second progress.
+    Check(CheckStatus),
+    /// A check was graded; this never changes again.
+    Result(Box<CheckResult>),
+    /// Something about a strap changed.
+    Strap(StrapStatus),
+    /// Worth a line in the log.
+    Notice(Notice),
+}
+
+/// One item of the raw truth. A recording is a list of these and replays to the same outputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// When it happened.
+    pub at: Mono,
+    /// What happened.
+    pub kind: RecordKind,
+}
+
+/// What a record holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordKind {
+    /// A notification as received.
+    Packet {
+        /// From which strap.
+        strap: StrapId,
+        /// Untouched bytes.
+        bytes: PacketBytes,
+    },
+    /// The link went up or down (only these two matter for the beats).
+    Link {
+        /// Of which strap.
+        strap: StrapId,
+        /// Up or down.
+        up: bool,
+    },
+    /// A command that the engine accepted.
+    Command(Command),
+    /// Where the wall clock stood at this monotonic time; written when it becomes known and when it jumps.
+    Anchor {
+        /// Wall clock.
+        wall: jiff::Timestamp,
+    },
+}
+
+/// Beats placed in time, oldest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beats {
+    /// From which strap.
+    pub strap: StrapId,
+    /// Whose.
+    pub athlete: AthleteId,
+    /// The gap that precedes them, if any.
+    pub gap: Option<GapReason>,
+    /// The beats.
+    pub beats: Vec<Beat>,
+}
+
+/// Live values of one person. Absent values are `None`, never zero.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// Whose.
+    pub athlete: AthleteId,
+    /// By which strap.
+    pub strap: StrapId,
+    /// When it was true.
+    pub at: Mono,
+    /// Heart rate as the strap says it, bpm.
+    pub hr_bpm: Option<u16>,
+    /// Newest RR interval, ms.
+    pub rr_ms: Option<f64>,
+    /// RMSSD over the last 60 s of NN pairs, ms.
+    pub rmssd_ms: Option<f64>,
+    /// NN pairs behind it.
+    pub pairs: u32,
+    /// Share of flagged intervals in the last 60 s, %.
+    pub artifact_pct: Option<f64>,
+    /// Skin contact; `None` if the strap cannot tell.
+    pub contact: Option<bool>,
+}
+
+/// All that is known of one strap.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StrapStatus {
+    /// Which strap.
+    pub strap: StrapId,
+    /// Whose.
+    pub athlete: AthleteId,
+    /// Link state.
+    pub link: LinkState,
+    /// Since when.
+    pub link_since: Mono,
+    /// Whether heart rate arrives now: link up and a packet in the last seconds.
+    pub online: bool,
+    /// When the last packet came.
+    pub last_packet: Option<Mono>,
+    /// Skin contact; `None` if the strap cannot tell.
+    pub contact: Option<bool>,
+    /// Slow facts.
+    pub facts: StrapFacts,
+    /// Packets received.
+    pub packets: u64,
+    /// Packets with a defect (truncated, odd tail, impossible interval).
+    pub defects: u64,
+    /// Gaps marked.
+    pub gaps: u64,
+    /// Repeated packets dropped by the clock test.
+    pub duplicates: u64,
+}
+
+/// A line for the log, with its facts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The first defect of a kind, then every hundredth.
+    Defect {
+        /// From which strap.
+        strap: StrapId,
+        /// What was wrong.
+        what: &'static str,
+        /// How often so far.
+        count: u64,
+    },
+    /// A hole in the beats was marked.
+    Gap {
+        /// From which strap.
+        strap: StrapId,
+        /// Why.
+        reason: GapReason,
+    },
+    /// A command could not be followed.
+    Refused {
+        /// The command.
+        command: Command,
+        /// Why not.
+        why: &'static str,
+    },
+    /// The wall clock jumped, by this many ms.
+    ClockJump {
+        /// New minus old, ms.
+        ms: i64,
+    },
+    /// A packet came from a strap that nobody adopted; dropped.
+    UnknownStrap {
+        /// Its address.
+        strap: StrapId,
+    },
+}

@@ -1,0 +1,17 @@
+//! hrvd: from a Bluetooth heart-rate strap to a morning HRV check.
+//!
+//! The core of this crate does no I/O, reads no clock, spawns nothing and never panics on data. Time is an argument;
+//! the same [`engine::Engine`] is driven by the daemon, by replays, by the demo and by the tests. It builds with
+//! `--no-default-features`. Everything that touches the world stands behind the feature `daemon`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+#[cfg(panic = "abort")]
+compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async panic in a spawned task");
+
+pub mod artifact;
+pub mod check;
+pub mod engine;
+pub mod hrs;
+pub mod timeline;
+pub mod units;
