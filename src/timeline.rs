@@ -1,6 +1,27 @@
 //! Notifications to beats: each beat gets its own time from ΣRR, anchored to arrival; gaps are data.
+//!
+//! A notification says which intervals ended since the last one, not when. The sum of intervals is the strap's own
+//! clock and far better than arrival times, so beat times are that sum, held to arrival by the *lag* (arrival − sum):
+//!
+//! * a lag that rises and stays up: beats were lost. A gap is marked and no difference crosses it. Because a stalled
+//!   radio link delivers everything late and in one burst, the verdict waits [`BURST_WAIT`] for the beats to catch up.
+//! * a lag that falls: more beats than time. If the packet repeats the one before, it is a duplicate and dropped.
+//!   Equality alone never drops anything: equal neighbouring intervals are real.
+//! * a lag that creeps: strap and gateway clocks differ; beat times follow by at most [`SLEW`] of each interval.
 
 use crate::units::{Mono, RrTicks};
+use smallvec::SmallVec;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How long the lower envelope of the lag remembers.
+const LAG_MEMORY: Duration = Duration::from_secs(30);
+/// Least rise of the lag that means lost beats: jitter of real notifications stays below.
+const LOST_MIN_US: i64 = 1_500_000;
+/// How long after a late packet the beats may still catch up.
+pub const BURST_WAIT: Duration = Duration::from_millis(1500);
+/// Share of an interval by which beat times may follow the arrival clock. Above the 2.4 % of a strap that sends ms.
+pub const SLEW: f64 = 0.04;
 
 /// One heart beat: the interval that ends at `at`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,15 +32,362 @@ pub struct Beat {
     pub rr: RrTicks,
 }
 
-/// Why beats are missing.
+impl Beat {
+    /// When its interval began.
+    pub fn start(&self) -> Mono {
+        self.at.offset_micros(-(self.rr.as_micros() as i64))
+    }
+}
+
+/// Why beats are missing, or may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GapReason {
     /// First beats of a link.
     LinkUp,
     /// The clock says that beats were lost between two notifications.
     LostBeats,
-    /// The strap said that it had no skin contact.
-    ContactLost,
     /// A packet was cut or held an impossible interval.
     Defect,
+    /// More intervals than time: the time base was lost and taken anew.
+    TimeBase,
+}
+
+impl GapReason {
+    /// Stable word for JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LinkUp => "link_up",
+            Self::LostBeats => "lost_beats",
+            Self::Defect => "defect",
+            Self::TimeBase => "time_base",
+        }
+    }
+}
+
+/// What one notification (or the end of a wait) added to the timeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// Why the first of `beats` does not follow the beat placed before, if it does not.
+    pub gap: Option<GapReason>,
+    /// New beats, oldest first.
+    pub beats: SmallVec<[Beat; 9]>,
+    /// Whether the packet was dropped as a duplicate.
+    pub duplicate: bool,
+}
+
+/// A packet whose lag rose too far; held until the next ones tell whether beats were lost or only late.
+#[derive(Clone, Debug)]
+struct Held {
+    first_arrival: Mono,
+    last_arrival: Mono,
+    rr: SmallVec<[RrTicks; 16]>,
+}
+
+/// The running time base of one strap.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// Anchor of the sum; `None` before the first beat and after a break.
+    anchor: Option<Mono>,
+    /// Ticks since the anchor, exact.
+    ticks: u64,
+    /// Correction of beat times against the arrival clock, µs.
+    offset_us: i64,
+    /// (arrival, lag without offset) of the last 30 s; the lags ascend: front is the lower envelope.
+    lags: VecDeque<(Mono, i64)>,
+    /// Time of the last beat placed, also across breaks: time never runs back.
+    last_at: Option<Mono>,
+    last_rr: Option<RrTicks>,
+    /// Intervals of the packet before, for the repeat test.
+    previous: SmallVec<[RrTicks; 9]>,
+    /// Reason for the gap before the next beat.
+    broken: Option<GapReason>,
+    held: Option<Held>,
+}
+
+impl Timeline {
+    /// A timeline without beats.
+    pub fn new() -> Self {
+        Self { broken: Some(GapReason::LinkUp), ..Self::default() }
+    }
+
+    /// The next beats do not follow the last ones. Returns beats that were still held: nothing is lost.
+    #[must_use]
+    pub fn break_off(&mut self, reason: GapReason) -> Placed {
+        let mut out = Placed::default();
+        if let Some(held) = self.held.take() {
+            self.forget_base(GapReason::LostBeats);
+            out = self.place_anchored(held.last_arrival, &held.rr);
+        }
+        self.forget_base(reason);
+        out
+    }
+
+    fn forget_base(&mut self, reason: GapReason) {
+        self.anchor = None;
+        self.lags.clear();
+        self.previous.clear();
+        self.broken.get_or_insert(reason);
+    }
+
+    /// The intervals of one notification, oldest first. A packet without intervals changes nothing.
+    pub fn push(&mut self, arrival: Mono, rr: &[RrTicks]) -> Placed {
+        if rr.is_empty() {
+            return self.expire(arrival);
+        }
+        if let Some(held) = &mut self.held {
+            held.rr.extend_from_slice(rr);
+            held.last_arrival = arrival;
+            return self.judge_held(arrival);
+        }
+        if self.anchor.is_none() {
+            return self.place_anchored(arrival, rr);
+        }
+        let lag = self.lag(arrival, sum(rr));
+        let low = self.lags.front().map_or(lag, |l| l.1);
+        let last_rr = self.last_rr.map_or(0, |r| r.as_micros() as i64);
+        if lag - low > LOST_MIN_US.max(last_rr * 3 / 2) {
+            self.held = Some(Held { first_arrival: arrival, last_arrival: arrival, rr: SmallVec::from_slice(rr) });
+            self.previous = SmallVec::from_slice(rr);
+            return Placed::default();
+        }
+        let ahead = low - lag;
+        if rr == &self.previous[..] && ahead > rr[0].as_micros() as i64 / 2 {
+            return Placed { duplicate: true, ..Placed::default() };
+        }
+        if ahead > LOST_MIN_US {
+            self.forget_base(GapReason::TimeBase);
+            return self.place_anchored(arrival, rr);
+        }
+        self.previous = SmallVec::from_slice(rr);
+        self.remember(arrival, lag);
+        self.place(rr)
+    }
+
+    /// When [`Timeline::expire`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Mono> {
+        self.held.as_ref().map(|h| h.first_arrival + BURST_WAIT)
+    }
+
+    /// Decides about held beats once the wait is over.
+    pub fn expire(&mut self, now: Mono) -> Placed {
+        if self.held.is_some() { self.judge_held(now) } else { Placed::default() }
+    }
+
+    fn judge_held(&mut self, now: Mono) -> Placed {
+        let Some(held) = self.held.take() else { return Placed::default() };
+        let lag = self.lag(held.last_arrival, sum(&held.rr));
+        let low = self.lags.front().map_or(lag, |l| l.1);
+        let last_rr = held.rr.last().map_or(0, |r| r.as_micros() as i64);
+        if lag - low <= LOST_MIN_US.max(last_rr * 3 / 2) {
+            // all of them came, only late: nothing was lost
+            self.remember(held.last_arrival, lag);
+            return self.place(&held.rr);
+        }
+        if now.since(held.first_arrival) < BURST_WAIT {
+            self.held = Some(held);
+            return Placed::default();
+        }
+        self.forget_base(GapReason::LostBeats);
+        self.place_anchored(held.last_arrival, &held.rr)
+    }
+
+    /// Takes a new anchor so that the last of `rr` ends at `arrival`.
+    fn place_anchored(&mut self, arrival: Mono, rr: &[RrTicks]) -> Placed {
+        let start = arrival.offset_micros(-(micros(sum(rr)) as i64));
+        // the strap may deliver old beats of before the break; time still never runs back
+        self.anchor = Some(self.last_at.map_or(start, |last| start.max(last)));
+        self.ticks = 0;
+        self.offset_us = 0;
+        self.lags.clear();
+        self.previous = SmallVec::from_slice(rr);
+        let lag = self.lag(arrival, sum(rr));
+        self.remember(arrival, lag);
+        self.place(rr)
+    }
+
+    fn place(&mut self, rr: &[RrTicks]) -> Placed {
+        let Some(anchor) = self.anchor else { return Placed::default() };
+        let low = self.lags.front().map_or(0, |l| l.1);
+        let mut beats = SmallVec::new();
+        for &rr in rr {
+            self.ticks += u64::from(rr.0);
+            let most = (rr.as_micros() as f64 * SLEW) as i64;
+            self.offset_us += (low - self.offset_us).clamp(-most, most);
+            let at = anchor.offset_micros(micros(self.ticks) as i64 + self.offset_us);
+            // slewing back is slower than an interval is long, so this only guards the type's promise
+            let at = self.last_at.map_or(at, |last| at.max(last.offset_micros(1)));
+            self.last_at = Some(at);
+            beats.push(Beat { at, rr });
+        }
+        self.last_rr = rr.last().copied();
+        Placed { gap: self.broken.take(), beats, duplicate: false }
+    }
+
+    fn lag(&self, arrival: Mono, more: u64) -> i64 {
+        let anchor = self.anchor.unwrap_or(arrival);
+        arrival.diff_micros(anchor) - micros(self.ticks + more) as i64
+    }
+
+    fn remember(&mut self, arrival: Mono, lag: i64) {
+        while self.lags.back().is_some_and(|l| l.1 >= lag) {
+            self.lags.pop_back();
+        }
+        self.lags.push_back((arrival, lag));
+        while self.lags.len() > 1 && self.lags.front().is_some_and(|l| arrival.since(l.0) > LAG_MEMORY) {
+            self.lags.pop_front();
+        }
+    }
+}
+
+fn sum(rr: &[RrTicks]) -> u64 {
+    rr.iter().map(|r| u64::from(r.0)).sum()
+}
+
+fn micros(ticks: u64) -> u64 {
+    ticks * 1_000_000 / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const RR: u16 = 870;
+
+    fn at(ms: u64) -> Mono {
+        Mono::from_micros(1_000_000_000 + ms * 1000)
+    }
+
+    fn rr(list: &[u16]) -> Vec<RrTicks> {
+        list.iter().copied().map(RrTicks).collect()
+    }
+
+    /// Drives packets (arrival ms, intervals) and returns (gaps with reason and index, beats, duplicates).
+    fn drive(packets: &[(u64, Vec<u16>)]) -> (Vec<(usize, GapReason)>, Vec<Beat>, usize) {
+        let mut t = Timeline::new();
+        let (mut gaps, mut beats, mut duplicates) = (vec![], vec![], 0);
+        let mut take = |p: Placed| {
+            if let Some(g) = p.gap {
+                gaps.push((beats.len(), g));
+            }
+            beats.extend(p.beats);
+            duplicates += usize::from(p.duplicate);
+        };
+        for (ms, list) in packets {
+            if let Some(due) = t.poll_timeout().filter(|d| *d <= at(*ms)) {
+                take(t.expire(due));
+            }
+            take(t.push(at(*ms), &rr(list)));
+        }
+        if let Some(due) = t.poll_timeout() {
+            take(t.expire(due));
+        }
+        (gaps, beats, duplicates)
+    }
+
+    /// `n` packets of one beat each, arriving with the beats.
+    fn steady(n: u64) -> Vec<(u64, Vec<u16>)> {
+        (1..=n).map(|i| (i * u64::from(RR) * 1000 / 1024, vec![RR])).collect()
+    }
+
+    #[test]
+    fn equal_neighbours_are_two_beats() {
+        let (gaps, beats, dup) = drive(&steady(50));
+        assert_eq!((gaps, beats.len(), dup), (vec![(0, GapReason::LinkUp)], 50, 0));
+        let (_, beats, dup) = drive(&[(1000, vec![900, 900]), (3000, vec![900, 900])]);
+        assert_eq!((beats.len(), dup), (4, 0));
+    }
+
+    #[test]
+    fn beats_of_one_packet_have_their_own_times() {
+        let (_, beats, _) = drive(&[(2000, vec![1024, 512, 512])]);
+        let times: Vec<i64> = beats.iter().map(|b| b.at.diff_micros(at(0)) / 1000).collect();
+        assert_eq!(times, [1000, 1500, 2000]);
+    }
+
+    #[test]
+    fn lost_beats_become_a_gap_and_time_is_anchored_anew() {
+        let mut packets = steady(40);
+        packets.drain(20..25); // five packets (4.2 s) never arrive
+        let (gaps, beats, dup) = drive(&packets);
+        assert_eq!((gaps, beats.len(), dup), (vec![(0, GapReason::LinkUp), (20, GapReason::LostBeats)], 35, 0));
+        let hole = beats[20].start().diff_micros(beats[19].at);
+        assert!((4_200_000..4_300_000).contains(&hole), "{hole}");
+    }
+
+    #[test]
+    fn a_stall_with_a_burst_loses_nothing_and_marks_no_gap() {
+        for stall in [3, 6, 19] {
+            let mut packets = steady(60);
+            let out = packets[20 + stall].0;
+            for p in &mut packets[20..20 + stall] {
+                p.0 = out + 1; // delivered together, late
+            }
+            packets.sort_by_key(|p| p.0);
+            let (gaps, beats, dup) = drive(&packets);
+            assert_eq!((gaps.len(), beats.len(), dup), (1, 60, 0), "stall of {stall}");
+            assert!(beats.windows(2).all(|w| w[1].at > w[0].at));
+        }
+    }
+
+    #[test]
+    fn a_doubled_delivery_is_dropped_by_the_clock() {
+        let mut packets = vec![];
+        for (ms, list) in steady(40) {
+            packets.push((ms, list.clone()));
+            packets.push((ms + 3, list));
+        }
+        let (gaps, beats, dup) = drive(&packets);
+        assert_eq!((gaps.len(), beats.len(), dup), (1, 40, 40));
+    }
+
+    #[test]
+    fn beats_held_back_when_the_link_drops_are_not_lost() {
+        let mut t = Timeline::new();
+        for (ms, list) in steady(10) {
+            let _ = t.push(at(ms), &rr(&list));
+        }
+        assert_eq!(t.push(at(30_000), &rr(&[870])), Placed::default());
+        let out = t.break_off(GapReason::LinkUp);
+        assert_eq!((out.gap, out.beats.len()), (Some(GapReason::LostBeats), 1));
+        assert_eq!(t.push(at(40_000), &rr(&[870])).gap, Some(GapReason::LinkUp));
+    }
+
+    #[test]
+    fn short_loss_within_jitter_is_not_called_a_gap() {
+        // one second late, then on time again: real notification jitter
+        let mut packets = steady(40);
+        packets[20].0 += 700;
+        let (gaps, beats, _) = drive(&packets);
+        assert_eq!((gaps.len(), beats.len()), (1, 40));
+    }
+
+    #[test]
+    fn beat_times_follow_the_arrival_clock() {
+        // a strap that sends milliseconds as if they were 1/1024 s: 2.3 % fast, for an hour
+        let n = 4000u64;
+        let packets: Vec<_> = (1..=n).map(|i| (i * 870, vec![870])).collect();
+        let (gaps, beats, dup) = drive(&packets);
+        assert_eq!((gaps.len(), beats.len(), dup), (1, n as usize, 0));
+        let error = beats[n as usize - 1].at.diff_micros(at(n * 870)).abs();
+        assert!(error < 1_000_000, "{error} µs off after an hour");
+    }
+
+    proptest! {
+        #[test]
+        fn every_interval_is_placed_once_and_time_ascends(
+            packets in proptest::collection::vec((0u64..5000, proptest::collection::vec(1u16..u16::MAX, 0..6)), 1..80)
+        ) {
+            let mut ms = 0;
+            let list: Vec<_> = packets.into_iter().map(|(d, rr)| { ms += d; (ms, rr) }).collect();
+            let sent: usize = list.iter().map(|p| p.1.len()).sum();
+            let (_, beats, dup) = drive(&list);
+            if dup == 0 {
+                prop_assert_eq!(beats.len(), sent);
+            } else {
+                prop_assert!(beats.len() < sent);
+            }
+            prop_assert!(beats.windows(2).all(|w| w[1].at > w[0].at));
+        }
+    }
 }
