@@ -13,5 +13,12 @@ pub mod artifact;
 pub mod check;
 pub mod engine;
 pub mod hrs;
+pub mod hrv;
+pub mod player;
+pub mod rr_text;
+pub mod sim;
 pub mod timeline;
 pub mod units;
+
+/// Version of all algorithms behind stored numbers. Rises with any change that can change a number.
+pub const ALGO_VERSION: u32 = 1;

@@ -3,6 +3,10 @@
 //! A detector is causal with a bounded delay: it sees one segment of intervals (no gap inside) one by one and gives
 //! each its final label at most [`Detector::delay`] intervals later. A gap starts a new segment.
 
+mod local_median;
+
+pub use local_median::{LocalMedian, classify};
+
 /// What an interval is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Label {

@@ -4,9 +4,11 @@
 //! Grades and limits: `docs/signal.md`.
 
 mod grade;
-
+mod machine;
 mod result;
+mod window;
 
 pub use grade::Grade;
+pub use machine::{CheckConfig, Machine, MachineEvent};
 
 pub use result::{AbortCause, CheckId, CheckResult, CheckStatus, Hint, Note, Phase, Posture, Values, WhyNone};

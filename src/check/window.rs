@@ -1,0 +1,255 @@
+//! The beats of one recording window, judged and measured as a whole.
+
+use super::grade::Grade;
+use super::result::{Note, Values, WhyNone};
+use crate::artifact::{self, Label};
+use crate::hrv::breathing;
+use crate::hrv::time_domain::TimeDomain;
+use crate::timeline::{Beat, GapReason};
+use crate::units::Mono;
+use std::time::Duration;
+
+/// A hole at least this long means that the link was away, not that single beats were lost.
+pub(super) const DROPOUT: Duration = Duration::from_secs(5);
+
+/// Breaks shorter than this miss no beat: the time base was taken anew, or a packet was cut.
+const HOLE: Duration = Duration::from_millis(250);
+
+/// Beats without a break between them.
+#[derive(Clone, Debug)]
+struct Segment {
+    beats: Vec<Beat>,
+}
+
+impl Segment {
+    fn labels(&self) -> Vec<Label> {
+        let rr: Vec<f64> = self.beats.iter().map(|b| b.rr.as_ms()).collect();
+        artifact::classify(&rr)
+    }
+}
+
+/// All beats of a check so far, the settling phase included: the detector wants the context.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Beats {
+    segments: Vec<Segment>,
+}
+
+/// What lies inside a window.
+#[derive(Clone, Debug)]
+pub(super) struct Judged {
+    /// (interval ms, label) a segment.
+    pub(super) segments: Vec<Vec<(Beat, Label)>>,
+    /// Time in drop-outs inside the window.
+    pub(super) dropout: Duration,
+    /// Whether any hole, long or short, lies inside.
+    pub(super) holes: bool,
+}
+
+impl Beats {
+    pub(super) fn push(&mut self, gap: Option<GapReason>, beats: &[Beat]) {
+        match self.segments.last_mut().filter(|_| gap.is_none()) {
+            Some(last) => last.beats.extend_from_slice(beats),
+            None => self.segments.push(Segment { beats: beats.to_vec() }),
+        }
+    }
+
+    pub(super) fn first_start(&self) -> Option<Mono> {
+        self.segments.iter().find_map(|s| s.beats.first()).map(Beat::start)
+    }
+
+    pub(super) fn last_at(&self) -> Option<Mono> {
+        self.segments.iter().rev().find_map(|s| s.beats.last()).map(|b| b.at)
+    }
+
+    /// Time without a link after `from`: holes of [`DROPOUT`] or more between beats.
+    pub(super) fn dropout_after(&self, from: Mono) -> Duration {
+        let mut total = Duration::ZERO;
+        let mut last: Option<Mono> = None;
+        for segment in &self.segments {
+            let (Some(first), Some(end)) = (segment.beats.first(), segment.beats.last()) else { continue };
+            if let Some(last) = last {
+                let hole = first.start().since(last.max(from));
+                if hole >= DROPOUT {
+                    total += hole;
+                }
+            }
+            last = Some(end.at);
+        }
+        total
+    }
+
+    /// Beats that end in `(from, until]`, judged with all context.
+    pub(super) fn judge(&self, from: Mono, until: Mono) -> Judged {
+        let inside = |b: &Beat| b.at > from && b.at <= until;
+        let mut out = Judged { segments: vec![], dropout: Duration::ZERO, holes: false };
+        let mut last: Option<Mono> = None;
+        for segment in &self.segments {
+            if !segment.beats.iter().any(inside) {
+                last = segment.beats.last().map(|b| b.at).or(last);
+                continue;
+            }
+            if let Some((last, first)) = last.zip(segment.beats.first()).filter(|(_, first)| first.at > from) {
+                let hole = first.start().since(last.max(from));
+                out.holes |= hole >= HOLE;
+                if hole >= DROPOUT {
+                    out.dropout += hole;
+                }
+            }
+            let labelled = segment.beats.iter().copied().zip(segment.labels()).filter(|(b, _)| inside(b));
+            out.segments.push(labelled.collect());
+            last = segment.beats.last().map(|b| b.at);
+        }
+        out
+    }
+}
+
+impl Judged {
+    pub(super) fn n(&self) -> usize {
+        self.segments.iter().map(Vec::len).sum()
+    }
+
+    pub(super) fn flagged(&self) -> usize {
+        self.segments.iter().flatten().filter(|(_, l)| !l.is_normal()).count()
+    }
+
+    /// Time in normal intervals, s.
+    pub(super) fn clean_s(&self) -> f64 {
+        self.segments.iter().flatten().filter(|(_, l)| l.is_normal()).map(|(b, _)| b.rr.as_ms() / 1000.0).sum()
+    }
+
+    /// Share of normal intervals, %; `None` without intervals.
+    pub(super) fn clean_pct(&self) -> Option<f64> {
+        let n = self.n();
+        (n > 0).then(|| 100.0 * (n - self.flagged()) as f64 / n as f64)
+    }
+
+    /// Mean heart rate of the normal intervals, bpm.
+    pub(super) fn mean_hr(&self) -> Option<f64> {
+        let (mut sum, mut n) = (0.0, 0u32);
+        for (b, l) in self.segments.iter().flatten() {
+            if l.is_normal() {
+                sum += b.rr.as_ms();
+                n += 1;
+            }
+        }
+        (n > 0).then(|| 60_000.0 * f64::from(n) / sum)
+    }
+
+    fn time_domain(&self) -> TimeDomain {
+        let mut td = TimeDomain::default();
+        for segment in &self.segments {
+            td.segment(segment.iter().map(|(b, l)| (b.rr, *l)));
+        }
+        td
+    }
+
+    /// The part that ends in `(from, until]`.
+    fn part(&self, from: Mono, until: Mono) -> Judged {
+        let cut = |s: &Vec<(Beat, Label)>| s.iter().copied().filter(|(b, _)| b.at > from && b.at <= until).collect();
+        Judged { segments: self.segments.iter().map(cut).collect(), dropout: Duration::ZERO, holes: false }
+    }
+}
+
+/// Numbers and quality of a whole recording window.
+#[derive(Clone, Debug)]
+pub(super) struct Measured {
+    pub(super) grade: Grade,
+    pub(super) values: Option<Values>,
+    pub(super) why: Option<WhyNone>,
+    pub(super) n: u32,
+    pub(super) pairs: u32,
+    pub(super) artifact_pct: f64,
+    pub(super) coverage: f64,
+    pub(super) gap_s: f64,
+    pub(super) clean_s: f64,
+    pub(super) notes: Vec<Note>,
+}
+
+/// Least pairs of NN intervals behind a value.
+const MIN_PAIRS: u32 = 45;
+/// Halves that differ more than this are not settled: |ΔlnRMSSD|, |ΔHR| in bpm.
+const NOT_SETTLED: (f64, f64) = (0.35, 5.0);
+/// Breathing slower than this inflates RMSSD, breaths a minute.
+const SLOW_BREATHING: f64 = 9.0;
+
+/// Grades and measures the window `(from, until]`.
+pub(super) fn measure(judged: &Judged, from: Mono, until: Mono, clean_min: Duration) -> Measured {
+    let n = judged.n();
+    let td = judged.time_domain();
+    let artifact_pct = if n > 0 { 100.0 * judged.flagged() as f64 / n as f64 } else { 100.0 };
+    let dropout_s = judged.dropout.as_secs_f64();
+    let present_s = (until.since(from).as_secs_f64() - dropout_s).max(0.001);
+    let rr_sum_s: f64 = judged.segments.iter().flatten().map(|(b, _)| b.rr.as_ms() / 1000.0).sum();
+    let coverage = rr_sum_s / present_s;
+    let clean_s = judged.clean_s();
+    let mut grade = Grade::of(artifact_pct, coverage, judged.holes);
+    let why = if artifact_pct > 10.0 {
+        Some(WhyNone::Artifacts)
+    } else if grade == Grade::Bad {
+        Some(WhyNone::Coverage)
+    } else if clean_s < clean_min.as_secs_f64() {
+        Some(WhyNone::TooShort)
+    } else if td.pairs() < MIN_PAIRS {
+        Some(WhyNone::TooFewPairs)
+    } else {
+        None
+    };
+    let mut notes = vec![];
+    if judged.holes {
+        notes.push(Note::Gap);
+    }
+    let values = if why.is_some() { None } else { values(&td) };
+    if values.is_some() {
+        if !settled(judged, from, until) {
+            notes.push(Note::NotSettled);
+            grade = grade.step_down();
+        }
+        if slow_breathing(judged) {
+            notes.push(Note::SlowBreathing);
+        }
+    } else {
+        grade = Grade::Bad;
+    }
+    Measured {
+        grade,
+        why: why.or(values.is_none().then_some(WhyNone::TooFewPairs)),
+        values,
+        n: n as u32,
+        pairs: td.pairs(),
+        artifact_pct,
+        coverage,
+        gap_s: dropout_s,
+        clean_s,
+        notes,
+    }
+}
+
+fn values(td: &TimeDomain) -> Option<Values> {
+    let mean_rr_ms = td.mean_rr_ms()?;
+    let ln_rmssd = td.ln_rmssd()?;
+    Some(Values {
+        rmssd_ms: td.rmssd_ms()?,
+        ln_rmssd,
+        mean_hr_bpm: td.mean_hr_bpm()?,
+        mean_rr_ms,
+        sdnn_ms: td.sdnn_ms()?,
+        pnn50_pct: td.pnn50_pct()?,
+        ln_rmssd_rr_ratio: ln_rmssd / (mean_rr_ms / 1000.0),
+    })
+}
+
+/// Whether the two halves of the window agree.
+fn settled(judged: &Judged, from: Mono, until: Mono) -> bool {
+    let middle = from + until.since(from) / 2;
+    let (a, b) = (judged.part(from, middle).time_domain(), judged.part(middle, until).time_domain());
+    let apart =
+        |x: Option<f64>, y: Option<f64>, limit: f64| matches!((x, y), (Some(x), Some(y)) if (x - y).abs() > limit);
+    !apart(a.ln_rmssd(), b.ln_rmssd(), NOT_SETTLED.0) && !apart(a.mean_hr_bpm(), b.mean_hr_bpm(), NOT_SETTLED.1)
+}
+
+fn slow_breathing(judged: &Judged) -> bool {
+    let Some(longest) = judged.segments.iter().max_by_key(|s| s.len()) else { return false };
+    let rr: Vec<f64> = longest.iter().map(|(b, _)| b.rr.as_ms()).collect();
+    let labels: Vec<Label> = longest.iter().map(|(_, l)| *l).collect();
+    breathing::slow(&rr, &labels, SLOW_BREATHING)
+}

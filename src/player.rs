@@ -1,0 +1,78 @@
+//! Drives an engine through simulated time: inputs at their own moments, timeouts in between, nothing slept.
+
+use crate::engine::{Engine, Input, LinkState, Output, Record, RecordKind};
+use crate::units::{Mono, Now};
+use jiff::Timestamp;
+
+/// An engine and the clock it is told.
+#[derive(Debug)]
+pub struct Player {
+    engine: Engine,
+    now: Mono,
+    /// Wall clock at a monotonic time, once known.
+    wall: Option<(Mono, Timestamp)>,
+}
+
+impl Player {
+    /// Starts at `start`; `wall` is the wall clock at that moment, if known.
+    pub fn new(engine: Engine, start: Mono, wall: Option<Timestamp>) -> Self {
+        Self { engine, now: start, wall: wall.map(|w| (start, w)) }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The simulated moment.
+    pub fn now(&self) -> Now {
+        let wall = self.wall.and_then(|(mono, wall)| {
+            Timestamp::from_microsecond(wall.as_microsecond() + self.now.diff_micros(mono)).ok()
+        });
+        Now { mono: self.now, wall }
+    }
+
+    /// From now on the wall clock stands here.
+    pub fn set_wall(&mut self, wall: Timestamp) {
+        self.wall = Some((self.now, wall));
+    }
+
+    /// Lets time pass to `until`; every timeout on the way is handled at its own moment.
+    pub fn advance(&mut self, until: Mono, said: &mut impl FnMut(Mono, Output)) {
+        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            self.engine.handle(self.now(), Input::Timeout);
+            self.drain(said);
+        }
+        self.now = self.now.max(until);
+    }
+
+    /// An input at `at` (or now, if that has passed).
+    pub fn input(&mut self, at: Mono, input: Input, said: &mut impl FnMut(Mono, Output)) {
+        self.advance(at, said);
+        self.engine.handle(self.now(), input);
+        self.drain(said);
+    }
+
+    /// A record of the raw truth: the inputs that made it.
+    pub fn record(&mut self, record: Record, said: &mut impl FnMut(Mono, Output)) {
+        let input = match record.kind {
+            RecordKind::Packet { strap, bytes } => Input::Packet { strap, bytes },
+            RecordKind::Link { strap, up: true } => Input::Link { strap, state: LinkState::Connected },
+            RecordKind::Link { strap, up: false } => Input::Link { strap, state: LinkState::NotSeen },
+            RecordKind::Command(command) => Input::Command(command),
+            RecordKind::Anchor { wall } => {
+                self.advance(record.at, said);
+                self.set_wall(wall);
+                Input::Timeout
+            }
+        };
+        self.input(record.at, input, said);
+    }
+
+    fn drain(&mut self, said: &mut impl FnMut(Mono, Output)) {
+        while let Some(output) = self.engine.poll_output() {
+            said(self.now, output);
+        }
+    }
+}

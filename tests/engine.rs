@@ -1,0 +1,388 @@
+//! The engine as a whole: recordings and simulated hearts in, outputs out. Time is simulated.
+
+use hrvd::check::{AbortCause, CheckConfig, CheckResult, Grade, Note, Phase, Posture, WhyNone};
+use hrvd::engine::{
+    Athlete, Command, Config, Engine, Input, LinkState, Live, Output, Record, RecordKind, Roster, Strap, StrapStatus,
+    Trigger, WakeWindow,
+};
+use hrvd::player::Player;
+use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};
+use hrvd::units::{AthleteId, Mono, RrTicks, StrapId};
+use jiff::civil::time;
+use jiff::tz::{TimeZone, offset};
+use std::time::Duration;
+
+const STRAP: StrapId = StrapId([0xa0, 0x9e, 0x1a, 0x9f, 0x6e, 0x53]);
+const START: Mono = Mono::from_secs(1000);
+
+fn alex() -> AthleteId {
+    "alex".parse().unwrap()
+}
+
+fn roster() -> Roster {
+    Roster {
+        athletes: vec![Athlete {
+            id: alex(),
+            name: "Alex".into(),
+            time_zone: TimeZone::fixed(offset(1)),
+            posture: Posture::Supine,
+            wake_window: Some(WakeWindow { from: time(4, 30, 0, 0), until: time(10, 0, 0, 0) }),
+        }],
+        straps: vec![Strap { id: STRAP, athlete: alex(), name: None }],
+    }
+}
+
+/// A world with one athlete and one strap.
+struct World {
+    player: Player,
+    said: Vec<(Mono, Output)>,
+}
+
+impl World {
+    fn new(wall: Option<&str>) -> Self {
+        let config = Config {
+            boot: "0123456789abcdef".into(),
+            live_interval: Duration::from_secs(5),
+            check: CheckConfig::default(),
+        };
+        let mut w =
+            Self { player: Player::new(Engine::new(config), START, wall.map(|t| t.parse().unwrap())), said: vec![] };
+        w.input(START, Input::Roster(roster()));
+        w
+    }
+
+    fn input(&mut self, at: Mono, input: Input) {
+        let said = &mut self.said;
+        self.player.input(at, input, &mut |at, o| said.push((at, o)));
+    }
+
+    fn advance(&mut self, until: Mono) {
+        let said = &mut self.said;
+        self.player.advance(until, &mut |at, o| said.push((at, o)));
+    }
+
+    fn link(&mut self, at: Mono, state: LinkState) {
+        self.input(at, Input::Link { strap: STRAP, state });
+    }
+
+    fn start_check(&mut self, at: Mono) {
+        let command = Command::StartCheck { athlete: alex(), posture: None, trigger: Trigger::Manual };
+        self.input(at, Input::Command(command));
+    }
+
+    /// Plays notifications; those for which `keep` is false never arrive.
+    fn play(&mut self, from: Mono, list: impl IntoIterator<Item = Notification>, keep: impl Fn(f64) -> bool) {
+        for n in list {
+            if keep(n.at.as_secs_f64()) {
+                self.input(from + n.at, Input::Packet { strap: STRAP, bytes: n.bytes });
+            }
+        }
+    }
+
+    fn results(&self) -> Vec<&CheckResult> {
+        self.said.iter().filter_map(|(_, o)| if let Output::Result(r) = o { Some(&**r) } else { None }).collect()
+    }
+
+    fn phases(&self) -> Vec<(u64, Phase)> {
+        let t0 = START.as_micros();
+        self.said
+            .iter()
+            .filter_map(|(at, o)| match o {
+                Output::Check(c) if c.changed => Some(((at.as_micros() - t0) / 1_000_000, c.phase)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn cause(&self) -> Option<AbortCause> {
+        self.said.iter().rev().find_map(|(_, o)| if let Output::Check(c) = o { c.cause } else { None })
+    }
+
+    fn lives(&self) -> Vec<(Mono, &Live)> {
+        self.said.iter().filter_map(|(at, o)| if let Output::Live(l) = o { Some((*at, l)) } else { None }).collect()
+    }
+
+    fn straps(&self) -> Vec<&StrapStatus> {
+        self.said.iter().filter_map(|(_, o)| if let Output::Strap(s) = o { Some(s) } else { None }).collect()
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.said.iter().filter_map(|(_, o)| if let Output::Record(r) = o { Some(r.clone()) } else { None }).collect()
+    }
+}
+
+fn at(seconds: u64) -> Mono {
+    START + Duration::from_secs(seconds)
+}
+
+/// `seconds` of a heart.
+fn heart(config: HeartConfig, seconds: u64) -> Vec<Notification> {
+    StrapSim::new(Heart::new(config)).take_while(|n| n.at <= Duration::from_secs(seconds)).collect()
+}
+
+fn steady() -> HeartConfig {
+    HeartConfig { settling_ms: 0.0, ..HeartConfig::default() }
+}
+
+fn pyhrv() -> Vec<Notification> {
+    let rr = hrvd::rr_text::parse(include_str!("data/pyhrv_short.txt")).unwrap();
+    StrapSim::new(rr.into_iter().filter_map(RrTicks::from_ms)).collect()
+}
+
+#[test]
+fn a_whole_check_from_strap_on_to_result() {
+    let mut w = World::new(Some("2026-11-24T06:00:00Z"));
+    w.start_check(at(2));
+    w.link(at(5), LinkState::Connected);
+    // 25 bpm faster at first: the heart settles, but not within half a minute
+    w.play(at(5), heart(HeartConfig { settling_ms: -300.0, ..HeartConfig::default() }, 300), |_| true);
+    let phases: Vec<Phase> = w.phases().into_iter().map(|p| p.1).collect();
+    use Phase::*;
+    assert_eq!(phases, [WaitingForStrap, Settling, Recording, Grading, Done]);
+    let r = w.results()[0];
+    assert_eq!((r.grade, r.why, r.strap, r.posture), (Grade::Good, None, STRAP, Posture::Supine));
+    assert!((45.0..=60.0).contains(&r.settle_s), "{}", r.settle_s);
+    assert_eq!(r.length_s, 120.0);
+    assert!((110..=125).contains(&r.n), "{}", r.n);
+    assert!((0.98..1.02).contains(&r.coverage), "{}", r.coverage);
+    let v = r.values.unwrap();
+    assert!((59.0..62.0).contains(&v.mean_hr_bpm), "{v:?}");
+    assert_eq!(v.ln_rmssd, v.rmssd_ms.ln());
+    assert_eq!(r.local_date.unwrap().to_string(), "2026-11-24");
+    assert!(r.wall.unwrap().to_string().starts_with("2026-11-24T06:01:"));
+}
+
+#[test]
+fn progress_is_said_once_a_second_and_counts_down() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.play(at(0), heart(steady(), 200), |_| true);
+    let progress: Vec<_> = w
+        .said
+        .iter()
+        .filter_map(|(at, o)| match o {
+            Output::Check(c) if c.phase == Phase::Recording => {
+                Some((*at, c.seconds_left.unwrap(), c.percent, c.hr_bpm))
+            }
+            _ => None,
+        })
+        .collect();
+    assert!((118..=124).contains(&progress.len()), "{}", progress.len());
+    assert!(progress.windows(2).all(|p| p[1].1 <= p[0].1 && p[1].2 >= p[0].2));
+    assert!(progress.iter().all(|p| p.3.is_some()));
+    assert!(progress.last().unwrap().2 >= 98);
+}
+
+#[test]
+fn a_steady_heart_ends_settling_early_but_never_before_thirty_seconds() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.play(at(0), heart(steady(), 240), |_| true);
+    let settle = w.results()[0].settle_s;
+    assert!((30.0..35.0).contains(&settle), "{settle}");
+}
+
+#[test]
+fn without_a_wall_clock_there_is_a_result_and_no_date() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.play(at(0), heart(steady(), 240), |_| true);
+    let r = w.results()[0];
+    assert_eq!((r.wall, r.local_date, r.values.is_some()), (None, None, true));
+}
+
+#[test]
+fn a_drop_out_pauses_the_check_and_is_marked() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.link(at(0), LinkState::Connected);
+    let away = |t: f64| (100.0..125.0).contains(&t);
+    let list = heart(steady(), 300);
+    let (before, after): (Vec<_>, Vec<_>) = list.into_iter().partition(|n| n.at.as_secs_f64() < 100.0);
+    w.play(at(0), before, |_| true);
+    w.link(at(101), LinkState::NotSeen);
+    w.link(at(124), LinkState::Connected);
+    w.play(at(0), after, |t| !away(t));
+    let r = w.results()[0];
+    assert!(r.values.is_some(), "{r:?}");
+    assert_eq!(r.grade, Grade::Fair);
+    assert_eq!(r.notes, [Note::Gap]);
+    assert!((23.0..27.0).contains(&r.gap_s), "{}", r.gap_s);
+    assert!((143.0..147.0).contains(&r.length_s), "{}", r.length_s);
+    assert!((0.95..1.05).contains(&r.coverage), "{}", r.coverage);
+}
+
+#[test]
+fn a_long_drop_out_aborts_with_its_cause() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.link(at(0), LinkState::Connected);
+    w.play(at(0), heart(steady(), 80), |_| true);
+    w.link(at(81), LinkState::NotSeen);
+    w.advance(at(200));
+    assert_eq!((w.cause(), w.results().len()), (Some(AbortCause::StrapLost), 0));
+    let aborted = w.phases().into_iter().find(|p| p.1 == Phase::Aborted).unwrap();
+    assert!((140..=142).contains(&aborted.0), "{aborted:?}");
+}
+
+#[test]
+fn nobody_comes_then_it_ends_with_no_strap() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.advance(at(400));
+    assert_eq!(w.cause(), Some(AbortCause::NoStrap));
+    assert_eq!(w.phases().last(), Some(&(300, Phase::Aborted)));
+}
+
+#[test]
+fn heart_rate_without_intervals_is_named() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    for s in 1..60 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    }
+    assert_eq!(w.cause(), Some(AbortCause::NoRr));
+}
+
+#[test]
+fn cancel_ends_it_at_once_and_another_may_start() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.play(at(0), heart(steady(), 50), |_| true);
+    w.start_check(at(51)); // refused: one runs
+    w.input(at(52), Input::Command(Command::CancelCheck { athlete: alex() }));
+    assert_eq!(w.cause(), Some(AbortCause::Cancelled));
+    w.start_check(at(53));
+    assert_eq!(w.phases().last().unwrap().1, Phase::WaitingForStrap);
+    let refused = w.said.iter().filter(|(_, o)| matches!(o, Output::Notice(hrvd::engine::Notice::Refused { .. })));
+    assert_eq!(refused.count(), 1);
+}
+
+#[test]
+fn noise_gives_no_number() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    let mut state = 7u32;
+    let noise = std::iter::repeat_with(move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        RrTicks(350 + (state >> 20) as u16 % 1400)
+    });
+    w.play(at(0), StrapSim::new(noise).take(500), |_| true);
+    let r = w.results()[0];
+    assert_eq!((r.grade, r.values, r.why), (Grade::Bad, None, Some(WhyNone::Artifacts)));
+}
+
+#[test]
+fn strap_on_in_the_wake_window_starts_the_check_once_a_day() {
+    let mut w = World::new(Some("2026-11-24T05:00:00Z")); // 06:00 local
+    w.play(at(0), heart(steady(), 240), |_| true);
+    assert_eq!(w.results().len(), 1);
+    assert_eq!(w.results()[0].trigger, Trigger::StrapOn);
+    // taken off, put on again the same morning
+    w.play(at(1000), heart(steady(), 240), |_| true);
+    assert_eq!(w.results().len(), 1);
+    // the next morning
+    w.play(at(86_400), heart(steady(), 240), |_| true);
+    assert_eq!(w.results().len(), 2);
+}
+
+#[test]
+fn outside_the_window_or_without_a_clock_nothing_starts_by_itself() {
+    for wall in [None, Some("2026-11-24T02:00:00Z"), Some("2026-11-24T12:00:00Z")] {
+        let mut w = World::new(wall);
+        w.play(at(0), heart(steady(), 240), |_| true);
+        assert_eq!(w.phases(), [], "{wall:?}");
+    }
+}
+
+#[test]
+fn a_day_that_has_its_check_does_not_start_another() {
+    let mut w = World::new(Some("2026-11-24T05:00:00Z"));
+    w.input(at(0), Input::CheckedOn { athlete: alex(), date: "2026-11-24".parse().unwrap() });
+    w.play(at(0), heart(steady(), 100), |_| true);
+    assert_eq!(w.phases(), []);
+}
+
+#[test]
+fn a_stale_value_is_never_live() {
+    let mut w = World::new(None);
+    w.link(at(0), LinkState::Connected);
+    w.play(at(0), heart(steady(), 60), |_| true);
+    w.advance(at(200));
+    let lives = w.lives();
+    let (last_at, last) = lives.last().unwrap();
+    assert_eq!((last.hr_bpm, last.rmssd_ms, last.rr_ms, last.contact), (None, None, None, None));
+    assert!(last_at.since(at(60)) <= Duration::from_secs(11), "{last_at:?}");
+    let numbers = lives.iter().filter(|(_, l)| l.hr_bpm.is_some()).map(|(at, _)| *at).max().unwrap();
+    assert!(numbers.since(at(60)) <= Duration::from_secs(6));
+    // and the strap went offline with it
+    let off = w.straps().into_iter().rev().find(|s| !s.online).unwrap();
+    assert_eq!(off.contact, None);
+}
+
+#[test]
+fn live_values_come_at_the_interval() {
+    let mut w = World::new(None);
+    w.play(at(0), heart(steady(), 120), |_| true);
+    let lives = w.lives();
+    assert!((23..=25).contains(&lives.len()), "{}", lives.len());
+    let last = lives.last().unwrap().1;
+    let rmssd = last.rmssd_ms.unwrap();
+    assert!((15.0..60.0).contains(&rmssd), "{rmssd}");
+    assert_eq!(last.artifact_pct, Some(0.0));
+}
+
+#[test]
+fn a_strap_nobody_adopted_leaves_no_trace() {
+    let mut w = World::new(None);
+    let stranger = StrapId([1; 6]);
+    w.input(at(1), Input::Packet { strap: stranger, bytes: [0x10, 60, 0, 4].as_slice().into() });
+    assert!(w.records().is_empty());
+}
+
+#[test]
+fn removing_the_athlete_ends_their_check() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.input(at(1), Input::Roster(Roster::default()));
+    assert_eq!(w.cause(), Some(AbortCause::Removed));
+}
+
+/// A recording replays to the same outputs, bit for bit.
+#[test]
+fn replay_of_the_records_equals_live() {
+    let mut live = World::new(Some("2026-11-24T05:00:00Z"));
+    live.link(at(3), LinkState::Connected);
+    live.play(at(3), pyhrv(), |t| !(90.0..110.0).contains(&t));
+    live.link(at(320), LinkState::NotSeen);
+    live.advance(at(400));
+    assert_eq!(live.results().len(), 1);
+
+    let mut again = World::new(Some("2026-11-24T05:00:00Z"));
+    let records = live.records();
+    for record in records {
+        // a check that started by itself starts by itself again
+        if matches!(record.kind, RecordKind::Command(Command::StartCheck { trigger: Trigger::StrapOn, .. })) {
+            continue;
+        }
+        let said = &mut again.said;
+        again.player.record(record, &mut |at, o| said.push((at, o)));
+    }
+    again.advance(at(400));
+    let essential = |w: &World| -> Vec<(Mono, Output)> {
+        w.said
+            .iter()
+            .filter(|(_, o)| matches!(o, Output::Beats(_) | Output::Result(_) | Output::Live(_)))
+            .cloned()
+            .collect()
+    };
+    assert_eq!(essential(&live), essential(&again));
+}
+
+#[test]
+fn a_recorded_rest_session_gives_this_result() {
+    let mut w = World::new(Some("2026-11-24T06:00:00Z"));
+    w.start_check(at(0));
+    w.play(at(0), pyhrv(), |_| true);
+    insta::assert_debug_snapshot!(w.results()[0]);
+}
