@@ -11,9 +11,13 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 
 pub mod artifact;
 pub mod check;
+#[cfg(feature = "daemon")]
+pub mod control;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;
+#[cfg(feature = "daemon")]
+pub mod json;
 pub mod player;
 pub mod rr_text;
 pub mod sim;

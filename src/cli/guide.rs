@@ -1,0 +1,219 @@
+//! The guided check on a terminal: one progress bar, the live pulse, what would help, and the result in words.
+//!
+//! It reads the JSON of `crate::json`, so that it shows a check of the daemon, of a replay and of the demo alike.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Colours and a moving bar, or plain lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// ANSI colours are welcome.
+    pub colour: bool,
+    /// Standard error is a terminal: the bar may move.
+    pub moving: bool,
+}
+
+impl Look {
+    /// What standard error can show; `NO_COLOR` and `--no-color` are honoured.
+    pub fn of_stderr(no_colour: bool) -> Self {
+        use std::io::IsTerminal;
+        let moving = std::io::stderr().is_terminal();
+        Self { colour: moving && !no_colour && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), moving }
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Shows one athlete's check.
+#[derive(Debug)]
+pub struct Guide {
+    look: Look,
+    bar: ProgressBar,
+    phase: String,
+    last_hint: Option<String>,
+}
+
+impl Guide {
+    /// A guide that draws on standard error.
+    pub fn new(look: Look) -> Self {
+        let target = if look.moving { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(100), target);
+        let template = if look.colour {
+            "{prefix:>10.bold} {bar:30.cyan/blue} {percent:>3}%  {msg}"
+        } else {
+            "{prefix:>10} {bar:30} {percent:>3}%  {msg}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━╸─"));
+        }
+        Self { look, bar, phase: String::new(), last_hint: None }
+    }
+
+    /// Prints a line beside the bar without tearing it.
+    pub fn say(&self, line: &str) {
+        if self.look.moving { self.bar.suspend(|| eprintln!("{line}")) } else { eprintln!("{line}") }
+    }
+
+    /// Takes one JSON output; returns whether the check is over.
+    pub fn see(&mut self, v: &Value) -> bool {
+        match v["type"].as_str() {
+            Some("check") => self.see_check(v),
+            Some("strap") => {
+                if self.phase == "waiting_for_strap" {
+                    self.bar.set_message(format!("strap: {}", v["link"].as_str().unwrap_or("?").replace('_', " ")));
+                }
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn see_check(&mut self, v: &Value) -> bool {
+        let phase = v["phase"].as_str().unwrap_or_default();
+        if phase != self.phase {
+            phase.clone_into(&mut self.phase);
+            let line = match phase {
+                "waiting_for_strap" => "Waiting for the strap. Wet the pads, put it on, lie or sit as always.",
+                "settling" => "Beats arrive. Breathe as you like; the first minute is not counted.",
+                "recording" => "Recording. Keep still and let it happen.",
+                _ => "",
+            };
+            if !line.is_empty() {
+                self.say(&self.look.paint("1", line));
+            }
+        }
+        self.bar.set_prefix(match phase {
+            "waiting_for_strap" => "waiting",
+            "settling" => "settling",
+            "recording" => "recording",
+            _ => "",
+        });
+        self.bar.set_position(v["percent"].as_u64().unwrap_or(0));
+        let mut parts = vec![];
+        if let Some(s) = v["seconds_left"].as_u64() {
+            parts.push(format!("{s} s left"));
+        }
+        if let Some(hr) = v["hr_bpm"].as_u64() {
+            parts.push(format!("♥ {hr}"));
+        }
+        if let Some(pct) = v["clean_pct"].as_f64() {
+            parts.push(format!("{pct:.0} % clean"));
+        }
+        let hint = v["hint"].as_str().map(hint_words);
+        if let Some(h) = hint {
+            parts.push(self.look.paint("33", h));
+        }
+        self.bar.set_message(parts.join(" · "));
+        if !self.look.moving {
+            self.plain(v, hint);
+        }
+        match phase {
+            "done" => self.bar.finish_and_clear(),
+            "aborted" => {
+                self.bar.finish_and_clear();
+                let cause = v["cause"].as_str().map_or("", cause_words);
+                self.say(&self.look.paint("33", &format!("No result: {cause}")));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Without a terminal: a line every 15 s and at each new hint.
+    fn plain(&mut self, v: &Value, hint: Option<&str>) {
+        let left = v["seconds_left"].as_u64().unwrap_or(0);
+        let new_hint = hint.map(str::to_owned) != self.last_hint;
+        if matches!(self.phase.as_str(), "settling" | "recording") && (left % 15 == 0 || new_hint) {
+            eprintln!("{:>10} {:>3}%  {}", self.phase, v["percent"], self.bar.message());
+        }
+        self.last_hint = hint.map(str::to_owned);
+    }
+
+    /// Keeps the bar alive between events.
+    pub fn tick(&self) -> Duration {
+        self.bar.tick();
+        Duration::from_millis(250)
+    }
+}
+
+/// A result as a person reads it.
+pub fn result_words(look: Look, v: &Value) -> String {
+    let f = |key: &str| v[key].as_f64();
+    let mut out = String::new();
+    let grade = v["grade"].as_str().unwrap_or("?");
+    let colour = match grade {
+        "good" => "32",
+        "fair" => "36",
+        "poor" => "33",
+        _ => "31",
+    };
+    let quality = look.paint(colour, &grade_words(grade));
+    match (f("rmssd_ms"), f("ln_rmssd"), f("mean_hr_bpm"), f("sdnn_ms"), f("pnn50_pct")) {
+        (Some(rmssd), Some(ln), Some(hr), Some(sdnn), Some(pnn50)) => {
+            let rmssd = look.paint("1", &format!("{rmssd:.1} ms"));
+            out.push_str(&format!("RMSSD      {rmssd}  (ln {ln:.2})\n"));
+            out.push_str(&format!("Heart rate {hr:.1} bpm\nSDNN       {sdnn:.1} ms\npNN50      {pnn50:.1} %\n"));
+        }
+        _ => {
+            let why = v["why"].as_str().unwrap_or("unknown").replace('_', " ");
+            out.push_str(&format!("No number: {why}. Wet the pads, tighten the strap, try again.\n"));
+        }
+    }
+    let share = f("artifact_pct").unwrap_or(0.0);
+    let n = v["n"].as_u64().unwrap_or(0);
+    out.push_str(&format!("Quality    {quality}: {n} intervals, {share:.1} % left out"));
+    let gap = f("gap_s").unwrap_or(0.0);
+    if gap > 0.0 {
+        out.push_str(&format!(", {gap:.0} s drop-out"));
+    }
+    out.push('\n');
+    for note in v["notes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        out.push_str(&format!("Note       {}\n", note_words(note)));
+    }
+    out
+}
+
+fn grade_words(grade: &str) -> String {
+    match grade {
+        "good" => "good".into(),
+        "fair" => "fair, usable".into(),
+        "poor" => "poor, shown but kept out of your baseline".into(),
+        "bad" => "bad, no number".into(),
+        other => other.into(),
+    }
+}
+
+fn note_words(note: &str) -> &str {
+    match note {
+        "not_settled" => "the two halves differ: you had not settled yet",
+        "slow_breathing" => "slow breathing raises RMSSD: do not compare with other days",
+        "extended" => "recorded longer because clean time was short",
+        "gap" => "the strap dropped out in between",
+        other => other,
+    }
+}
+
+fn hint_words(hint: &str) -> &str {
+    match hint {
+        "put_on_strap" => "put the strap on",
+        "wet_the_pads" => "wet the pads",
+        "keep_still" => "keep still",
+        "come_closer" => "come closer to the gateway",
+        other => other,
+    }
+}
+
+fn cause_words(cause: &str) -> &str {
+    match cause {
+        "no_strap" => "no strap delivered anything. Is it wet, worn and free of other devices?",
+        "strap_lost" => "the strap went away and did not come back.",
+        "no_rr" => "this source sends heart rate but no RR intervals.",
+        "cancelled" => "cancelled.",
+        "removed" => "the athlete or the strap was removed.",
+        other => other,
+    }
+}

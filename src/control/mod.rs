@@ -1,0 +1,106 @@
+//! The local control socket: JSON lines over a Unix socket, so that `hrvd check`, `live`, `adopt` and the rest talk to
+//! the running daemon. Whoever may open the socket may read the heart of everybody here: it is mode 0660.
+
+mod client;
+mod server;
+
+pub use client::{Client, ClientError};
+pub use server::{Line, Request, Server, ServerError};
+
+use crate::check::Posture;
+use crate::units::{AthleteId, StrapId};
+use serde::{Deserialize, Serialize};
+
+/// What a client may ask, one JSON object a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Op {
+    /// Stream every output from now on, after the present state of straps and checks.
+    Subscribe {
+        /// Only this athlete; everybody if absent.
+        athlete: Option<String>,
+    },
+    /// Begin a check.
+    StartCheck {
+        /// For whom; may be left out if there is only one athlete.
+        athlete: Option<String>,
+        /// Posture, if not the athlete's own.
+        posture: Option<String>,
+    },
+    /// End the running check.
+    CancelCheck {
+        /// Whose; may be left out if there is only one athlete.
+        athlete: Option<String>,
+    },
+    /// Connect this strap from now on.
+    Adopt {
+        /// Bluetooth address.
+        address: String,
+        /// Whose strap it is.
+        athlete: String,
+        /// Name to show.
+        name: Option<String>,
+    },
+    /// Never connect this strap again.
+    Forget {
+        /// Bluetooth address.
+        address: String,
+    },
+    /// What the daemon is doing.
+    Status,
+}
+
+/// An answer that says no, with what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Cause.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+    /// Adds what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Picks the athlete a request means.
+pub fn pick_athlete(asked: Option<&str>, known: &[AthleteId]) -> Result<AthleteId, Refusal> {
+    let names = || known.iter().map(AthleteId::as_str).collect::<Vec<_>>().join(", ");
+    match asked {
+        Some(text) => {
+            let id: AthleteId = text.parse().map_err(|e| Refusal::new(format!("{e}")))?;
+            if known.contains(&id) {
+                Ok(id)
+            } else if known.is_empty() {
+                Err(Refusal::new(format!("no athlete '{id}': nobody is known yet"))
+                    .hint("hrvd adopt ADDRESS --athlete NAME makes one"))
+            } else {
+                Err(Refusal::new(format!("no athlete '{id}'")).hint(format!("known: {}", names())))
+            }
+        }
+        None => match known {
+            [only] => Ok(only.clone()),
+            [] => Err(Refusal::new("no athlete is known yet").hint("hrvd adopt ADDRESS --athlete NAME makes one")),
+            _ => Err(Refusal::new("which athlete?").hint(format!("--athlete with one of: {}", names()))),
+        },
+    }
+}
+
+/// Parses an optional posture.
+pub fn pick_posture(asked: Option<&str>) -> Result<Option<Posture>, Refusal> {
+    asked.map(|p| p.parse().map_err(Refusal::new)).transpose()
+}
+
+/// Parses an address.
+pub fn pick_address(text: &str) -> Result<StrapId, Refusal> {
+    text.parse().map_err(|e| Refusal::new(format!("{e}")).hint("hrvd scan lists straps that are near"))
+}
