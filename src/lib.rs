@@ -13,5 +13,9 @@ pub mod artifact;
 pub mod check;
 pub mod engine;
 pub mod hrs;
+pub mod publication;
+pub mod recording;
+#[cfg(feature = "daemon")]
+pub mod store;
 pub mod timeline;
 pub mod units;
