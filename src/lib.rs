@@ -11,18 +11,24 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 
 pub mod artifact;
 pub mod check;
-#[cfg(feature = "daemon")]
-pub mod control;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;
-#[cfg(feature = "daemon")]
-pub mod json;
 pub mod player;
+pub mod publication;
+pub mod recording;
 pub mod rr_text;
 pub mod sim;
 pub mod timeline;
 pub mod units;
+
+// edges
+#[cfg(feature = "daemon")]
+pub mod control;
+#[cfg(feature = "daemon")]
+pub mod json;
+#[cfg(feature = "daemon")]
+pub mod store;
 
 /// Version of all algorithms behind stored numbers. Rises with any change that can change a number.
 pub const ALGO_VERSION: u32 = 1;
