@@ -13,5 +13,8 @@ pub mod artifact;
 pub mod check;
 pub mod engine;
 pub mod hrs;
+#[cfg(feature = "daemon")]
+pub mod mqtt;
+pub mod publication;
 pub mod timeline;
 pub mod units;
