@@ -9,7 +9,9 @@ mod backoff;
 mod command;
 mod config;
 mod desired;
+mod discovery;
 mod driver;
+mod entity;
 mod handle;
 mod link;
 mod outbox;
@@ -19,9 +21,10 @@ mod topics;
 
 pub use command::MAX_COMMAND;
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
+pub use entity::Language;
 pub use handle::{ConnectionState, MqttHandle};
 pub use outbox::{NoOutbox, OutboxSource};
-pub use render::{Delivery, Message};
+pub use render::{BridgeStatus, Delivery, Message, RenderOptions, Renderer};
 pub use topics::{OFFLINE, ONLINE, TOPICS, Topics, Use};
 
 use crate::engine::Command;
