@@ -9,6 +9,9 @@
 #[cfg(panic = "abort")]
 compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async panic in a spawned task");
 
+
+// edges
+
 pub mod artifact;
 pub mod check;
 pub mod engine;
@@ -27,6 +30,8 @@ pub mod units;
 pub mod control;
 #[cfg(feature = "daemon")]
 pub mod json;
+#[cfg(feature = "daemon")]
+pub mod mqtt;
 #[cfg(feature = "daemon")]
 pub mod store;
 

@@ -1,0 +1,384 @@
+//! The table of Home Assistant entities: what there is, once, for all three devices.
+
+use crate::check::{Grade, Phase};
+use crate::engine::LinkState;
+
+/// Language of entity names. Enum words, event types and entity ids stay English: automations depend on them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+}
+
+/// A name in every language.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name {
+    pub(super) en: &'static str,
+}
+
+impl Name {
+    pub(super) fn of(self, language: Language) -> &'static str {
+        match language {
+            Language::En => self.en,
+        }
+    }
+}
+
+/// Which topic an entity reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Bridge,
+    StrapState,
+    StrapAvailability,
+    Live,
+    Check,
+    CheckEvent,
+    CheckSet,
+    Morning,
+}
+
+/// Whose absence makes an entity unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Availability {
+    /// The gateway's only: what was true yesterday stays true while the strap lies in a drawer.
+    Gateway,
+    /// The gateway's and the strap's.
+    Strap,
+}
+
+/// One entity.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entity {
+    /// Part of the unique id. Must never change.
+    pub(super) key: &'static str,
+    /// Home Assistant's platform.
+    pub(super) platform: &'static str,
+    pub(super) name: Name,
+    pub(super) source: Source,
+    /// JSON field that holds the state.
+    pub(super) field: Option<&'static str>,
+    pub(super) class: Option<&'static str>,
+    pub(super) unit: Option<&'static str>,
+    pub(super) precision: Option<u8>,
+    /// Whether long-term statistics make sense.
+    pub(super) measurement: bool,
+    pub(super) diagnostic: bool,
+    /// Whether it is there without being asked for.
+    pub(super) enabled: bool,
+    pub(super) icon: Option<&'static str>,
+    /// Words of an enum or types of an event.
+    pub(super) words: Option<fn() -> Vec<&'static str>>,
+    /// Payloads that mean on and off, or that a button sends.
+    pub(super) payloads: &'static [(&'static str, &'static str)],
+    /// Live: expires if nothing comes.
+    pub(super) expires: bool,
+    /// The whole JSON object becomes attributes.
+    pub(super) attributes: bool,
+    pub(super) availability: Availability,
+}
+
+const SENSOR: Entity = Entity {
+    key: "",
+    platform: "sensor",
+    name: Name { en: "" },
+    source: Source::Bridge,
+    field: None,
+    class: None,
+    unit: None,
+    precision: None,
+    measurement: false,
+    diagnostic: false,
+    enabled: true,
+    icon: None,
+    words: None,
+    payloads: &[],
+    expires: false,
+    attributes: false,
+    availability: Availability::Gateway,
+};
+const BINARY: Entity = Entity { platform: "binary_sensor", ..SENSOR };
+const BUTTON: Entity = Entity { platform: "button", source: Source::CheckSet, ..SENSOR };
+const LIVE: Entity = Entity {
+    source: Source::Live,
+    measurement: true,
+    precision: Some(0),
+    expires: true,
+    availability: Availability::Strap,
+    ..SENSOR
+};
+const CHECK: Entity = Entity { source: Source::Check, ..SENSOR };
+const MORNING: Entity = Entity { source: Source::Morning, ..SENSOR };
+const STRAP: Entity =
+    Entity { source: Source::StrapState, diagnostic: true, availability: Availability::Strap, ..SENSOR };
+
+fn phases() -> Vec<&'static str> {
+    Phase::ALL.iter().map(|p| p.as_str()).collect()
+}
+fn grades() -> Vec<&'static str> {
+    Grade::ALL.iter().map(|g| g.as_str()).collect()
+}
+fn links() -> Vec<&'static str> {
+    LINK_STATES.iter().map(|l| l.as_str()).collect()
+}
+fn events() -> Vec<&'static str> {
+    EVENTS.to_vec()
+}
+
+/// Event types of a check.
+pub(super) const EVENTS: [&str; 4] = ["started", "completed", "failed", "cancelled"];
+
+const LINK_STATES: [LinkState; 11] = [
+    LinkState::Unknown,
+    LinkState::NoAdapter,
+    LinkState::AdapterOff,
+    LinkState::NotSeen,
+    LinkState::Seen,
+    LinkState::Connecting,
+    LinkState::Connected,
+    LinkState::Silent,
+    LinkState::Refuses,
+    LinkState::Unstable,
+    LinkState::Released,
+];
+
+/// Entities of the gateway.
+pub(super) const GATEWAY: &[Entity] = &[
+    Entity {
+        key: "adapter",
+        name: Name { en: "Bluetooth adapter" },
+        field: Some("adapter"),
+        class: Some("problem"),
+        payloads: &[("pl_on", "problem"), ("pl_off", "ok")],
+        diagnostic: true,
+        ..BINARY
+    },
+    Entity {
+        key: "store",
+        name: Name { en: "Store" },
+        field: Some("store"),
+        class: Some("problem"),
+        payloads: &[("pl_on", "problem"), ("pl_off", "ok")],
+        diagnostic: true,
+        ..BINARY
+    },
+    Entity {
+        key: "unsent",
+        name: Name { en: "Unsent results" },
+        field: Some("unsent"),
+        precision: Some(0),
+        icon: Some("mdi:tray-full"),
+        measurement: true,
+        diagnostic: true,
+        ..SENSOR
+    },
+];
+
+/// Entities of a strap.
+pub(super) const STRAPS: &[Entity] = &[
+    Entity {
+        key: "battery",
+        name: Name { en: "Battery" },
+        field: Some("battery"),
+        class: Some("battery"),
+        unit: Some("%"),
+        precision: Some(0),
+        measurement: true,
+        ..STRAP
+    },
+    Entity {
+        key: "rssi",
+        name: Name { en: "Signal strength" },
+        field: Some("rssi"),
+        class: Some("signal_strength"),
+        unit: Some("dBm"),
+        measurement: true,
+        enabled: false,
+        ..STRAP
+    },
+    Entity {
+        key: "contact",
+        platform: "binary_sensor",
+        name: Name { en: "Skin contact" },
+        field: Some("contact"),
+        // A template renders a JSON boolean as Python writes it.
+        payloads: &[("pl_on", "True"), ("pl_off", "False")],
+        icon: Some("mdi:electric-switch-closed"),
+        ..STRAP
+    },
+    Entity {
+        key: "connection",
+        platform: "binary_sensor",
+        name: Name { en: "Connection" },
+        source: Source::StrapAvailability,
+        class: Some("connectivity"),
+        payloads: &[("pl_on", super::topics::ONLINE), ("pl_off", super::topics::OFFLINE)],
+        availability: Availability::Gateway,
+        ..STRAP
+    },
+    Entity {
+        key: "link",
+        name: Name { en: "Link" },
+        field: Some("link"),
+        class: Some("enum"),
+        words: Some(links),
+        icon: Some("mdi:bluetooth-connect"),
+        availability: Availability::Gateway,
+        ..STRAP
+    },
+];
+
+/// Entities of an athlete.
+pub(super) const ATHLETE: &[Entity] = &[
+    Entity {
+        key: "heart_rate",
+        name: Name { en: "Heart rate" },
+        field: Some("hr"),
+        unit: Some("bpm"),
+        icon: Some("mdi:heart-pulse"),
+        ..LIVE
+    },
+    Entity {
+        key: "rmssd_live",
+        name: Name { en: "RMSSD 60 s" },
+        field: Some("rmssd"),
+        unit: Some("ms"),
+        icon: Some("mdi:heart-flash"),
+        ..LIVE
+    },
+    Entity {
+        key: "check_phase",
+        name: Name { en: "Morning check" },
+        field: Some("phase"),
+        class: Some("enum"),
+        words: Some(phases),
+        icon: Some("mdi:meditation"),
+        ..CHECK
+    },
+    Entity {
+        key: "check_progress",
+        name: Name { en: "Morning check progress" },
+        field: Some("percent"),
+        unit: Some("%"),
+        precision: Some(0),
+        icon: Some("mdi:progress-clock"),
+        ..CHECK
+    },
+    Entity {
+        key: "check_seconds_left",
+        name: Name { en: "Morning check time left" },
+        field: Some("seconds_left"),
+        class: Some("duration"),
+        unit: Some("s"),
+        precision: Some(0),
+        icon: Some("mdi:timer-sand"),
+        ..CHECK
+    },
+    Entity {
+        key: "start_check",
+        name: Name { en: "Start morning check" },
+        payloads: &[("pl_prs", "start")],
+        icon: Some("mdi:play-circle"),
+        ..BUTTON
+    },
+    Entity {
+        key: "cancel_check",
+        name: Name { en: "Cancel morning check" },
+        payloads: &[("pl_prs", "cancel")],
+        icon: Some("mdi:stop-circle"),
+        ..BUTTON
+    },
+    Entity {
+        key: "morning_rmssd",
+        name: Name { en: "Morning RMSSD" },
+        field: Some("rmssd"),
+        unit: Some("ms"),
+        precision: Some(0),
+        measurement: true,
+        icon: Some("mdi:weather-sunset-up"),
+        attributes: true,
+        ..MORNING
+    },
+    Entity {
+        key: "morning_ln_rmssd",
+        name: Name { en: "Morning lnRMSSD" },
+        field: Some("ln_rmssd"),
+        precision: Some(2),
+        measurement: true,
+        icon: Some("mdi:sine-wave"),
+        ..MORNING
+    },
+    Entity {
+        key: "morning_heart_rate",
+        name: Name { en: "Morning heart rate" },
+        field: Some("hr"),
+        unit: Some("bpm"),
+        precision: Some(0),
+        measurement: true,
+        icon: Some("mdi:heart-outline"),
+        ..MORNING
+    },
+    Entity {
+        key: "morning_quality",
+        name: Name { en: "Morning quality" },
+        field: Some("grade"),
+        class: Some("enum"),
+        words: Some(grades),
+        icon: Some("mdi:check-decagram"),
+        ..MORNING
+    },
+    Entity {
+        key: "morning_time",
+        name: Name { en: "Morning check time" },
+        field: Some("at"),
+        class: Some("timestamp"),
+        ..MORNING
+    },
+    Entity {
+        key: "check_event",
+        platform: "event",
+        name: Name { en: "Morning check event" },
+        source: Source::CheckEvent,
+        words: Some(events),
+        icon: Some("mdi:bell-heart"),
+        ..SENSOR
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_state_is_declared() {
+        // A new variant does not compile here until the list above was thought of.
+        let place = |l: LinkState| match l {
+            LinkState::Unknown => 0,
+            LinkState::NoAdapter => 1,
+            LinkState::AdapterOff => 2,
+            LinkState::NotSeen => 3,
+            LinkState::Seen => 4,
+            LinkState::Connecting => 5,
+            LinkState::Connected => 6,
+            LinkState::Silent => 7,
+            LinkState::Refuses => 8,
+            LinkState::Unstable => 9,
+            LinkState::Released => 10,
+        };
+        for (i, l) in LINK_STATES.iter().enumerate() {
+            assert_eq!(place(*l), i);
+        }
+    }
+
+    #[test]
+    fn no_key_and_no_name_twice_on_a_device() {
+        for table in [GATEWAY, STRAPS, ATHLETE] {
+            for (i, a) in table.iter().enumerate() {
+                for b in &table[..i] {
+                    assert_ne!(a.key, b.key);
+                    assert_ne!(a.name.en, b.name.en);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The MQTT edge: Home Assistant discovery, states, results and commands. Topics and payloads: `docs/mqtt.md`.
+//!
+//! [`Renderer`] turns what the engine says into messages, without any I/O; [`MqttHandle`] delivers them. Four kinds:
+//! retained state is kept here as a desired state and said again whenever a broker could have forgotten it; durable
+//! messages belong to the store and are marked when the broker has them; events need a link; live values are sent at
+//! once or never.
+
+mod backoff;
+mod command;
+mod config;
+mod desired;
+mod discovery;
+mod driver;
+mod entity;
+mod handle;
+mod link;
+mod outbox;
+mod render;
+mod tls;
+mod topics;
+
+pub use command::MAX_COMMAND;
+pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
+pub use entity::Language;
+pub use handle::{ConnectionState, MqttHandle};
+pub use outbox::{NoOutbox, OutboxSource};
+pub use render::{BridgeStatus, Delivery, Message, RenderOptions, Renderer};
+pub use topics::{OFFLINE, ONLINE, TOPICS, Topics, Use};
+
+use crate::engine::Command;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Commands that may wait for the engine.
+const COMMANDS: usize = 32;
+
+/// Starts the MQTT edge on the current tokio runtime. It ends by [`MqttHandle::shutdown`], or with a farewell bounded
+/// by `timing.farewell` when `cancel` is cancelled.
+///
+/// Set all retained state that is known before the call returns to the runtime: it is published right after the
+/// connection, before `online`.
+pub fn spawn(
+    config: MqttConfig,
+    outbox: impl OutboxSource,
+    cancel: &CancellationToken,
+) -> Result<(MqttHandle, mpsc::Receiver<Command>), ConfigError> {
+    config.validate()?;
+    let topics = Topics::new(&config);
+    let shared: Arc<handle::Shared> = Arc::default();
+    let (state, watcher) = watch::channel(ConnectionState::Connecting);
+    let (commands, receiver) = mpsc::channel(COMMANDS);
+    let stop = cancel.child_token();
+    let driver = driver::Driver {
+        config,
+        topics: topics.clone(),
+        shared: Arc::clone(&shared),
+        outbox,
+        state,
+        commands,
+        stop: stop.clone(),
+        complaints: command::Complaints::default(),
+    };
+    let task = tokio::spawn(driver.run());
+    Ok((MqttHandle::new(shared, topics, watcher, stop, Some(task)), receiver))
+}

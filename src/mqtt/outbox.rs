@@ -1,0 +1,23 @@
+//! Messages that must arrive, owned by the store.
+
+use crate::publication::Publication;
+
+/// Durable messages, oldest first. They are sent one at a time and marked only when the broker acknowledged them, so
+/// after a crash one may arrive twice but none is lost. Called from the MQTT task; must not block for long.
+pub trait OutboxSource: Send + 'static {
+    /// The oldest message that was not marked; the same one until it is.
+    fn next(&mut self) -> Option<(i64, Publication)>;
+    /// The broker has this message.
+    fn mark_sent(&mut self, id: i64);
+}
+
+/// An outbox that is always empty.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoOutbox;
+
+impl OutboxSource for NoOutbox {
+    fn next(&mut self) -> Option<(i64, Publication)> {
+        None
+    }
+    fn mark_sent(&mut self, _id: i64) {}
+}

@@ -1,0 +1,432 @@
+//! From what the engine says to messages; no I/O.
+
+use super::discovery::Discovery;
+use super::entity::{EVENTS, Language};
+use super::topics::{OFFLINE, ONLINE, Topics};
+use crate::check::{AbortCause, CheckId, CheckResult, CheckStatus, Phase};
+use crate::engine::{Athlete, LinkState, Live, Output, Roster, Strap, StrapFacts, StrapStatus};
+use crate::publication::Publication;
+use crate::units::{AthleteId, Mono, Now, StrapId};
+use jiff::tz::TimeZone;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Counters of a strap are said at most this often, unless something else about it changed.
+const COUNTERS_EVERY: Duration = Duration::from_secs(60);
+
+/// A message and how it has to travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// How.
+    pub delivery: Delivery,
+    /// What.
+    pub publication: Publication,
+}
+
+/// How a message has to travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Part of the state that should stand on the broker; an empty payload removes it.
+    Retained,
+    /// True only now: at once or never.
+    Live,
+    /// An event that needs a link.
+    Transient,
+    /// Must arrive: goes through the store.
+    Durable,
+}
+
+/// State of the gateway itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BridgeStatus {
+    /// What is wrong with the Bluetooth adapter, if anything.
+    pub adapter_problem: Option<String>,
+    /// What is wrong with the store, if anything.
+    pub store_problem: Option<String>,
+    /// Durable messages that the broker does not have yet.
+    pub unsent: u64,
+    /// When the daemon started, once the clock is known.
+    pub started: Option<jiff::Timestamp>,
+}
+
+/// How things are shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenderOptions {
+    /// Name of the gateway in Home Assistant.
+    pub gateway_name: String,
+    /// Language of entity names.
+    pub language: Language,
+    /// How often live values come; decides when they expire.
+    pub live_interval: Duration,
+    /// Version to show.
+    pub version: String,
+}
+
+impl Default for RenderOptions {
+    fn default() -> Self {
+        Self {
+            gateway_name: "Strap gateway".into(),
+            language: Language::En,
+            live_interval: Duration::from_secs(5),
+            version: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct AthleteView {
+    athlete: Athlete,
+    /// The check whose start was told.
+    started: Option<CheckId>,
+}
+
+#[derive(Debug)]
+struct StrapView {
+    strap: Strap,
+    facts: StrapFacts,
+    told: Option<Told>,
+}
+
+/// What was last told of a strap.
+#[derive(Debug)]
+struct Told {
+    at: Mono,
+    slow: (LinkState, bool, Option<bool>, Option<u8>),
+}
+
+/// Turns the engine's outputs into messages.
+#[derive(Debug)]
+pub struct Renderer {
+    topics: Topics,
+    options: RenderOptions,
+    athletes: BTreeMap<AthleteId, AthleteView>,
+    straps: BTreeMap<StrapId, StrapView>,
+}
+
+impl Renderer {
+    /// Knows nobody yet; start with [`Self::roster`].
+    pub fn new(topics: Topics, options: RenderOptions) -> Self {
+        Self { topics, options, athletes: BTreeMap::new(), straps: BTreeMap::new() }
+    }
+
+    /// Announces who is there, sets who is new to "nothing yet" and removes who is gone.
+    pub fn roster(&mut self, roster: &Roster) -> Vec<Message> {
+        let mut out = Vec::new();
+        let gone: Vec<_> =
+            self.straps.keys().filter(|id| !roster.straps.iter().any(|s| s.id == **id)).copied().collect();
+        for id in gone {
+            self.straps.remove(&id);
+            out.extend(self.topics.all_of_strap(id).into_iter().map(removed));
+        }
+        let gone: Vec<_> =
+            self.athletes.keys().filter(|id| !roster.athletes.iter().any(|a| a.id == **id)).cloned().collect();
+        for id in gone {
+            self.athletes.remove(&id);
+            out.extend(self.topics.all_of_athlete(&id).into_iter().map(removed));
+        }
+        out.push(retained(self.topics.gateway_discovery(), &self.discovery().gateway()));
+        for strap in &roster.straps {
+            let old = self.straps.remove(&strap.id);
+            let is_new = old.is_none();
+            let (facts, told) = old.map_or_else(Default::default, |v| (v.facts, v.told));
+            self.straps.insert(strap.id, StrapView { strap: strap.clone(), facts, told });
+            out.extend(self.strap_discovery(strap.id));
+            if is_new {
+                out.push(availability(self.topics.strap_availability(strap.id), false));
+                out.push(retained(self.topics.strap_state(strap.id), &unknown_strap()));
+            }
+        }
+        for athlete in &roster.athletes {
+            let old = self.athletes.remove(&athlete.id);
+            let is_new = old.is_none();
+            let started = old.and_then(|v| v.started);
+            let mut straps = roster.straps.iter().filter(|s| s.athlete == athlete.id).map(|s| s.id);
+            let only = straps.next().filter(|_| straps.next().is_none());
+            let discovery = self.discovery().athlete(athlete, only);
+            out.push(retained(self.topics.athlete_discovery(&athlete.id), &discovery));
+            if is_new {
+                out.push(retained(self.topics.check(&athlete.id), &idle()));
+            }
+            self.athletes.insert(athlete.id.clone(), AthleteView { athlete: athlete.clone(), started });
+        }
+        out
+    }
+
+    /// What an output of the engine means for the broker.
+    pub fn output(&mut self, output: &Output, now: Now) -> Vec<Message> {
+        match output {
+            Output::Live(live) => vec![self.live(live)],
+            Output::Check(status) => self.check(status, now),
+            Output::Result(result) => self.result(result),
+            Output::Strap(status) => self.strap(status, now),
+            Output::Record(_) | Output::Beats(_) | Output::Notice(_) => Vec::new(),
+        }
+    }
+
+    /// The person's last valid result, read from the store at start; nothing if it holds no values.
+    pub fn morning(&self, result: &CheckResult) -> Option<Message> {
+        result.values?;
+        Some(retained(self.topics.morning(&result.athlete), &Value::Object(self.numbers(result))))
+    }
+
+    /// State of the gateway.
+    pub fn bridge(&self, status: &BridgeStatus) -> Message {
+        let word = |problem: &Option<String>| if problem.is_some() { "problem" } else { "ok" };
+        let detail = |problem: &Option<String>| problem.as_deref().map(|p| p.chars().take(200).collect::<String>());
+        let payload = json!({
+            "version": self.options.version,
+            "adapter": word(&status.adapter_problem),
+            "adapter_problem": detail(&status.adapter_problem),
+            "store": word(&status.store_problem),
+            "store_problem": detail(&status.store_problem),
+            "unsent": status.unsent,
+            "started": status.started.map(|t| iso(t, &TimeZone::UTC)),
+        });
+        retained(self.topics.bridge(), &payload)
+    }
+
+    fn discovery(&self) -> Discovery<'_> {
+        Discovery {
+            topics: &self.topics,
+            language: self.options.language,
+            gateway_name: &self.options.gateway_name,
+            version: &self.options.version,
+            live_interval: self.options.live_interval,
+        }
+    }
+
+    fn strap_discovery(&self, id: StrapId) -> Option<Message> {
+        let view = self.straps.get(&id)?;
+        Some(retained(self.topics.strap_discovery(id), &self.discovery().strap(&view.strap, &view.facts)))
+    }
+
+    fn live(&self, live: &Live) -> Message {
+        let payload = json!({
+            "hr": live.hr_bpm,
+            "rr": number(live.rr_ms, 0),
+            "rmssd": number(live.rmssd_ms, 1),
+            "artifact_pct": number(live.artifact_pct, 1),
+            "contact": live.contact,
+        });
+        let publication =
+            Publication { topic: self.topics.live(&live.athlete), payload: bytes(&payload), retain: false, qos: 0 };
+        Message { delivery: Delivery::Live, publication }
+    }
+
+    fn check(&mut self, status: &CheckStatus, now: Now) -> Vec<Message> {
+        let topic = self.topics.check(&status.athlete);
+        // A retained heart rate would come back as a current one when Home Assistant starts.
+        let live = !status.changed;
+        let payload = json!({
+            "phase": status.phase.as_str(),
+            "seconds_left": status.seconds_left,
+            "percent": status.percent,
+            "hr": status.hr_bpm.filter(|_| live),
+            "clean_pct": number(status.clean_pct.filter(|_| live), 1),
+            "hint": status.hint.map(|h| h.as_str()),
+            "cause": status.cause.map(|c| c.as_str()),
+            "id": status.check.as_ref().map(|id| id.0.as_str()),
+        });
+        if live {
+            let publication = Publication { topic, payload: bytes(&payload), retain: false, qos: 0 };
+            return vec![Message { delivery: Delivery::Live, publication }];
+        }
+        let mut out = vec![retained(topic, &payload)];
+        let [started, _, failed, cancelled] = EVENTS;
+        let (event, delivery) = match status.phase {
+            Phase::WaitingForStrap | Phase::Settling | Phase::Recording => {
+                let view = self.athletes.get_mut(&status.athlete);
+                match view.filter(|v| v.started != status.check && status.check.is_some()) {
+                    Some(view) => view.started = status.check.clone(),
+                    None => return out,
+                }
+                (started, Delivery::Transient)
+            }
+            Phase::Aborted if status.cause == Some(AbortCause::Cancelled) => (cancelled, Delivery::Transient),
+            Phase::Aborted => (failed, Delivery::Durable),
+            // The result speaks for a check that ended.
+            Phase::Idle | Phase::Grading | Phase::Done => return out,
+        };
+        let mut fields = no_numbers();
+        fields.insert("id".into(), json!(status.check.as_ref().map(|id| id.0.as_str())));
+        fields.insert("at".into(), json!(now.wall.map(|t| iso(t, &self.time_zone(&status.athlete)))));
+        out.push(self.event(&status.athlete, event, status.cause.map(|c| c.as_str()), fields, delivery));
+        out
+    }
+
+    fn result(&self, result: &CheckResult) -> Vec<Message> {
+        let [_, completed, failed, _] = EVENTS;
+        let kind = if result.values.is_some() { completed } else { failed };
+        let cause = result.why.map(|w| w.as_str());
+        // A result without values is an event only: it must not wipe the numbers of an earlier, valid check.
+        let event = self.event(&result.athlete, kind, cause, self.numbers(result), Delivery::Durable);
+        self.morning(result).into_iter().chain([event]).collect()
+    }
+
+    fn event(
+        &self,
+        athlete: &AthleteId,
+        kind: &str,
+        cause: Option<&str>,
+        fields: Map<String, Value>,
+        delivery: Delivery,
+    ) -> Message {
+        let mut payload = Map::new();
+        payload.insert("event_type".into(), json!(kind));
+        payload.insert("cause".into(), json!(cause));
+        payload.extend(fields);
+        let payload = bytes(&Value::Object(payload));
+        let publication = Publication { topic: self.topics.check_event(athlete), payload, retain: false, qos: 1 };
+        Message { delivery, publication }
+    }
+
+    fn strap(&mut self, status: &StrapStatus, now: Now) -> Vec<Message> {
+        let time_zone = self.time_zone(&status.athlete);
+        let Some(view) = self.straps.get_mut(&status.strap) else { return Vec::new() };
+        let mut out = Vec::new();
+        let identity = |f: &StrapFacts| {
+            let f = f.clone();
+            (f.name, f.manufacturer, f.model, f.serial, f.firmware, f.hardware)
+        };
+        let renamed = identity(&view.facts) != identity(&status.facts);
+        view.facts = status.facts.clone();
+        let slow = (status.link, status.online, status.contact, status.facts.battery_pct);
+        let due = view.told.as_ref().is_none_or(|t| t.slow != slow || now.mono.since(t.at) >= COUNTERS_EVERY);
+        if due {
+            view.told = Some(Told { at: now.mono, slow });
+            let wall = |at: Mono| {
+                let ago = jiff::SignedDuration::from_micros(now.mono.diff_micros(at));
+                Some(iso(now.wall?.checked_sub(ago).ok()?, &time_zone))
+            };
+            let payload = json!({
+                "link": status.link.as_str(),
+                "link_since": wall(status.link_since),
+                "battery": status.facts.battery_pct,
+                "rssi": status.facts.rssi_dbm,
+                "contact": status.contact,
+                "packets": status.packets,
+                "defects": status.defects,
+                "gaps": status.gaps,
+                "duplicates": status.duplicates,
+                "last_packet": status.last_packet.and_then(wall),
+            });
+            out.push(availability(self.topics.strap_availability(status.strap), status.online));
+            out.push(retained(self.topics.strap_state(status.strap), &payload));
+        }
+        if renamed {
+            out.extend(self.strap_discovery(status.strap));
+        }
+        out
+    }
+
+    fn time_zone(&self, athlete: &AthleteId) -> TimeZone {
+        self.athletes.get(athlete).map_or(TimeZone::UTC, |v| v.athlete.time_zone.clone())
+    }
+
+    /// All that is told of a result, in the same words for state and event.
+    fn numbers(&self, r: &CheckResult) -> Map<String, Value> {
+        let v = r.values.as_ref();
+        let mut m = no_numbers();
+        let mut put = |key: &str, value: Value| {
+            m.insert(key.to_owned(), value);
+        };
+        put("rmssd", number(v.map(|v| v.rmssd_ms), 1));
+        put("ln_rmssd", number(v.map(|v| v.ln_rmssd), 3));
+        put("hr", number(v.map(|v| v.mean_hr_bpm), 1));
+        put("mean_rr", number(v.map(|v| v.mean_rr_ms), 1));
+        put("sdnn", number(v.map(|v| v.sdnn_ms), 1));
+        put("pnn50", number(v.map(|v| v.pnn50_pct), 1));
+        put("ln_rmssd_rr_ratio", number(v.map(|v| v.ln_rmssd_rr_ratio), 3));
+        put("grade", json!(r.grade.as_str()));
+        put("artifact_pct", number(Some(r.artifact_pct), 1));
+        put("coverage", number(Some(r.coverage), 3));
+        put("n", json!(r.n));
+        put("pairs", json!(r.pairs));
+        put("at", json!(r.wall.map(|t| iso(t, &self.time_zone(&r.athlete)))));
+        put("date", json!(r.local_date.map(|d| d.to_string())));
+        put("posture", json!(r.posture.as_str()));
+        put("notes", json!(r.notes.iter().map(|n| n.as_str()).collect::<Vec<_>>()));
+        put("id", json!(r.id.0));
+        put("algo_version", json!(r.algo_version));
+        m
+    }
+}
+
+/// Every key is always there: Home Assistant keeps the old value of a missing one.
+fn no_numbers() -> Map<String, Value> {
+    [
+        "rmssd",
+        "ln_rmssd",
+        "hr",
+        "mean_rr",
+        "sdnn",
+        "pnn50",
+        "ln_rmssd_rr_ratio",
+        "grade",
+        "artifact_pct",
+        "coverage",
+        "n",
+        "pairs",
+        "at",
+        "date",
+        "posture",
+        "notes",
+        "id",
+        "algo_version",
+    ]
+    .into_iter()
+    .map(|k| (k.to_owned(), Value::Null))
+    .collect()
+}
+
+/// State of a strap of which nothing is known yet.
+fn unknown_strap() -> Value {
+    json!({
+        "link": LinkState::Unknown.as_str(), "link_since": null, "battery": null, "rssi": null, "contact": null,
+        "packets": 0, "defects": 0, "gaps": 0, "duplicates": 0, "last_packet": null,
+    })
+}
+
+/// State of a person's check before the first.
+fn idle() -> Value {
+    json!({
+        "phase": Phase::Idle.as_str(), "seconds_left": null, "percent": 0, "hr": null, "clean_pct": null,
+        "hint": null, "cause": null, "id": null,
+    })
+}
+
+/// A number rounded to some decimals; null if there is none. Never NaN: JSON has no word for it.
+fn number(value: Option<f64>, decimals: i32) -> Value {
+    let scale = 10f64.powi(decimals);
+    match value.map(|v| (v * scale).round() / scale).filter(|v| v.is_finite()) {
+        Some(v) if decimals == 0 => json!(v as i64),
+        Some(v) => json!(v),
+        None => Value::Null,
+    }
+}
+
+/// ISO 8601 with the offset of a time zone, whole seconds.
+fn iso(t: jiff::Timestamp, time_zone: &TimeZone) -> String {
+    t.to_zoned_datetime(time_zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+fn bytes(payload: &Value) -> Vec<u8> {
+    payload.to_string().into_bytes()
+}
+
+fn retained(topic: String, payload: &Value) -> Message {
+    state(topic, bytes(payload))
+}
+
+fn removed(topic: String) -> Message {
+    state(topic, Vec::new())
+}
+
+fn availability(topic: String, online: bool) -> Message {
+    state(topic, if online { ONLINE } else { OFFLINE }.into())
+}
+
+fn state(topic: String, payload: Vec<u8>) -> Message {
+    Message { delivery: Delivery::Retained, publication: Publication { topic, payload, retain: true, qos: 1 } }
+}

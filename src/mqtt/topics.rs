@@ -1,0 +1,153 @@
+//! Every topic that we publish or listen to, in one place.
+
+use super::config::MqttConfig;
+use crate::units::{AthleteId, StrapId};
+
+/// Availability payload: there.
+pub const ONLINE: &str = "online";
+/// Availability payload: not there.
+pub const OFFLINE: &str = "offline";
+
+/// Topic templates as `docs/mqtt.md` lists them, with retain flag and QoS; a test compares the two.
+pub const TOPICS: &[(&str, Use)] = &[
+    ("<base>/<gateway>/status", Use::State),
+    ("<base>/<gateway>/bridge", Use::State),
+    ("<base>/<gateway>/strap/<strap>/availability", Use::State),
+    ("<base>/<gateway>/strap/<strap>/state", Use::State),
+    ("<base>/<gateway>/athlete/<athlete>/live", Use::Live),
+    ("<base>/<gateway>/athlete/<athlete>/check", Use::StateAndProgress),
+    ("<base>/<gateway>/athlete/<athlete>/morning", Use::State),
+    ("<base>/<gateway>/athlete/<athlete>/event/check", Use::Event),
+    ("<base>/<gateway>/athlete/<athlete>/check/set", Use::Command),
+    ("<discovery>/device/<object>/config", Use::State),
+    ("<ha_status>", Use::Birth),
+];
+
+/// How a topic is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// Retained, QoS 1.
+    State,
+    /// Not retained, QoS 0.
+    Live,
+    /// Retained at QoS 1 when the state changes, not retained at QoS 0 in between.
+    StateAndProgress,
+    /// Not retained, QoS 1.
+    Event,
+    /// We listen; QoS 1, retained ones are ignored.
+    Command,
+    /// We listen to Home Assistant's birth message.
+    Birth,
+}
+
+/// In which order retained topics are said again: who needs to be known first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    GatewayDiscovery,
+    StrapDiscovery,
+    AthleteDiscovery,
+    Availability,
+    State,
+}
+
+/// Builds topics for one gateway.
+#[derive(Clone, Debug)]
+pub struct Topics {
+    root: String,
+    discovery: String,
+    gateway: String,
+    ha_status: String,
+}
+
+impl Topics {
+    /// For these settings.
+    pub fn new(config: &MqttConfig) -> Self {
+        Self {
+            root: format!("{}/{}", config.base_topic, config.gateway_id),
+            discovery: format!("{}/device/hrvd_{}", config.discovery_prefix, config.gateway_id),
+            gateway: config.gateway_id.clone(),
+            ha_status: config.ha_status_topic.clone(),
+        }
+    }
+    /// The gateway's id.
+    pub fn gateway(&self) -> &str {
+        &self.gateway
+    }
+    /// Whether the gateway is there; also the last will.
+    pub fn status(&self) -> String {
+        format!("{}/status", self.root)
+    }
+    /// State of the gateway.
+    pub fn bridge(&self) -> String {
+        format!("{}/bridge", self.root)
+    }
+    /// Whether heart rate arrives from a strap.
+    pub fn strap_availability(&self, strap: StrapId) -> String {
+        format!("{}/strap/{}/availability", self.root, strap.slug())
+    }
+    /// Slow facts of a strap.
+    pub fn strap_state(&self, strap: StrapId) -> String {
+        format!("{}/strap/{}/state", self.root, strap.slug())
+    }
+    /// Live values of a person.
+    pub fn live(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/live", self.root)
+    }
+    /// Phase and progress of a person's check.
+    pub fn check(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/check", self.root)
+    }
+    /// The last valid morning result of a person.
+    pub fn morning(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/morning", self.root)
+    }
+    /// Events of a person's check.
+    pub fn check_event(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/event/check", self.root)
+    }
+    /// Where a person's check is started and cancelled.
+    pub fn check_set(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/check/set", self.root)
+    }
+    /// Discovery of the gateway.
+    pub fn gateway_discovery(&self) -> String {
+        format!("{}/config", self.discovery)
+    }
+    /// Discovery of a strap.
+    pub fn strap_discovery(&self, strap: StrapId) -> String {
+        format!("{}_strap_{}/config", self.discovery, strap.slug())
+    }
+    /// Discovery of an athlete.
+    pub fn athlete_discovery(&self, athlete: &AthleteId) -> String {
+        format!("{}_athlete_{athlete}/config", self.discovery)
+    }
+    /// Home Assistant's birth and will.
+    pub fn ha_status(&self) -> &str {
+        &self.ha_status
+    }
+    /// Everything we listen to.
+    pub fn subscriptions(&self) -> Vec<String> {
+        vec![format!("{}/athlete/+/check/set", self.root), self.status(), self.ha_status.clone()]
+    }
+    /// Whose check a command topic means; the text is whatever stands there.
+    pub(super) fn command_athlete<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        topic.strip_prefix(self.root.as_str())?.strip_prefix("/athlete/")?.strip_suffix("/check/set")
+    }
+    /// Retained topics of a strap; an empty retained payload on each removes it from broker and Home Assistant.
+    pub fn all_of_strap(&self, strap: StrapId) -> Vec<String> {
+        vec![self.strap_discovery(strap), self.strap_availability(strap), self.strap_state(strap)]
+    }
+    /// Retained topics of an athlete.
+    pub fn all_of_athlete(&self, athlete: &AthleteId) -> Vec<String> {
+        vec![self.athlete_discovery(athlete), self.check(athlete), self.morning(athlete)]
+    }
+    pub(super) fn rank(&self, topic: &str) -> Rank {
+        match topic.strip_prefix(self.discovery.as_str()) {
+            Some("/config") => Rank::GatewayDiscovery,
+            Some(rest) if rest.starts_with("_strap_") => Rank::StrapDiscovery,
+            Some(_) => Rank::AthleteDiscovery,
+            None if topic.ends_with("/availability") => Rank::Availability,
+            None => Rank::State,
+        }
+    }
+}
