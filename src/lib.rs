@@ -13,7 +13,10 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 // edges
 
 pub mod artifact;
+pub mod ble;
 pub mod check;
+#[cfg(feature = "daemon")]
+pub mod clock;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;

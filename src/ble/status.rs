@@ -1,0 +1,135 @@
+//! What the Bluetooth edge tells about itself.
+
+use super::call::{AdapterInfo, Failure};
+use crate::engine::LinkState;
+use crate::units::{Mono, StrapId};
+
+/// How often each thing happened since the start. The letters are the levels of recovery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// (a) Attempts to connect.
+    pub connects: u64,
+    /// Attempts to connect that failed.
+    pub connect_failures: u64,
+    /// Connections whose subscription stands.
+    pub setups: u64,
+    /// Connections without a usable heart rate subscription.
+    pub setup_failures: u64,
+    /// Links that came up by themselves and were taken over.
+    pub adopted: u64,
+    /// Links that ended without our doing.
+    pub drops: u64,
+    /// Times that heart rate stopped while connected.
+    pub silences: u64,
+    /// Subscriptions made again because of silence.
+    pub resubscribes: u64,
+    /// Reconnects because of silence.
+    pub silent_reconnects: u64,
+    /// (b) Scan bursts started.
+    pub scans: u64,
+    /// (c) Times the adapter was looked for again.
+    pub adapter_lookups: u64,
+    /// (d) Attempts at a new connection to the bus, the first one not counted.
+    pub managers: u64,
+    /// (e) Times recovery gave up.
+    pub gave_up: u64,
+    /// Calls whose executor never answered.
+    pub unanswered: u64,
+    /// Times that the engine's queue was full when heart rate arrived. Nothing is lost then, but it waits.
+    pub queue_full: u64,
+    /// Answers that came after their call was given up.
+    pub late: u64,
+}
+
+/// A known cause that fits what was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// Advertises but refuses: another device holds the only connection.
+    HeldByAnother,
+    /// Three connections in a row ended after 30 s: the kernel rejected the strap's connection parameters.
+    DropsAfter30s,
+    /// Connects, but offers no heart rate measurement.
+    NoHeartRate,
+    /// Connected and subscribed, but nothing comes.
+    SubscribedButSilent,
+}
+
+impl Hint {
+    /// A sentence for people.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::HeldByAnother => {
+                "the strap is seen but refuses: another device (watch, phone, trainer) probably holds its only \
+                 connection; close that app, or allow two connections in the maker's app"
+            }
+            Self::DropsAfter30s => {
+                "the link ends after 30 s each time: the kernel rejects the strap's connection parameters; update \
+                 kernel and BlueZ, or use another adapter"
+            }
+            Self::NoHeartRate => "the device offers no heart rate measurement (0x2A37); is it a heart-rate strap?",
+            Self::SubscribedButSilent => {
+                "connected, but no heart rate arrives: wet the pads and wear the strap; if it is worn, restart it by \
+                 unclipping it for half a minute"
+            }
+        }
+    }
+}
+
+/// One strap in detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrapStatus {
+    /// Which.
+    pub strap: StrapId,
+    /// State of its link.
+    pub state: LinkState,
+    /// Signal strength at the last advertisement, dBm.
+    pub rssi: Option<i16>,
+    /// Failures in a row that slow down the next attempt.
+    pub failures: u32,
+    /// Refused connections in a row.
+    pub refusals: u32,
+    /// Dropped connections since the last good run.
+    pub drops: u32,
+    /// When the next attempt may be made.
+    pub retry_at: Option<Mono>,
+    /// Since when the subscription stands.
+    pub up_since: Option<Mono>,
+    /// The newest failure.
+    pub last_failure: Option<Failure>,
+    /// A known cause that fits.
+    pub hint: Option<Hint>,
+}
+
+/// State of the adapter, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Adapter {
+    /// Not asked yet.
+    #[default]
+    Unknown,
+    /// The bus, bluetoothd or the permission to talk to it is missing.
+    Unreachable(Option<Failure>),
+    /// bluetoothd runs but there is no such adapter.
+    Missing,
+    /// Here.
+    Here(AdapterInfo),
+}
+
+impl Adapter {
+    /// Present and switched on.
+    pub const fn is_on(&self) -> bool {
+        matches!(self, Self::Here(AdapterInfo { powered: true, .. }))
+    }
+}
+
+/// The Bluetooth edge at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The adapter.
+    pub adapter: Adapter,
+    /// Whether a scan burst runs.
+    pub scanning: bool,
+    /// What happened so far.
+    pub counters: Counters,
+    /// The wanted straps.
+    pub straps: Vec<StrapStatus>,
+}
