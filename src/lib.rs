@@ -12,11 +12,12 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 
 // edges
 
+
+// edges
+
 pub mod artifact;
 pub mod ble;
 pub mod check;
-#[cfg(feature = "daemon")]
-pub mod clock;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;
@@ -29,6 +30,8 @@ pub mod timeline;
 pub mod units;
 
 // edges
+#[cfg(feature = "daemon")]
+pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod control;
 #[cfg(feature = "daemon")]
