@@ -15,6 +15,9 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 
 // edges
 
+
+// edges
+
 pub mod artifact;
 pub mod ble;
 pub mod check;
