@@ -9,15 +9,6 @@
 #[cfg(panic = "abort")]
 compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async panic in a spawned task");
 
-
-// edges
-
-
-// edges
-
-
-// edges
-
 pub mod artifact;
 pub mod ble;
 pub mod check;
@@ -32,7 +23,6 @@ pub mod sim;
 pub mod timeline;
 pub mod units;
 
-// edges
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
