@@ -12,6 +12,8 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 pub mod artifact;
 pub mod ble;
 pub mod check;
+#[cfg(feature = "daemon")]
+pub mod config;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;
