@@ -12,8 +12,6 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 pub mod artifact;
 pub mod ble;
 pub mod check;
-#[cfg(feature = "daemon")]
-pub mod config;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;
@@ -27,6 +25,8 @@ pub mod units;
 
 #[cfg(feature = "daemon")]
 pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod config;
 #[cfg(feature = "daemon")]
 pub mod control;
 #[cfg(feature = "daemon")]
