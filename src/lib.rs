@@ -13,5 +13,6 @@ pub mod artifact;
 pub mod check;
 pub mod engine;
 pub mod hrs;
+pub mod hrv;
 pub mod timeline;
 pub mod units;
