@@ -3,9 +3,11 @@
 //! A detector is causal with a bounded delay: it sees one segment of intervals (no gap inside) one by one and gives
 //! each its final label at most [`Detector::delay`] intervals later. A gap starts a new segment.
 
-mod local_median;
+mod autoregression;
+mod live;
+mod sorted_window;
 
-pub use local_median::{LocalMedian, classify};
+pub use live::LiveDetector;
 
 /// What an interval is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,4 +52,12 @@ pub trait Detector {
     fn push(&mut self, rr_ms: f64) -> Option<Label>;
     /// Ends the segment: returns the labels still owed, oldest first, and forgets everything.
     fn finish(&mut self) -> Vec<Label>;
+}
+
+/// The labels that the live detector gives to a whole segment (no gap inside).
+pub fn classify(segment_ms: &[f64]) -> Vec<Label> {
+    let mut detector = LiveDetector::new();
+    let mut labels: Vec<Label> = segment_ms.iter().filter_map(|rr| detector.push(*rr)).collect();
+    labels.extend(detector.finish());
+    labels
 }

@@ -2,7 +2,7 @@
 
 use super::input::{LinkState, PacketBytes, StrapFacts};
 use super::output::{Beats, Notice, Output, Record, RecordKind, StrapStatus};
-use crate::artifact::{Detector, LocalMedian};
+use crate::artifact::{Detector, LiveDetector};
 use crate::hrs::{self, Defect};
 use crate::hrv::rolling::Rolling;
 use crate::timeline::{Beat, GapReason, Placed, Timeline};
@@ -38,7 +38,7 @@ pub(super) struct StrapState {
     link_since: Mono,
     pub(super) facts: StrapFacts,
     timeline: Timeline,
-    detector: LocalMedian,
+    detector: LiveDetector,
     /// Beats whose label is still owed.
     undecided: VecDeque<Beat>,
     rolling: Rolling,
@@ -64,7 +64,7 @@ impl StrapState {
             link_since: now,
             facts: StrapFacts::default(),
             timeline: Timeline::new(),
-            detector: LocalMedian::default(),
+            detector: LiveDetector::new(),
             undecided: VecDeque::new(),
             rolling: Rolling::new(LIVE_WINDOW),
             last_packet: None,

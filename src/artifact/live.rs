@@ -1,0 +1,364 @@
+//! The live detector: a beat is an artifact when moving it, and not the heart, explains the intervals around it.
+//!
+//! A short autoregressive model foresees breathing, so what is left of normal intervals is small even with strong
+//! respiratory arrhythmia. Against that remainder three explanations of the next five intervals compete: one interval
+//! is wrong, one beat sits at the wrong time (a pair +d, −d), or the heart changed its pace (a step, never flagged).
+//! Thresholds are quantiles of the same statistics over the person's own normal intervals. Why and what else was
+//! tried: `docs/decisions/0010-artifact-detector.md`.
+
+use super::autoregression::{Autoregression, ORDER};
+use super::sorted_window::SortedWindow;
+use super::{Detector, Label};
+
+/// Intervals that must have arrived after one before it is decided.
+const DELAY: usize = 5;
+/// Raw and repaired intervals kept: enough for a median of 11 and the filter before it.
+const KEPT: usize = 16;
+/// Normal intervals behind the thresholds.
+const WINDOW: usize = 90;
+/// A statistic of normal intervals stays below this quantile times the factor below.
+const QUANTILE: f64 = 0.85;
+const SINGLE_FACTOR: f64 = 3.7;
+const PAIR_FACTOR: f64 = 2.5;
+/// Thresholds never fall below these: quantised and very regular series make small steps of their own.
+const FLOOR_MS: f64 = 14.0;
+const SINGLE_FLOOR: f64 = 0.045;
+const PAIR_FLOOR: f64 = 0.045;
+/// Thresholds never rise above this share of the local median, however restless the series.
+const CEILING: f64 = 0.20;
+/// Further from the local median than `CEILING` and this far from what was foreseen: an artifact whatever the threshold.
+const UNFORESEEN: f64 = 0.14;
+/// Further from the local median than this: an artifact whatever the model says.
+const IMPOSSIBLE: f64 = 0.35;
+/// Undecided neighbours further from the median than this are taken for it.
+const CLIP: f64 = 0.25;
+/// Assumed remainder, as a share of the median, while little has been seen; it fades out over `WARM` intervals.
+const PRIOR: f64 = 0.05;
+const WARM: f64 = 30.0;
+/// The step must explain clearly less than the artifact does.
+const STEP_MARGIN: f64 = 0.8;
+/// Each half of a pair carries at least this share of the shift.
+const HALF: f64 = 0.4;
+/// The past alone foresees at least this share of the error.
+const SURPRISE: f64 = 0.5;
+/// Ridge and assumed white noise (share of the median) of the model.
+const RIDGE: f64 = 0.05;
+const NOISE: f64 = 0.004;
+/// No heart beats faster or slower than this (250 and 30 a minute).
+const SHORTEST_MS: f64 = 240.0;
+const LONGEST_MS: f64 = 2000.0;
+
+/// Causal artifact detector with a delay of five intervals and constant cost per interval.
+#[derive(Clone, Debug)]
+pub struct LiveDetector {
+    /// Interval `i` of the segment lies at `i % KEPT`.
+    raw: [f64; KEPT],
+    /// Decided intervals with artifacts replaced by what was foreseen.
+    repaired: [f64; KEPT],
+    /// Labels given ahead of time to the second half of a pair.
+    ahead: Option<(Label, f64)>,
+    received: usize,
+    decided: usize,
+    model: Autoregression,
+    singles: SortedWindow<WINDOW>,
+    pairs: SortedWindow<WINDOW>,
+}
+
+impl Default for LiveDetector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How well each explanation fits the intervals from the one in question on.
+struct Fit {
+    /// What the interval has too much, ms, if it alone is wrong.
+    single_ms: f64,
+    /// Whether that beats a step.
+    single_over_step: bool,
+    /// What the intervals before it did not foresee, ms: needs none of the later ones.
+    surprise_ms: f64,
+    /// By how much the beat at its end comes late, ms, if that beat alone is displaced.
+    pair_ms: f64,
+    pair_over_step: bool,
+}
+
+impl LiveDetector {
+    /// A detector at the start of a segment.
+    pub const fn new() -> Self {
+        Self {
+            raw: [0.0; KEPT],
+            repaired: [0.0; KEPT],
+            ahead: None,
+            received: 0,
+            decided: 0,
+            model: Autoregression::new(),
+            singles: SortedWindow::new(),
+            pairs: SortedWindow::new(),
+        }
+    }
+
+    fn raw(&self, i: usize) -> f64 {
+        self.raw[i % KEPT]
+    }
+
+    /// Median of the intervals from five before to five after, as far as they exist.
+    fn median(&self, j: usize) -> f64 {
+        let mut w = [0.0; 2 * DELAY + 1];
+        let mut n = 0;
+        for i in j.saturating_sub(DELAY)..(j + DELAY + 1).min(self.received) {
+            let x = self.raw(i);
+            let mut k = n;
+            while k > 0 && w[k - 1] > x {
+                w[k] = w[k - 1];
+                k -= 1;
+            }
+            w[k] = x;
+            n += 1;
+        }
+        0.5 * (w[(n - 1) / 2] + w[n / 2])
+    }
+
+    /// Fits the three explanations at interval `j`. `local` holds intervals `j − ORDER ..= j + DELAY` around their
+    /// level, those before `j` repaired, those after it clipped.
+    fn fit(&self, j: usize, local: &[f64; ORDER + DELAY + 1], next_raw: f64, filter: &[f64; ORDER + 1]) -> Fit {
+        let last = (ORDER + 1).min(self.received - 1 - j);
+        let next = local[ORDER + 1];
+        let (mut s1, mut q1, mut s2, mut q2) = (0.0, 0.0, 0.0, 0.0);
+        // A step that starts at j, and one that starts at j+1, each against both versions of interval j+1.
+        let (mut now1, mut now2, mut then1, mut then2, mut q_now, mut q_then) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
+        let mut step = 0.0;
+        let mut surprise_ms = 0.0;
+        for d in 0..=last {
+            let mut e1 = 0.0;
+            for (l, c) in filter.iter().enumerate() {
+                e1 += c * local[ORDER + d - l];
+            }
+            if d == 0 {
+                surprise_ms = e1;
+            }
+            let here = if d <= ORDER { filter[d] } else { 0.0 };
+            let before = if d >= 1 { filter[d - 1] } else { 0.0 };
+            let e2 = e1 + before * (next_raw - next);
+            if d <= ORDER {
+                s1 += e1 * here;
+                q1 += here * here;
+            }
+            s2 += e2 * (here - before);
+            q2 += (here - before) * (here - before);
+            let step_before = step;
+            step += here;
+            now1 += e1 * step;
+            now2 += e2 * step;
+            then1 += e1 * step_before;
+            then2 += e2 * step_before;
+            q_now += step * step;
+            q_then += step_before * step_before;
+        }
+        let explained = |s: f64, q: f64| if q > 1e-9 { s * s / q } else { 0.0 };
+        let step1 = explained(now1, q_now).max(explained(then1, q_then));
+        let step2 = explained(now2, q_now).max(explained(then2, q_then));
+        Fit {
+            single_ms: s1 / q1,
+            single_over_step: explained(s1, q1) >= STEP_MARGIN * step1,
+            surprise_ms,
+            pair_ms: s2 / q2,
+            pair_over_step: explained(s2, q2) >= STEP_MARGIN * step2,
+        }
+    }
+
+    fn threshold(seen: &SortedWindow<WINDOW>, factor: f64, floor: f64, median: f64) -> f64 {
+        let n = seen.len() as f64;
+        let prior_weight = 10.0 * (1.0 - n / WARM).max(0.0);
+        let scale = (seen.quantile(QUANTILE) * n + PRIOR * median * prior_weight) / (n + prior_weight);
+        (factor * scale).max(FLOOR_MS).max(floor * median).min(CEILING * median)
+    }
+
+    /// Decides the oldest undecided interval from what has arrived.
+    fn decide(&mut self) -> Label {
+        let j = self.decided;
+        self.decided += 1;
+        let median = self.median(j);
+        if let Some((label, repaired)) = self.ahead.take() {
+            self.settle(j, repaired);
+            return label;
+        }
+        let x = self.raw(j);
+        let last = self.received - 1;
+        let clip = |v: f64| if (v / median - 1.0).abs() > CLIP { median } else { v };
+        // Beyond the ends of the segment its end values stand in.
+        let at = |i: usize| if i < j { self.repaired[i % KEPT] } else { clip(self.raw(i.min(last))) };
+        let mut local = [0.0; ORDER + DELAY + 1];
+        for (k, v) in local.iter_mut().enumerate() {
+            let i = (j + k).saturating_sub(ORDER);
+            *v = if k == ORDER { x } else { at(i) } - median;
+        }
+        let next_raw = self.raw((j + 1).min(last)) - median;
+        let mut ahead = [0.0; DELAY + 1];
+        for (k, v) in ahead.iter_mut().enumerate().take(last - j + 1) {
+            *v = clip(self.raw(j + k));
+        }
+        let filter = self.model.filter(&ahead[..=last - j], RIDGE, NOISE * median);
+        let fit = self.fit(j, &local, next_raw, &filter);
+
+        let off = (x / median - 1.0).abs();
+        let impossible = !(SHORTEST_MS..=LONGEST_MS).contains(&x) || off > IMPOSSIBLE;
+        let gross = impossible || (off > CEILING && fit.single_ms.abs() > UNFORESEEN * median);
+        // What follows may be wrong as well; the past alone must already have spoken against this one.
+        let surprised = |ms: f64| fit.surprise_ms * ms.signum() > SURPRISE * ms.abs();
+        let single = fit.single_over_step
+            && surprised(fit.single_ms)
+            && fit.single_ms.abs() > Self::threshold(&self.singles, SINGLE_FACTOR, SINGLE_FLOOR, median);
+        // Both halves against the straight line between the neighbours of the pair.
+        let (before, after) = (local[ORDER - 1], local[ORDER + 2]);
+        let first = x - median - (2.0 * before + after) / 3.0;
+        let second = next_raw - (before + 2.0 * after) / 3.0;
+        let pair = j < last
+            && fit.pair_over_step
+            && surprised(fit.pair_ms)
+            && first * second < 0.0
+            && first.abs().min(second.abs()) > HALF * fit.pair_ms.abs()
+            && fit.pair_ms.abs() > Self::threshold(&self.pairs, PAIR_FACTOR, PAIR_FLOOR, median);
+
+        if !(gross || single || pair) {
+            self.singles.push(fit.single_ms.abs());
+            self.pairs.push(fit.pair_ms.abs());
+            self.settle(j, x);
+            return Label::Normal;
+        }
+        let expected = (x - fit.single_ms).clamp(0.8 * median, 1.2 * median);
+        let y = if j < last { self.raw(j + 1) } else { f64::INFINITY };
+        let near = |v: f64, target: f64| (v - target).abs() < 0.2 * target;
+        let label = if x < 0.85 * expected && y < 0.95 * expected && near(x + y, expected) {
+            // Something between two beats was counted: both parts are no intervals.
+            self.ahead = Some((Label::Extra, expected));
+            Label::Extra
+        } else if x > 1.6 * expected && (2..=4).any(|k| near(x / f64::from(k), expected)) {
+            Label::Missed
+        } else if pair {
+            self.ahead = Some((Label::Ectopic, y + fit.pair_ms));
+            self.settle(j, (x - fit.pair_ms).clamp(0.8 * median, 1.2 * median));
+            return Label::Ectopic;
+        } else if x > expected {
+            Label::Long
+        } else {
+            Label::Short
+        };
+        self.settle(j, expected);
+        label
+    }
+
+    /// Notes what interval `j` should have been.
+    fn settle(&mut self, j: usize, repaired: f64) {
+        self.repaired[j % KEPT] = repaired;
+        self.model.push(repaired);
+    }
+}
+
+impl Detector for LiveDetector {
+    fn delay(&self) -> usize {
+        DELAY
+    }
+
+    fn push(&mut self, rr_ms: f64) -> Option<Label> {
+        let x = if rr_ms.is_finite() { rr_ms.clamp(1.0, 65_536.0) } else { 1.0 };
+        self.raw[self.received % KEPT] = x;
+        self.received += 1;
+        (self.received - self.decided > DELAY).then(|| self.decide())
+    }
+
+    fn finish(&mut self) -> Vec<Label> {
+        let owed = (self.decided..self.received).map(|_| self.decide()).collect();
+        self.model.clear();
+        self.singles.clear();
+        self.pairs.clear();
+        (self.received, self.decided, self.ahead) = (0, 0, None);
+        owed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::classify;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn letters(rr: &[f64]) -> String {
+        classify(rr).iter().map(|l| l.letter()).collect()
+    }
+
+    /// 60 beats around 900 ms with gentle respiratory arrhythmia.
+    fn calm() -> Vec<f64> {
+        (0..60).map(|i| 900.0 + 25.0 * (f64::from(i) * 1.1).sin() + f64::from((i * 7) % 5)).collect()
+    }
+
+    #[test]
+    fn calm_series_is_normal() {
+        assert_eq!(letters(&calm()), "N".repeat(60));
+        assert_eq!(letters(&[]), "");
+        assert_eq!(letters(&[900.0]), "N");
+    }
+
+    #[test]
+    fn strong_respiratory_arrhythmia_is_normal() {
+        let rr: Vec<f64> = (0..200).map(|i| 1150.0 + 190.0 * (f64::from(i) * 1.25).sin()).collect();
+        // Before the first breath is over nothing tells a deep breath from an artifact.
+        assert_eq!(letters(&rr)[5..], "N".repeat(195));
+    }
+
+    #[test]
+    fn every_class_is_named() {
+        let normal = |n: usize| "N".repeat(n);
+        let mut rr = calm();
+        rr.splice(40..42, [rr[40] + rr[41]]);
+        assert_eq!(letters(&rr), normal(40) + "M" + &normal(18));
+
+        let mut rr = calm();
+        rr.splice(40..41, [rr[40] * 0.4, rr[40] * 0.6]);
+        assert_eq!(letters(&rr), normal(40) + "XX" + &normal(19));
+
+        let mut rr = calm();
+        (rr[40], rr[41]) = (rr[40] - 300.0, rr[41] + 300.0);
+        assert_eq!(letters(&rr), normal(40) + "EE" + &normal(18));
+
+        let mut rr = calm();
+        (rr[40], rr[41]) = (rr[40] + 110.0, rr[41] - 110.0);
+        assert_eq!(letters(&rr), normal(40) + "EE" + &normal(18));
+
+        let mut rr = calm();
+        rr[40] *= 1.35;
+        assert_eq!(letters(&rr), normal(40) + "L" + &normal(19));
+
+        let mut rr = calm();
+        rr[40] *= 0.65;
+        assert_eq!(letters(&rr), normal(40) + "S" + &normal(19));
+    }
+
+    #[test]
+    fn a_change_of_pace_is_not_an_artifact() {
+        let rr: Vec<f64> = (0..80).map(|i| if i < 40 { 950.0 } else { 780.0 } + f64::from((i * 7) % 13)).collect();
+        assert_eq!(letters(&rr), "N".repeat(80));
+    }
+
+    proptest! {
+        #[test]
+        fn one_label_per_interval_whatever_comes(rr in proptest::collection::vec(proptest::num::f64::ANY, 0..200)) {
+            prop_assert_eq!(classify(&rr).len(), rr.len());
+        }
+
+        #[test]
+        fn labels_are_prompt_and_the_end_of_a_segment_forgets(rr in proptest::collection::vec(200.0..2500.0f64, 0..150)) {
+            let mut d = LiveDetector::new();
+            let want = classify(&rr);
+            for _ in 0..2 {
+                let mut got = Vec::new();
+                for (i, x) in rr.iter().enumerate() {
+                    got.extend(d.push(*x));
+                    prop_assert_eq!(got.len(), (i + 1).saturating_sub(d.delay()));
+                }
+                got.extend(d.finish());
+                prop_assert_eq!(&got, &want);
+            }
+        }
+    }
+}
