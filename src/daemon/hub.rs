@@ -1,0 +1,395 @@
+//! The engine's task: takes inputs from every edge, one after the other, and hands outputs to every edge. It waits for
+//! nobody: each way out returns at once.
+
+use super::roster;
+use super::systemd::Systemd;
+use crate::ble;
+use crate::clock::Clock;
+use crate::control::{Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
+use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
+use crate::json::{self, Zero};
+use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Renderer};
+use crate::store::{StoreEvent, StoreHandle, StoreHealth};
+use crate::units::{AthleteId, Mono, Now, StrapId};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// Longest sleep: a suspended machine and a stuck timer are noticed.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+
+/// The ends of the channels that the hub reads.
+pub(super) struct Inlets {
+    pub(super) radio: mpsc::Receiver<(Now, Input)>,
+    pub(super) mqtt: mpsc::Receiver<Command>,
+    pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) store_events: mpsc::UnboundedReceiver<StoreEvent>,
+    pub(super) radio_status: watch::Receiver<ble::Status>,
+}
+
+/// See the module.
+pub(super) struct Hub {
+    pub(super) engine: Engine,
+    pub(super) clock: Clock,
+    pub(super) store: StoreHandle,
+    pub(super) mqtt: MqttHandle,
+    pub(super) renderer: Renderer,
+    pub(super) listeners: broadcast::Sender<Arc<Line>>,
+    pub(super) wanted: watch::Sender<Vec<StrapId>>,
+    pub(super) systemd: Systemd,
+    /// People and straps of the configuration.
+    pub(super) configured: Roster,
+    /// Straps adopted into the store.
+    pub(super) adopted: Vec<Strap>,
+    pub(super) roster: Roster,
+    pub(super) started: Option<Timestamp>,
+    pub(super) checking: bool,
+    pub(super) bridge: Option<BridgeStatus>,
+    pub(super) radio_used: bool,
+    pub(super) strangers: BTreeSet<StrapId>,
+}
+
+impl Hub {
+    /// Runs until cancelled, then takes what the radio still had to say.
+    pub(super) async fn run(mut self, mut inlets: Inlets, cancel: CancellationToken) -> Self {
+        let mut health = self.store.health();
+        let mut mqtt_state = self.mqtt.status();
+        let mut watchdog = Systemd::watchdog_interval().map(tokio::time::interval);
+        self.drain();
+        self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
+        loop {
+            let sleep = self.engine.poll_timeout().map_or(LONGEST_SLEEP, |t| self.clock.until(t).min(LONGEST_SLEEP));
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                Some((now, input)) = inlets.radio.recv() => self.handle(now, input),
+                Some(request) = inlets.requests.recv() => self.request(request, &inlets.radio_status),
+                Some(command) = inlets.mqtt.recv() => self.handle(self.clock.now(), Input::Command(command)),
+                Some(event) = inlets.store_events.recv() => self.on_store(event),
+                Ok(()) = health.changed() => {
+                    let h = health.borrow_and_update().clone();
+                    self.on_health(&h, &inlets.radio_status);
+                }
+                Ok(()) = mqtt_state.changed() => {
+                    let state = mqtt_state.borrow_and_update().clone();
+                    tracing::debug!("MQTT {state}");
+                }
+                Ok(()) = inlets.radio_status.changed() => {
+                    self.say_bridge(&inlets.radio_status);
+                }
+                () = tick(&mut watchdog) => {}
+                () = tokio::time::sleep(sleep) => self.handle(self.clock.now(), Input::Timeout),
+            }
+            self.drain();
+            self.systemd.alive();
+            self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
+        }
+        // what arrived before the straps were let go is still truth
+        while let Ok((now, input)) = inlets.radio.try_recv() {
+            self.handle(now, input);
+            self.drain();
+        }
+        self
+    }
+
+    /// Takes the last packets after the radio has ended.
+    pub(super) fn finish(&mut self, radio: &mut mpsc::Receiver<(Now, Input)>) {
+        while let Ok((now, input)) = radio.try_recv() {
+            self.handle(now, input);
+            self.drain();
+        }
+    }
+
+    fn handle(&mut self, now: Now, input: Input) {
+        if let Input::Facts { strap, facts } = &input {
+            self.store.facts(*strap, facts.clone());
+        }
+        self.engine.handle(now, input);
+    }
+
+    fn drain(&mut self) {
+        let now = self.clock.now();
+        while let Some(output) = self.engine.poll_output() {
+            self.listen(now.mono, &output);
+            match &output {
+                Output::Record(record) => self.store.record(record.clone()),
+                Output::Notice(notice) => self.notice(notice),
+                Output::Check(status) if status.changed => {
+                    tracing::info!("check of {}: {}", status.athlete, status.phase);
+                }
+                Output::Beats(_) | Output::Live(_) | Output::Check(_) | Output::Result(_) | Output::Strap(_) => {}
+            }
+            let durable: Vec<_> =
+                self.renderer.output(&output, now).into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
+            if let Output::Result(result) = output {
+                tracing::info!("check of {} is {}: {}", result.athlete, result.grade, result.id);
+                self.store.result(*result, durable);
+            } else if !durable.is_empty() {
+                self.store.publish(durable, now.wall);
+            }
+        }
+        if self.engine.is_checking() != self.checking {
+            self.checking = !self.checking;
+            self.store.checking(self.checking);
+        }
+    }
+
+    fn listen(&self, now: Mono, output: &Output) {
+        if self.listeners.receiver_count() == 0 {
+            return;
+        }
+        let athlete = match output {
+            Output::Beats(b) => Some(&b.athlete),
+            Output::Live(l) => Some(&l.athlete),
+            Output::Check(c) => Some(&c.athlete),
+            Output::Result(r) => Some(&r.athlete),
+            Output::Strap(s) => Some(&s.athlete),
+            Output::Record(_) | Output::Notice(_) => None,
+        };
+        let json = format!("{}\n", json::output(Zero::default(), now, output));
+        let _ = self.listeners.send(Arc::new(Line { athlete: athlete.map(ToString::to_string), json }));
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Defect { strap, what, count } => tracing::warn!("strap {strap}: {what} ({count} so far)"),
+            Notice::Gap { strap, reason } => tracing::info!("strap {strap}: beats are missing ({})", reason.as_str()),
+            Notice::Refused { command, why } => tracing::warn!("not done: {why} ({command:?})"),
+            Notice::ClockJump { ms } => tracing::info!("the wall clock jumped by {ms} ms"),
+            Notice::UnknownStrap { strap } => {
+                if self.strangers.insert(*strap) {
+                    tracing::warn!("heart rate from {strap}, which nobody adopted: dropped");
+                }
+            }
+        }
+    }
+
+    fn on_store(&mut self, event: StoreEvent) {
+        match event {
+            StoreEvent::Redated(results) => {
+                for result in results {
+                    tracing::info!("the clock is known now: check {} was on {:?}", result.id, result.local_date);
+                    let id = result.id.clone();
+                    let messages = self.renderer.output(&Output::Result(Box::new(result)), self.clock.now());
+                    let durable = messages.into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
+                    self.store.republish(id, durable);
+                }
+            }
+            StoreEvent::Opened(report) => super::log_opened(&report),
+        }
+    }
+
+    fn on_health(&mut self, health: &StoreHealth, radio: &watch::Receiver<ble::Status>) {
+        if health.outbox_unsent > 0 {
+            self.mqtt.outbox_wake();
+        }
+        let problem = self.bridge.as_ref().and_then(|b| b.store_problem.clone());
+        match (&health.message, problem) {
+            (Some(now), before) if before.as_ref() != Some(now) => tracing::error!("store: {now}"),
+            (None, Some(_)) => tracing::info!("store: all is written again"),
+            _ => {}
+        }
+        self.say_bridge(radio);
+    }
+
+    fn say_bridge(&mut self, radio: &watch::Receiver<ble::Status>) {
+        let health = self.store.health().borrow().clone();
+        let status = BridgeStatus {
+            adapter_problem: if self.radio_used { adapter_problem(&radio.borrow()) } else { None },
+            store_problem: health.message,
+            unsent: health.outbox_unsent,
+            started: self.started,
+        };
+        if self.bridge.as_ref() != Some(&status) {
+            let message = self.renderer.bridge(&status);
+            self.bridge = Some(status);
+            self.tell(message);
+        }
+    }
+
+    fn tell(&mut self, message: Message) {
+        if let Some(durable) = self.mqtt.deliver(message) {
+            self.store.publish(vec![durable], self.clock.now().wall);
+        }
+    }
+
+    /// One true sentence for `systemctl status`.
+    fn say_status(&mut self, radio: &ble::Status, mqtt: &ConnectionState) {
+        let now = self.clock.mono();
+        let straps = self.engine.strap_statuses(now);
+        let online = straps.iter().filter(|s| s.online).count();
+        let problem = if self.radio_used { adapter_problem(radio) } else { None };
+        let mut parts = vec![match (straps.len(), problem) {
+            (_, Some(problem)) => problem,
+            (0, None) => "no strap adopted yet (hrvd scan, hrvd adopt)".to_owned(),
+            (n, None) => format!("{online} of {n} straps sending"),
+        }];
+        parts.push(format!("MQTT {mqtt}"));
+        if let Some(c) = self.engine.check_statuses(now).into_iter().find(|c| {
+            use crate::check::Phase;
+            matches!(c.phase, Phase::WaitingForStrap | Phase::Settling | Phase::Recording)
+        }) {
+            parts.push(format!("check of {}: {}", c.athlete, c.phase.as_str().replace('_', " ")));
+        }
+        if let Some(problem) = self.bridge.as_ref().and_then(|b| b.store_problem.as_ref()) {
+            parts.push(format!("store: {problem}"));
+        }
+        self.systemd.status(&parts.join("; "));
+    }
+
+    fn request(&mut self, request: Request, radio: &watch::Receiver<ble::Status>) {
+        let answer = self.answer(request.op, radio);
+        let _ = request.reply.send(answer);
+    }
+
+    fn athletes(&self) -> Vec<AthleteId> {
+        self.roster.athletes.iter().map(|a| a.id.clone()).collect()
+    }
+
+    fn answer(&mut self, op: Op, radio: &watch::Receiver<ble::Status>) -> Result<Value, Refusal> {
+        let now = self.clock.now();
+        match op {
+            Op::Subscribe { athlete } => {
+                let only = athlete.as_deref().map(|a| pick_athlete(Some(a), &self.athletes())).transpose()?;
+                let mine = |a: &AthleteId| only.as_ref().is_none_or(|o| o == a);
+                let straps = self.engine.strap_statuses(now.mono).into_iter().filter(|s| mine(&s.athlete));
+                let checks = self.engine.check_statuses(now.mono).into_iter().filter(|c| mine(&c.athlete));
+                let mut state: Vec<Value> = straps.map(|s| json::strap(Zero::default(), now.mono, &s)).collect();
+                state.extend(checks.map(|c| json::check(Zero::default(), now.mono, &c)));
+                Ok(Value::Array(state))
+            }
+            Op::StartCheck { athlete, posture } => {
+                let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
+                let posture = pick_posture(posture.as_deref())?;
+                let running = self.engine.check_statuses(now.mono).into_iter().find(|c| c.athlete == athlete);
+                use crate::check::Phase::{Aborted, Done, Idle};
+                if running.is_some_and(|c| !matches!(c.phase, Idle | Done | Aborted)) {
+                    return Err(Refusal::new(format!("a check of {athlete} is already running"))
+                        .hint("hrvd check --cancel ends it"));
+                }
+                let command = Command::StartCheck { athlete: athlete.clone(), posture, trigger: Trigger::Manual };
+                self.handle(now, Input::Command(command));
+                Ok(json!({"athlete": athlete.as_str()}))
+            }
+            Op::CancelCheck { athlete } => {
+                let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
+                self.handle(now, Input::Command(Command::CancelCheck { athlete: athlete.clone() }));
+                Ok(json!({"athlete": athlete.as_str()}))
+            }
+            Op::Adopt { address, athlete, name } => {
+                let id = pick_address(&address)?;
+                let athlete: AthleteId = athlete.parse().map_err(|e| Refusal::new(format!("{e}")))?;
+                if let Some(s) = self.configured.straps.iter().find(|s| s.id == id) {
+                    return Err(Refusal::new(format!("{id} belongs to {} by the configuration file", s.athlete))
+                        .hint("change it there"));
+                }
+                let strap = Strap { id, athlete, name };
+                self.store.adopt(strap.clone(), now.wall);
+                self.adopted.retain(|s| s.id != id);
+                self.adopted.push(strap);
+                self.new_roster(now);
+                Ok(json!({"strap": id.to_string()}))
+            }
+            Op::Forget { address } => {
+                let id = pick_address(&address)?;
+                if self.configured.straps.iter().any(|s| s.id == id) {
+                    return Err(Refusal::new(format!("{id} is listed in the configuration file")).hint("remove it there"));
+                }
+                if !self.adopted.iter().any(|s| s.id == id) {
+                    return Err(Refusal::new(format!("{id} is not adopted")).hint("hrvd scan shows what is"));
+                }
+                self.store.forget(id);
+                self.adopted.retain(|s| s.id != id);
+                self.new_roster(now);
+                Ok(json!({"strap": id.to_string()}))
+            }
+            Op::Status => Ok(self.status(now, radio)),
+        }
+    }
+
+    fn new_roster(&mut self, now: Now) {
+        self.roster = roster::merge(&self.configured, &self.adopted);
+        self.store.athletes(self.roster.athletes.clone());
+        self.wanted.send_replace(roster::wanted(&self.roster));
+        for message in self.renderer.roster(&self.roster) {
+            self.tell(message);
+        }
+        self.handle(now, Input::Roster(self.roster.clone()));
+    }
+
+    fn status(&self, now: Now, radio: &watch::Receiver<ble::Status>) -> Value {
+        let health = self.store.health().borrow().clone();
+        let mqtt = self.mqtt.status().borrow().clone();
+        let radio = radio.borrow();
+        let c = &radio.counters;
+        let straps = self.engine.strap_statuses(now.mono);
+        let checks = self.engine.check_statuses(now.mono);
+        json!({
+            "type": "status",
+            "version": env!("CARGO_PKG_VERSION"),
+            "started": self.started.map(|t| t.to_string()),
+            "adapter": adapter_words(&radio.adapter),
+            "adapter_problem": if self.radio_used { adapter_problem(&radio) } else { None },
+            "scanning": radio.scanning,
+            "recovery": {
+                "connects": c.connects,
+                "connect_failures": c.connect_failures,
+                "setups": c.setups,
+                "setup_failures": c.setup_failures,
+                "drops": c.drops,
+                "silences": c.silences,
+                "scans": c.scans,
+                "adapter_lookups": c.adapter_lookups,
+                "managers": c.managers,
+                "gave_up": c.gave_up,
+            },
+            "advice": radio.straps.iter().filter_map(|s| Some(json!({
+                "strap": s.strap.to_string(),
+                "text": s.hint?.advice(),
+            }))).collect::<Vec<_>>(),
+            "mqtt": mqtt.as_str(),
+            "mqtt_detail": mqtt.to_string(),
+            "store_ok": health.ok,
+            "store_problem": health.message,
+            "unsaved": health.unsaved,
+            "unsent": health.outbox_unsent,
+            "clock_known": now.wall.is_some(),
+            "straps": straps.iter().map(|s| json::strap(Zero::default(), now.mono, s)).collect::<Vec<_>>(),
+            "checks": checks.iter().map(|c| json::check(Zero::default(), now.mono, c)).collect::<Vec<_>>(),
+        })
+    }
+}
+
+async fn tick(interval: &mut Option<tokio::time::Interval>) {
+    match interval {
+        Some(i) => {
+            i.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn adapter_words(adapter: &ble::Adapter) -> String {
+    match adapter {
+        ble::Adapter::Unknown => "unknown".into(),
+        ble::Adapter::Unreachable(_) => "unreachable".into(),
+        ble::Adapter::Missing => "missing".into(),
+        ble::Adapter::Here(info) => info.name.clone(),
+    }
+}
+
+/// What is wrong with the radio as a whole, in words.
+pub(super) fn adapter_problem(status: &ble::Status) -> Option<String> {
+    match &status.adapter {
+        ble::Adapter::Here(info) if info.powered => None,
+        ble::Adapter::Here(_) => Some("Bluetooth adapter is off".into()),
+        ble::Adapter::Missing => Some("no Bluetooth adapter".into()),
+        ble::Adapter::Unreachable(Some(e)) => Some(format!("Bluetooth does not answer: {e}")),
+        ble::Adapter::Unreachable(None) => Some("Bluetooth does not answer".into()),
+        ble::Adapter::Unknown => None,
+    }
+}

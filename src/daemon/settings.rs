@@ -1,0 +1,84 @@
+//! The configuration in the words of the edges.
+
+use crate::ble::{BleConfig, arbiter::ArbiterConfig, link::LinkConfig};
+use crate::check::CheckConfig;
+use crate::config::Config;
+use crate::engine::Roster;
+use crate::mqtt::{ClientCert, MqttConfig, RenderOptions, TlsOptions};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything the daemon needs to know.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How often live values are said.
+    pub live_interval: Duration,
+    /// The morning check.
+    pub check: CheckConfig,
+    /// People and straps of the configuration.
+    pub roster: Roster,
+    /// The broker, if there is one.
+    pub mqtt: Option<MqttConfig>,
+    /// How things look in Home Assistant.
+    pub render: RenderOptions,
+    /// The radio, if it is used.
+    pub bluetooth: Option<BleConfig>,
+    /// The database.
+    pub store: PathBuf,
+    /// Raw records stay in memory only for at most this long.
+    pub flush_every: Duration,
+    /// The control socket.
+    pub control_socket: PathBuf,
+}
+
+impl From<&Config> for Settings {
+    fn from(c: &Config) -> Self {
+        Self {
+            live_interval: c.live_interval,
+            check: CheckConfig {
+                settle: c.check.settle,
+                settle_min: c.check.settle_min,
+                settle_max: c.check.settle_max,
+                record: c.check.record,
+                extend: c.check.extend,
+                clean_min: c.check.clean_min,
+                dropout_max: c.check.dropout_max,
+                wait: c.check.wait,
+            },
+            roster: c.roster(),
+            mqtt: c.mqtt.as_ref().map(|m| MqttConfig {
+                host: m.host.clone(),
+                port: m.port,
+                tls: m.tls.as_ref().map(|t| TlsOptions {
+                    ca_file: t.ca_file.clone(),
+                    client: t.client.as_ref().map(|c| ClientCert {
+                        cert_file: c.certificate.clone(),
+                        key_file: c.key.clone(),
+                    }),
+                }),
+                username: m.username.clone(),
+                password_file: m.password.as_ref().map(|p| p.path.clone()),
+                base_topic: m.base_topic.clone(),
+                gateway_id: c.gateway.id.clone(),
+                discovery_prefix: m.discovery_prefix.clone(),
+                ha_status_topic: m.ha_status_topic.clone(),
+                keep_alive: m.keep_alive,
+                ..MqttConfig::default()
+            }),
+            render: RenderOptions { live_interval: c.live_interval, ..RenderOptions::default() },
+            bluetooth: c.bluetooth.as_ref().map(|b| BleConfig {
+                adapter: b.adapter.clone(),
+                machine: ArbiterConfig {
+                    power_on: b.power_on,
+                    scan_on: b.scan_on,
+                    scan_off: b.scan_off,
+                    link: LinkConfig { silence: b.silence, ..LinkConfig::default() },
+                    ..ArbiterConfig::default()
+                },
+            }),
+            store: c.store.path.clone(),
+            flush_every: c.store.commit_interval,
+            control_socket: c.control_socket.clone(),
+        }
+    }
+}
