@@ -1,1 +1,304 @@
-//! placeholder
+//! The store: raw truth, frozen results and the outbox in one SQLite file that any tool opens.
+//!
+//! One thread writes ([`StoreHandle`] feeds it and never blocks); readers use short-lived [`Query`] connections. Raw
+//! records go to a journal beside the database within ten seconds and are sealed into it in chunks every ten minutes:
+//! a day of wear costs a few megabytes on an SD card, an idle day nothing. A full or read-only card stops history,
+//! never the live values.
+
+mod batch;
+mod db;
+mod error;
+mod inbox;
+mod journal;
+mod migrate;
+mod op;
+mod query;
+mod redate;
+mod rows;
+mod seal;
+mod writer;
+
+pub use db::DbReport;
+pub use error::StoreError;
+pub use migrate::Migrated;
+pub use query::{OutboxRow, Query, RecordingInfo};
+pub use rows::AdoptedStrap;
+
+use crate::check::{CheckId, CheckResult};
+use crate::engine::{Athlete, Record, Strap, StrapFacts};
+use crate::publication::Publication;
+use crate::units::StrapId;
+use error::At;
+use inbox::Inbox;
+use jiff::Timestamp;
+use op::Op;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use writer::{Message, Writer};
+
+/// How to open the store.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Path of the database; the journal and backups lie beside it.
+    pub path: PathBuf,
+    /// Identity of this boot: times since boot mean something within it only.
+    pub boot_id: String,
+    /// Version of this program, kept with each recording.
+    pub app_version: String,
+    /// People, for names and for the local date of late-dated results.
+    pub athletes: Vec<Athlete>,
+    /// Raw records stay in memory only for at most this long (10 s).
+    pub flush_every: Duration,
+    /// Raw records stay in the journal for about this long (10 min).
+    pub seal_every: Duration,
+}
+
+impl OpenOptions {
+    /// The usual intervals.
+    pub fn new(path: impl Into<PathBuf>, boot_id: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            boot_id: boot_id.into(),
+            app_version: env!("CARGO_PKG_VERSION").to_owned(),
+            athletes: Vec::new(),
+            flush_every: Duration::from_secs(10),
+            seal_every: Duration::from_secs(600),
+        }
+    }
+}
+
+/// What happened while opening; worth log lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    /// Migration, or a damaged file moved aside.
+    pub db: DbReport,
+    /// Raw records taken over from the journal of an unclean end.
+    pub imported: usize,
+    /// Bytes of that journal that were no whole frame.
+    pub torn_bytes: u64,
+    /// Where an unreadable journal was kept.
+    pub journal_kept: Option<PathBuf>,
+    /// Why nothing can be written now (no space, read-only). Opening is tried again.
+    pub trouble: Option<StoreError>,
+}
+
+/// State of the writer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreHealth {
+    /// Everything that should be on the card is there.
+    pub ok: bool,
+    /// What is wrong and what helps.
+    pub message: Option<String>,
+    /// Records and changes that only memory holds, while not ok.
+    pub unsaved: u64,
+    /// Records and changes that were lost because memory is bounded, or refused.
+    pub dropped: u64,
+    /// How often the queue in front of the writer passed its usual length.
+    pub spills: u64,
+    /// Messages in the outbox that were not acknowledged yet; a change here tells the sender to look.
+    pub outbox_unsent: u64,
+}
+
+/// What the store has to say by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StoreEvent {
+    /// These results got their wall time now; publish them again with [`StoreHandle::republish`]. Told again at the
+    /// next start until that is done.
+    Redated(Vec<CheckResult>),
+    /// The files were opened after trouble, or a damaged database was replaced.
+    Opened(OpenReport),
+}
+
+/// What [`open`] returns.
+pub struct Opened {
+    /// For sending.
+    pub handle: StoreHandle,
+    /// What happened.
+    pub report: OpenReport,
+    /// Later news.
+    pub events: mpsc::UnboundedReceiver<StoreEvent>,
+}
+
+/// Opens the store and starts its thread. Fails for a newer or foreign file, or if another daemon runs on it; a full or
+/// read-only card is only reported.
+pub fn open(options: OpenOptions) -> Result<Opened, StoreError> {
+    let (health_in, health) = watch::channel(StoreHealth { ok: true, ..StoreHealth::default() });
+    let (events_in, events) = mpsc::unbounded_channel();
+    let path = options.path.clone();
+    let (writer, report) = Writer::open(options, health_in, events_in)?;
+    let inbox = Arc::new(Inbox::default());
+    let theirs = Arc::clone(&inbox);
+    let join = std::thread::Builder::new()
+        .name("store".to_owned())
+        .spawn(move || {
+            let closer = Closer(theirs);
+            writer.run(&closer.0)
+        })
+        .at(&path)?;
+    let handle = StoreHandle { inner: Arc::new(Inner { inbox, join: Mutex::new(Some(join)), health }) };
+    Ok(Opened { handle, report, events })
+}
+
+/// Closes the inbox even if the writer panics, so that senders notice.
+struct Closer(Arc<Inbox>);
+
+impl Drop for Closer {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+struct Inner {
+    inbox: Arc<Inbox>,
+    join: Mutex<Option<JoinHandle<Result<(), StoreError>>>>,
+    health: watch::Receiver<StoreHealth>,
+}
+
+impl Inner {
+    fn stop(&self) -> Result<(), StoreError> {
+        self.inbox.close();
+        let join = self.join.lock().unwrap_or_else(PoisonError::into_inner).take();
+        join.map_or(Ok(()), |join| join.join().unwrap_or(Err(StoreError::Stopped)))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let _ = self.stop();
+    }
+}
+
+/// Feeds the writer thread. Every send returns at once; trouble shows in [`StoreHandle::health`].
+#[derive(Clone)]
+pub struct StoreHandle {
+    inner: Arc<Inner>,
+}
+
+impl StoreHandle {
+    fn send(&self, message: Message) {
+        let _ = self.inner.inbox.send(message); // a dead writer shows as a closed health channel
+    }
+
+    fn op(&self, op: Op) {
+        self.send(Message::Op(op));
+    }
+
+    /// Stores one item of the raw truth.
+    pub fn record(&self, record: Record) {
+        self.send(Message::Record(record));
+    }
+
+    /// Says whether a check runs: then each journal write is forced to the card.
+    pub fn checking(&self, on: bool) {
+        self.send(Message::Checking(on));
+    }
+
+    /// Stores a result and its messages in one transaction, after the raw truth behind it. The first result of a check
+    /// stays; a repeated one changes nothing and sends nothing.
+    pub fn result(&self, result: CheckResult, publications: Vec<Publication>) {
+        self.op(Op::Result(Box::new(result), publications));
+    }
+
+    /// Puts messages into the outbox.
+    pub fn publish(&self, publications: Vec<Publication>, now: Option<Timestamp>) {
+        self.op(Op::Publish(publications, now));
+    }
+
+    /// Puts the messages of a late-dated result into the outbox and takes it off the list of those to publish again.
+    pub fn republish(&self, check: CheckId, publications: Vec<Publication>) {
+        self.op(Op::Republish(check, publications));
+    }
+
+    /// Marks an outbox row as acknowledged.
+    pub fn mark_sent(&self, id: i64, tries: u32, now: Option<Timestamp>) {
+        self.op(Op::Sent { id, tries, at: now });
+    }
+
+    /// Replaces the people known to the store.
+    pub fn athletes(&self, athletes: Vec<Athlete>) {
+        self.op(Op::Athletes(athletes));
+    }
+
+    /// Adopts a strap, or changes whose it is.
+    pub fn adopt(&self, strap: Strap, now: Option<Timestamp>) {
+        self.op(Op::Adopt(strap, now));
+    }
+
+    /// Forgets a strap; its recordings stay.
+    pub fn forget(&self, strap: StrapId) {
+        self.op(Op::Forget(strap));
+    }
+
+    /// Keeps what was learned about an adopted strap (signal strength excepted).
+    pub fn facts(&self, strap: StrapId, facts: StrapFacts) {
+        self.op(Op::Facts(strap, facts));
+    }
+
+    /// Remembers discovery topics that were published.
+    pub fn announce(&self, topics: Vec<String>) {
+        self.op(Op::Announce(topics));
+    }
+
+    /// Forgets discovery topics that were cleared.
+    pub fn unannounce(&self, topics: Vec<String>) {
+        self.op(Op::Unannounce(topics));
+    }
+
+    /// Sets or clears a small setting.
+    pub fn set_meta(&self, key: impl Into<String>, value: Option<String>) {
+        self.op(Op::Meta(key.into(), value));
+    }
+
+    /// Forces all that was sent before to the card; the answer says whether it is there. Await it, or use
+    /// `blocking_recv` outside async code.
+    pub fn flush(&self) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, answer) = oneshot::channel();
+        self.send(Message::Flush(done));
+        answer
+    }
+
+    /// State of the writer, to read or to wait for. A closed channel means that the thread has ended.
+    pub fn health(&self) -> watch::Receiver<StoreHealth> {
+        self.inner.health.clone()
+    }
+
+    /// Messages that the writer has not dealt with yet.
+    pub fn backlog(&self) -> usize {
+        self.inner.inbox.waiting()
+    }
+
+    /// Writes everything, seals, tidies up and ends the thread. Blocks for the time that takes.
+    pub fn stop(&self) -> Result<(), StoreError> {
+        self.inner.stop()
+    }
+}
+
+/// Adopts a strap without a running daemon: opens the database, creating it if need be, for this one change.
+pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Result<(), StoreError> {
+    let (conn, _) = db::open(path)?;
+    rows::adopt(&conn, strap, now).at(path)
+}
+
+/// Forgets a strap without a running daemon; says whether it was known.
+pub fn forget_offline(path: &Path, strap: StrapId) -> Result<bool, StoreError> {
+    let (conn, _) = db::open(path)?;
+    let n = conn.execute("DELETE FROM strap WHERE address = ?1", [strap.to_string()]).at(path)?;
+    Ok(n > 0)
+}
+
+/// A file beside the database: `hrvd.db` and `x` make `hrvd.db.x`.
+fn beside(db: &Path, suffix: &str) -> PathBuf {
+    let mut name = db.as_os_str().to_owned();
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+/// The first free name of the form `hrvd.db.<what>-<n>`, from 1.
+fn free_name(db: &Path, what: &str) -> PathBuf {
+    let name = |n: u32| beside(db, &format!("{what}-{n}"));
+    (1..u32::MAX).map(name).find(|p| !p.exists()).unwrap_or_else(|| name(u32::MAX))
+}

@@ -1,0 +1,108 @@
+//! What is written as rows at once, beside the raw records.
+
+use super::rows;
+use crate::check::{CheckId, CheckResult};
+use crate::engine::{Athlete, Strap, StrapFacts};
+use crate::publication::Publication;
+use crate::units::StrapId;
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+/// Sent rows that stay in the outbox for a look back.
+const KEEP_SENT: i64 = 200;
+
+/// One change, applied in a transaction of its own.
+pub(super) enum Op {
+    Result(Box<CheckResult>, Vec<Publication>),
+    Publish(Vec<Publication>, Option<Timestamp>),
+    Republish(CheckId, Vec<Publication>),
+    Sent { id: i64, tries: u32, at: Option<Timestamp> },
+    Athletes(Vec<Athlete>),
+    Adopt(Strap, Option<Timestamp>),
+    Forget(StrapId),
+    Facts(StrapId, StrapFacts),
+    Announce(Vec<String>),
+    Unannounce(Vec<String>),
+    Meta(String, Option<String>),
+}
+
+impl Op {
+    /// Whether it must be on the card before the next thing happens.
+    pub(super) fn is_precious(&self) -> bool {
+        matches!(self, Self::Result(..) | Self::Republish(..) | Self::Publish(..) | Self::Adopt(..) | Self::Forget(_))
+    }
+
+    /// Applies it; call inside a transaction.
+    pub(super) fn apply(&self, conn: &Connection, boot: &str) -> rusqlite::Result<()> {
+        match self {
+            Self::Result(result, publications) => {
+                // the first result of a check stays, and its outbox rows came with it
+                if rows::insert_result(conn, boot, result)? {
+                    publish(conn, publications, result.wall)?;
+                }
+            }
+            Self::Publish(publications, now) => publish(conn, publications, *now)?,
+            Self::Republish(check, publications) => {
+                let wall: Option<i64> =
+                    conn.query_row("SELECT max(wall_us) FROM check_result WHERE check_id = ?1", [&check.0], |r| {
+                        r.get(0)
+                    })?;
+                publish(conn, publications, wall.and_then(|us| Timestamp::from_microsecond(us).ok()))?;
+                conn.execute("UPDATE check_result SET republish = 0 WHERE check_id = ?1", [&check.0])?;
+            }
+            Self::Sent { id, tries, at } => {
+                let at = at.map(|t| t.as_microsecond());
+                conn.execute(
+                    "UPDATE outbox SET sent = 1, sent_us = ?2, tries = ?3 WHERE id = ?1",
+                    params![id, at, tries],
+                )?;
+                conn.execute("DELETE FROM outbox WHERE sent = 1 AND id <= ?1", [id - KEEP_SENT])?;
+            }
+            Self::Athletes(athletes) => {
+                for a in athletes {
+                    conn.execute(
+                        "INSERT INTO athlete (slug, name, time_zone) VALUES (?1, ?2, ?3)
+                         ON CONFLICT (slug) DO UPDATE SET name = excluded.name, time_zone = excluded.time_zone
+                         WHERE name IS NOT excluded.name OR time_zone IS NOT excluded.time_zone",
+                        params![a.id.as_str(), a.name, a.time_zone.iana_name()],
+                    )?;
+                }
+            }
+            Self::Adopt(strap, now) => rows::adopt(conn, strap, *now)?,
+            Self::Forget(strap) => {
+                conn.execute("DELETE FROM strap WHERE address = ?1", [strap.to_string()])?;
+            }
+            Self::Facts(strap, facts) => rows::facts(conn, &strap.to_string(), facts)?,
+            Self::Announce(topics) => {
+                for topic in topics {
+                    conn.execute("INSERT INTO announced (topic) VALUES (?1) ON CONFLICT DO NOTHING", [topic])?;
+                }
+            }
+            Self::Unannounce(topics) => {
+                for topic in topics {
+                    conn.execute("DELETE FROM announced WHERE topic = ?1", [topic])?;
+                }
+            }
+            Self::Meta(key, Some(value)) => {
+                conn.execute(
+                    "INSERT INTO meta (key, value) VALUES (?1, ?2)
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value",
+                    [key, value],
+                )?;
+            }
+            Self::Meta(key, None) => {
+                conn.execute("DELETE FROM meta WHERE key = ?1", [key])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn publish(conn: &Connection, publications: &[Publication], now: Option<Timestamp>) -> rusqlite::Result<()> {
+    let mut insert = conn
+        .prepare_cached("INSERT INTO outbox (created_us, topic, payload, retain, qos) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    for p in publications {
+        insert.execute(params![now.map(|t| t.as_microsecond()), p.topic, p.payload, p.retain, p.qos])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! Reading: short-lived connections that cannot write. Open one per use; a long-lived one would not see a replaced file.
+
+use super::batch::{Numbered, packet_record};
+use super::error::{At, StoreError};
+use super::rows::{self, AdoptedStrap, mono, mono_us};
+use super::{db, journal, seal};
+use crate::check::CheckResult;
+use crate::engine::{Record, RecordKind};
+use crate::publication::Publication;
+use crate::recording::{chunk, text};
+use crate::units::{AthleteId, Mono, StrapId};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Commands and anchors up to this long before the first packet belong to a recording: a check may wait for its strap.
+const LEAD: Duration = Duration::from_secs(900);
+
+/// A message that waits for its acknowledgement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// For [`mark_sent`](super::StoreHandle::mark_sent) and for asking for the next one.
+    pub id: i64,
+    /// When it was put there, if the clock was known.
+    pub created: Option<Timestamp>,
+    /// The message.
+    pub publication: Publication,
+}
+
+/// One wearing of one strap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordingInfo {
+    /// Names it for [`Query::export`].
+    pub id: i64,
+    /// Which strap.
+    pub strap: StrapId,
+    /// Whose, if the strap was adopted then.
+    pub athlete: Option<AthleteId>,
+    /// Boot of its times.
+    pub boot_id: String,
+    /// First packet, time since boot.
+    pub start: Mono,
+    /// The same by the wall clock, once known.
+    pub wall: Option<Timestamp>,
+    /// Last packet in the database.
+    pub end: Mono,
+    /// Packets in the database.
+    pub packets: u64,
+    /// Whether it may still go on.
+    pub running: bool,
+}
+
+/// A read-only view of the store.
+pub struct Query {
+    conn: Connection,
+    path: PathBuf,
+}
+
+impl Query {
+    /// Opens an existing database.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { conn: db::read_only(path)?, path: path.to_owned() })
+    }
+
+    fn list<T>(
+        &self,
+        sql: &str,
+        args: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
+        let rows = stmt.query_map(args, read).at(&self.path)?;
+        rows.collect::<Result<_, _>>().at(&self.path)
+    }
+
+    fn first<T>(
+        &self,
+        sql: &str,
+        args: impl rusqlite::Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut stmt = self.conn.prepare_cached(sql).at(&self.path)?;
+        stmt.query_row(args, read).optional().at(&self.path)
+    }
+
+    /// Adopted straps with their facts, by address.
+    pub fn straps(&self) -> Result<Vec<AdoptedStrap>, StoreError> {
+        self.list("SELECT * FROM strap ORDER BY address", [], rows::adopted)
+    }
+
+    /// The newest result of a person.
+    pub fn last_result(&self, athlete: &AthleteId) -> Result<Option<CheckResult>, StoreError> {
+        self.first(
+            "SELECT * FROM check_result WHERE athlete = ?1 ORDER BY id DESC LIMIT 1",
+            [athlete.as_str()],
+            rows::result,
+        )
+    }
+
+    /// The newest results, newest first; of one person or of all.
+    pub fn results(&self, athlete: Option<&AthleteId>, limit: u32) -> Result<Vec<CheckResult>, StoreError> {
+        self.list(
+            "SELECT * FROM check_result WHERE ?1 IS NULL OR athlete = ?1 ORDER BY id DESC LIMIT ?2",
+            params![athlete.map(AthleteId::as_str), limit],
+            rows::result,
+        )
+    }
+
+    /// Per person the local date of the newest check that holds values.
+    pub fn checked_on(&self) -> Result<Vec<(AthleteId, Date)>, StoreError> {
+        self.list(
+            "SELECT athlete, max(local_date) AS local_date FROM check_result
+             WHERE has_values AND local_date IS NOT NULL GROUP BY athlete ORDER BY athlete",
+            [],
+            |row| Ok((rows::parsed(row, "athlete")?, rows::parsed(row, "local_date")?)),
+        )
+    }
+
+    /// Results that got their date later and still wait to be published again.
+    pub fn redated(&self) -> Result<Vec<CheckResult>, StoreError> {
+        super::redate::waiting(&self.conn).at(&self.path)
+    }
+
+    /// All recordings, oldest first. Records of the last minutes may still be in the journal.
+    pub fn recordings(&self) -> Result<Vec<RecordingInfo>, StoreError> {
+        self.list(
+            "SELECT r.*, coalesce(r.end_us, c.end_us, r.start_us) AS last_us, coalesce(r.packets, c.n, 0) AS n
+             FROM recording r LEFT JOIN (
+                 SELECT recording_id, max(end_us) AS end_us, sum(n) AS n FROM packet_chunk
+                 WHERE id >= (SELECT min(first_ord) FROM recording WHERE end_us IS NULL) GROUP BY recording_id
+             ) c ON r.end_us IS NULL AND c.recording_id = r.id
+             ORDER BY r.id",
+            [],
+            |row| {
+                Ok(RecordingInfo {
+                    id: row.get("id")?,
+                    strap: rows::parsed(row, "strap")?,
+                    athlete: row.get::<_, Option<String>>("athlete")?.and_then(|a| a.parse().ok()),
+                    boot_id: row.get("boot_id")?,
+                    start: mono(row.get("start_us")?),
+                    wall: rows::wall(row, "wall_us")?,
+                    end: mono(row.get("last_us")?),
+                    packets: row.get::<_, i64>("n")? as u64,
+                    running: row.get::<_, Option<i64>>("end_us")?.is_none(),
+                })
+            },
+        )
+    }
+
+    /// All records of a boot at or after a time, in the order in which they were sent, journal included.
+    pub fn records_since(&self, boot: &str, since: Mono) -> Result<Vec<Record>, StoreError> {
+        // the journal first: what is sealed in between is then found in the database and not twice
+        let journal = journal::peek(&self.path)?;
+        let args = params![boot, mono_us(since)];
+        let mut out = self.packets("r.boot_id = ?1 AND c.end_us >= ?2", args)?;
+        out.extend(self.events("SELECT id, line FROM event_log WHERE boot_id = ?1 AND mono_us >= ?2", args)?);
+        let sealed = seal::sealed_to(&self.conn).at(&self.path)?;
+        if journal.boot == boot {
+            out.extend(journal.records.into_iter().filter(|(ord, _)| Some(*ord) > sealed));
+        }
+        out.retain(|(_, r)| r.at >= since);
+        out.sort_by_key(|(ord, _)| *ord);
+        Ok(out.into_iter().map(|(_, r)| r).collect())
+    }
+
+    /// The sealed records of one recording: its packets and links, the person's commands, and the clock anchors.
+    pub fn export(&self, id: i64) -> Result<Option<Vec<Record>>, StoreError> {
+        let Some(info) = self.recordings()?.into_iter().find(|r| r.id == id) else { return Ok(None) };
+        let mut out = self.packets("r.id = ?1 AND c.id >= r.first_ord", params![id])?;
+        out.extend(self.events(
+            "SELECT id, line FROM event_log WHERE boot_id = ?1 AND mono_us BETWEEN ?2 AND ?3
+                AND (kind = 'clock' OR strap = ?4 OR athlete = ?5)
+             UNION SELECT * FROM (SELECT id, line FROM event_log
+                WHERE boot_id = ?1 AND kind = 'clock' AND mono_us < ?2 ORDER BY id DESC LIMIT 1)",
+            params![
+                info.boot_id,
+                mono_us(info.start - LEAD),
+                mono_us(info.end + seal::SAME_WEARING),
+                info.strap.to_string(),
+                info.athlete.as_ref().map(AthleteId::as_str)
+            ],
+        )?);
+        out.sort_by_key(|(ord, _)| *ord);
+        let out: Vec<Record> = out.into_iter().map(|(_, r)| r).collect();
+        Ok(Some(trim(out, &info)))
+    }
+
+    fn corrupt(&self, cause: String) -> StoreError {
+        StoreError::Corrupt { path: self.path.clone(), cause }
+    }
+
+    fn packets(&self, which: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
+        let sql = format!(
+            "SELECT c.payload, c.codec, r.strap FROM packet_chunk c JOIN recording r ON r.id = c.recording_id WHERE {which}"
+        );
+        let mut out = Vec::new();
+        for (blob, codec, strap) in self.list(&sql, args, |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u8>(1)?, rows::parsed::<StrapId>(row, "strap")?))
+        })? {
+            if codec != chunk::CODEC {
+                return Err(self.corrupt(format!("packet chunk of unknown codec {codec}")));
+            }
+            let packets = chunk::decode(&blob).map_err(|e| self.corrupt(e.to_string()))?;
+            out.extend(packets.into_iter().map(|p| packet_record(strap, p)));
+        }
+        Ok(out)
+    }
+
+    fn events(&self, sql: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
+        let mut out = Vec::new();
+        for (ord, line) in self.list(sql, args, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))? {
+            let record = text::record(&line).map_err(|e| self.corrupt(e))?;
+            let record = record.ok_or_else(|| self.corrupt(format!("unknown event '{line}'")))?;
+            out.push((ord as u64, record));
+        }
+        Ok(out)
+    }
+
+    /// The first message after `after` that was not acknowledged; start with 0.
+    pub fn next_unsent(&self, after: i64) -> Result<Option<OutboxRow>, StoreError> {
+        self.first("SELECT * FROM outbox WHERE sent = 0 AND id > ?1 ORDER BY id LIMIT 1", [after], |row| {
+            Ok(OutboxRow {
+                id: row.get("id")?,
+                created: rows::wall(row, "created_us")?,
+                publication: Publication {
+                    topic: row.get("topic")?,
+                    payload: row.get("payload")?,
+                    retain: row.get("retain")?,
+                    qos: row.get("qos")?,
+                },
+            })
+        })
+    }
+
+    /// Messages that were not acknowledged.
+    pub fn count_unsent(&self) -> Result<u64, StoreError> {
+        let n = self.first("SELECT count(*) FROM outbox WHERE sent = 0", [], |row| row.get::<_, i64>(0))?;
+        Ok(n.unwrap_or(0) as u64)
+    }
+
+    /// Discovery topics that were announced.
+    pub fn announced(&self) -> Result<Vec<String>, StoreError> {
+        self.list("SELECT topic FROM announced ORDER BY topic", [], |row| row.get(0))
+    }
+
+    /// A small setting.
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.first("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+    }
+}
+
+/// Drops what lies around the recording but belongs to another: all but anchors and commands before the link came up,
+/// and links after it went down.
+fn trim(mut records: Vec<Record>, info: &RecordingInfo) -> Vec<Record> {
+    let first = records.iter().position(|r| matches!(r.kind, RecordKind::Packet { .. })).unwrap_or(0);
+    let up = records[..first].iter().rposition(|r| matches!(r.kind, RecordKind::Link { .. })).unwrap_or(first);
+    let last = records.iter().rposition(|r| matches!(r.kind, RecordKind::Packet { .. })).unwrap_or(0);
+    let mut down_seen = false;
+    let mut i = 0;
+    records.retain(|r| {
+        let here = i;
+        i += 1;
+        match r.kind {
+            RecordKind::Packet { .. } => true,
+            RecordKind::Link { strap, up: goes_up } => {
+                let keep = strap == info.strap && here >= up && !(here > last && (goes_up || down_seen));
+                down_seen |= keep && here > last;
+                keep
+            }
+            RecordKind::Command(_) | RecordKind::Anchor { .. } => here < last,
+        }
+    });
+    records
+}

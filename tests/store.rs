@@ -1,0 +1,218 @@
+//! The store through its public interface, on a real file.
+#![cfg(feature = "daemon")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod store_common;
+
+use hrvd::engine::{Command, Record, RecordKind, StrapFacts, Trigger};
+use hrvd::store::{self, Query, StoreEvent};
+use hrvd::units::Mono;
+use store_common::*;
+
+#[test]
+fn records_come_back_in_order_from_journal_and_chunks() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut opened = store::open(options(dir.path())).unwrap();
+    assert_eq!(opened.report.trouble, None);
+    opened.handle.adopt(adopted(1), None);
+    let mut want = vec![link(1, 5, true), link(2, 5, true)];
+    for s in 6..1800 {
+        want.push(packet(1, s));
+        want.push(packet(1, s)); // equal neighbours of the same microsecond stay two
+        if s % 3 == 0 {
+            want.push(packet(2, s));
+        }
+    }
+    want.insert(
+        40,
+        Record {
+            at: want[39].at,
+            kind: RecordKind::Command(Command::StartCheck {
+                athlete: athlete("alex").id,
+                posture: None,
+                trigger: Trigger::Manual,
+            }),
+        },
+    );
+    for r in &want {
+        opened.handle.record(r.clone());
+    }
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!(query.records_since("boot-1", Mono::default()).unwrap(), want);
+    let since = Mono::from_secs(1000);
+    let later: Vec<_> = want.iter().filter(|r| r.at >= since).cloned().collect();
+    assert_eq!(query.records_since("boot-1", since).unwrap(), later);
+    assert_eq!(query.records_since("boot-0", since).unwrap(), vec![]);
+
+    let recordings = query.recordings().unwrap();
+    assert_eq!(recordings.len(), 2);
+    assert_eq!(recordings[0].athlete, Some(athlete("alex").id));
+    assert_eq!(recordings[1].athlete, None);
+    assert!(recordings.iter().all(|r| r.running));
+    opened.handle.stop().unwrap();
+    assert!(opened.events.try_recv().is_err());
+
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!(query.records_since("boot-1", Mono::default()).unwrap(), want);
+    let recordings = query.recordings().unwrap();
+    assert!(recordings.iter().all(|r| !r.running));
+    assert_eq!((recordings[0].packets, recordings[1].packets), (2 * 1794, 598));
+    let export = query.export(recordings[0].id).unwrap().unwrap();
+    let own: Vec<_> = want.iter().filter(|r| strap_of(r).is_none_or(|s| s == strap(1))).cloned().collect();
+    assert_eq!(export, own);
+    assert_eq!(query.export(99).unwrap(), None);
+    assert_eq!(std::fs::metadata(journal(dir.path())).unwrap().len(), 0);
+}
+
+#[test]
+fn a_pause_of_ten_minutes_begins_a_new_recording_and_a_short_one_does_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(options(dir.path())).unwrap();
+    for s in (0..100).chain(500..600).chain(1300..1310) {
+        opened.handle.record(packet(1, s));
+    }
+    opened.handle.stop().unwrap();
+    let list = Query::open(&db(dir.path())).unwrap().recordings().unwrap();
+    let spans: Vec<_> = list.iter().map(|r| (r.start.as_secs_f64(), r.end.as_secs_f64(), r.packets)).collect();
+    assert_eq!(spans, [(0.0, 599.0, 200), (1300.0, 1309.0, 10)]);
+}
+
+#[test]
+fn the_first_result_of_a_check_is_frozen_with_its_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(options(dir.path())).unwrap();
+    let mut first = result(1, wall(1_000));
+    first.notes = vec![hrvd::check::Note::Gap, hrvd::check::Note::Extended];
+    let mut bad = result(2, wall(90_000));
+    (bad.values, bad.why, bad.grade) = (None, Some(hrvd::check::WhyNone::Artifacts), hrvd::check::Grade::Bad);
+    opened.handle.result(first.clone(), vec![message("a", "1"), message("b", "2")]);
+    let mut second = first.clone();
+    second.values.as_mut().unwrap().rmssd_ms = 99.0;
+    opened.handle.result(second, vec![message("a", "never")]);
+    opened.handle.result(bad.clone(), vec![message("a", "3")]);
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    assert_eq!(opened.handle.health().borrow().outbox_unsent, 3);
+
+    let query = Query::open(&db(dir.path())).unwrap();
+    let alex = athlete("alex").id;
+    assert_eq!(query.results(Some(&alex), 10).unwrap(), [bad.clone(), first.clone()]);
+    assert_eq!(query.last_result(&alex).unwrap(), Some(bad));
+    assert_eq!(query.results(Some(&athlete("kim").id), 10).unwrap(), []);
+    // a check without values does not count as done
+    assert_eq!(query.checked_on().unwrap(), [(alex, first.local_date.unwrap())]);
+
+    let mut sent = Vec::new();
+    while let Some(row) = query.next_unsent(0).unwrap() {
+        assert_eq!(row.created.is_some(), true);
+        opened.handle.mark_sent(row.id, 1, wall(5));
+        opened.handle.flush().blocking_recv().unwrap().unwrap();
+        sent.push(row.publication);
+    }
+    assert_eq!(sent, [message("a", "1"), message("b", "2"), message("a", "3")]);
+    assert_eq!(query.count_unsent().unwrap(), 0);
+    assert_eq!(opened.handle.health().borrow().outbox_unsent, 0);
+}
+
+#[test]
+fn a_late_clock_dates_earlier_rows_and_asks_for_publishing_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut opened = store::open(options(dir.path())).unwrap();
+    for s in 0..700 {
+        opened.handle.record(packet(1, s)); // more than one seal
+    }
+    let undated = result(1, None);
+    opened.handle.result(undated.clone(), vec![message("a", "1")]);
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    assert!(opened.events.try_recv().is_err());
+    // 23:30 UTC on 30 June is 01:30 on 1 July in Berlin
+    let now: jiff::Timestamp = "2026-06-30T23:30:00Z".parse().unwrap();
+    opened.handle.record(Record { at: Mono::from_secs(800), kind: RecordKind::Anchor { wall: now } });
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    let mut dated = undated;
+    dated.wall = Some("2026-06-30T23:18:20Z".parse().unwrap()); // result(1) starts at 100 s
+    dated.local_date = Some("2026-07-01".parse().unwrap());
+    assert_eq!(opened.events.try_recv().unwrap(), StoreEvent::Redated(vec![dated.clone()]));
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!(query.results(None, 9).unwrap(), [dated.clone()]);
+    assert_eq!(query.recordings().unwrap()[0].wall, Some("2026-06-30T23:16:40Z".parse().unwrap()));
+
+    // a result that the engine could not date although the clock had been known is dated too
+    opened.handle.result(result(2, None), vec![]);
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    assert!(matches!(opened.events.try_recv().unwrap(), StoreEvent::Redated(list) if list.len() == 2));
+    opened.handle.republish(result(2, None).id, vec![message("a", "2")]);
+    opened.handle.stop().unwrap();
+
+    // not published again before the end: told at the next start
+    let mut opened = store::open(options(dir.path())).unwrap();
+    assert_eq!(opened.events.try_recv().unwrap(), StoreEvent::Redated(vec![dated.clone()]));
+    opened.handle.republish(dated.id, vec![message("a", "1 dated")]);
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!((query.redated().unwrap().len(), query.count_unsent().unwrap()), (0, 3));
+}
+
+#[test]
+fn a_late_clock_of_another_boot_dates_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(options(dir.path())).unwrap();
+    opened.handle.result(result(1, None), vec![]);
+    opened.handle.stop().unwrap();
+    let mut opened = store::open(store::OpenOptions { boot_id: "boot-2".into(), ..options(dir.path()) }).unwrap();
+    opened.handle.record(Record { at: Mono::from_secs(800), kind: RecordKind::Anchor { wall: wall(9).unwrap() } });
+    opened.handle.stop().unwrap();
+    assert!(opened.events.try_recv().is_err());
+    assert_eq!(Query::open(&db(dir.path())).unwrap().results(None, 9).unwrap(), [result(1, None)]);
+}
+
+#[test]
+fn straps_facts_topics_and_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    store::adopt_offline(&db(dir.path()), &adopted(1), wall(7)).unwrap();
+    let opened = store::open(options(dir.path())).unwrap();
+    opened.handle.adopt(adopted(2), None);
+    let facts = StrapFacts {
+        name: Some("H10 1234".into()),
+        battery_pct: Some(80),
+        rssi_dbm: Some(-60),
+        location: Some(1),
+        manufacturer: Some("Polar".into()),
+        ..StrapFacts::default()
+    };
+    opened.handle.facts(strap(1), facts.clone());
+    opened.handle.facts(strap(1), StrapFacts { battery_pct: Some(79), ..StrapFacts::default() });
+    opened.handle.facts(strap(3), facts.clone()); // nobody adopted it
+    opened.handle.announce(vec!["x".into(), "y".into(), "x".into()]);
+    opened.handle.unannounce(vec!["y".into()]);
+    opened.handle.set_meta("k", Some("1".into()));
+    opened.handle.set_meta("k", Some("2".into()));
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    let query = Query::open(&db(dir.path())).unwrap();
+    let straps = query.straps().unwrap();
+    assert_eq!(straps.iter().map(|s| s.strap.clone()).collect::<Vec<_>>(), [adopted(1), adopted(2)]);
+    assert_eq!(straps[0].first_seen, wall(7));
+    assert_eq!(straps[0].facts, StrapFacts { battery_pct: Some(79), rssi_dbm: None, ..facts });
+    assert_eq!(query.announced().unwrap(), ["x"]);
+    assert_eq!(query.meta("k").unwrap().as_deref(), Some("2"));
+    opened.handle.set_meta("k", None);
+    opened.handle.forget(strap(2));
+    opened.handle.stop().unwrap();
+    assert!(store::forget_offline(&db(dir.path()), strap(1)).unwrap());
+    assert!(!store::forget_offline(&db(dir.path()), strap(1)).unwrap());
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!((query.straps().unwrap().len(), query.meta("k").unwrap()), (0, None));
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_a_dropped_handle_saves_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(options(dir.path())).unwrap();
+    let e = store::open(options(dir.path())).err().unwrap();
+    assert!(matches!(e, store::StoreError::Busy { .. }), "{e}");
+    opened.handle.record(packet(1, 1));
+    drop(opened);
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!(query.records_since("boot-1", Mono::default()).unwrap(), [packet(1, 1)]);
+    store::open(options(dir.path())).unwrap();
+}
