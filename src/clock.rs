@@ -28,6 +28,24 @@ pub struct Clock(Kind);
 enum Kind {
     System(Arc<SystemClock>),
     Manual(ManualClock),
+    Scaled(Arc<ScaledClock>),
+}
+
+/// The machine's clock, sped up: for demonstrations.
+#[derive(Debug)]
+struct ScaledClock {
+    real: Clock,
+    /// The real moment at which both clocks agreed.
+    origin: Now,
+    factor: f64,
+}
+
+impl ScaledClock {
+    fn get(&self) -> Now {
+        let passed = self.real.mono().since(self.origin.mono).mul_f64(self.factor);
+        let wall = self.origin.wall.and_then(|w| w.checked_add(passed).ok());
+        Now { mono: self.origin.mono + passed, wall }
+    }
 }
 
 #[derive(Debug)]
@@ -49,6 +67,21 @@ impl Clock {
         Self(Kind::System(Arc::new(SystemClock { trust, timesync, synchronised: AtomicBool::new(false) })))
     }
 
+    /// This clock, running `factor` times as fast from now on.
+    pub fn scaled(self, factor: f64) -> Self {
+        let origin = self.now();
+        Self(Kind::Scaled(Arc::new(ScaledClock { real: self, origin, factor })))
+    }
+
+    /// How long to wait, in real time, until this clock shows `at`.
+    pub fn until(&self, at: Mono) -> Duration {
+        let left = at.since(self.mono());
+        match &self.0 {
+            Kind::Scaled(s) => left.div_f64(s.factor),
+            Kind::System(_) | Kind::Manual(_) => left,
+        }
+    }
+
     /// Time since boot, counting suspend.
     pub fn mono(&self) -> Mono {
         match &self.0 {
@@ -57,6 +90,7 @@ impl Clock {
                 Mono::from_micros(t.tv_sec.unsigned_abs() * 1_000_000 + t.tv_nsec.unsigned_abs() / 1000)
             }
             Kind::Manual(m) => m.get().mono,
+            Kind::Scaled(s) => s.get().mono,
         }
     }
 
@@ -65,6 +99,7 @@ impl Clock {
         match &self.0 {
             Kind::System(s) => Now { mono: self.mono(), wall: s.wall() },
             Kind::Manual(m) => m.get(),
+            Kind::Scaled(s) => s.get(),
         }
     }
 }
@@ -175,6 +210,16 @@ mod tests {
         manual.advance(Duration::from_millis(1500));
         assert_eq!(clock.mono(), Mono::from_micros(6_500_000));
         assert_eq!(clock.now().wall, Some("1970-01-01T00:00:01.5Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_scaled_clock_runs_faster_and_says_how_long_to_wait() {
+        let manual = ManualClock::new(Now { mono: Mono::from_secs(100), wall: None });
+        let fast = manual.clock().scaled(10.0);
+        assert_eq!(fast.mono(), Mono::from_secs(100));
+        manual.advance(Duration::from_secs(3));
+        assert_eq!(fast.mono(), Mono::from_secs(130));
+        assert_eq!(fast.until(Mono::from_secs(180)), Duration::from_secs(5));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub mod config;
 #[cfg(feature = "daemon")]
 pub mod control;
 #[cfg(feature = "daemon")]
+pub mod daemon;
+#[cfg(feature = "daemon")]
 pub mod json;
 #[cfg(feature = "daemon")]
 pub mod mqtt;

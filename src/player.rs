@@ -24,6 +24,11 @@ impl Player {
         &self.engine
     }
 
+    /// The engine, to be driven by somebody else from now on.
+    pub fn into_engine(self) -> Engine {
+        self.engine
+    }
+
     /// The simulated moment.
     pub fn now(&self) -> Now {
         let wall = self.wall.and_then(|(mono, wall)| {

@@ -196,7 +196,7 @@ impl Hub {
         self.say_bridge(radio);
     }
 
-    fn say_bridge(&mut self, radio: &watch::Receiver<ble::Status>) {
+    pub(super) fn say_bridge(&mut self, radio: &watch::Receiver<ble::Status>) {
         let health = self.store.health().borrow().clone();
         let status = BridgeStatus {
             adapter_problem: if self.radio_used { adapter_problem(&radio.borrow()) } else { None },

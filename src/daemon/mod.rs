@@ -13,7 +13,7 @@ use crate::ble::{self, BleConfig};
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
 use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Roster, Strap};
-use crate::mqtt::{self, MqttHandle, NoOutbox, Renderer, Topics};
+use crate::mqtt::{self, MqttHandle, Renderer, Topics};
 use crate::player::Player;
 use crate::store::{self, OpenOptions, OpenReport, Query, StoreError};
 use crate::units::{Mono, Now, StrapId};
@@ -101,7 +101,6 @@ pub async fn run(
         }
         None => {
             let (_, none) = mpsc::channel(1);
-            let _ = NoOutbox;
             (MqttHandle::disabled(), none, Topics::new(&mqtt::MqttConfig::default()))
         }
     };
@@ -285,7 +284,15 @@ fn log_opened(report: &OpenReport) {
     if let Some(trouble) = &report.trouble {
         tracing::error!("nothing can be stored now, live values go on: {trouble}");
     }
-    for line in report.db.lines() {
-        tracing::warn!("{line}");
+    let m = &report.db.migrated;
+    if let Some(backup) = &m.backup {
+        tracing::info!("database migrated from version {} to {}; a copy of before is {}", m.from, m.to, backup.display());
+    }
+    if let Some((aside, cause)) = &report.db.moved_aside {
+        tracing::error!(
+            "the database was damaged ({cause}); it was kept as {} and a new one begun; {} rows were taken over",
+            aside.display(),
+            report.db.salvaged
+        );
     }
 }
