@@ -96,13 +96,6 @@ impl Hub {
         self
     }
 
-    /// Takes the last packets after the radio has ended.
-    pub(super) fn finish(&mut self, radio: &mut mpsc::Receiver<(Now, Input)>) {
-        while let Ok((now, input)) = radio.try_recv() {
-            self.handle(now, input);
-            self.drain();
-        }
-    }
 
     fn handle(&mut self, now: Now, input: Input) {
         if let Input::Facts { strap, facts } = &input {

@@ -1,0 +1,35 @@
+//! What commands that talk to the daemon share: its socket, and its refusals in words.
+
+use super::Exit;
+use super::args::Global;
+use super::terminal::Terminal;
+use crate::config::{Config, Surroundings};
+use crate::control::{Client, ClientError};
+
+/// Connects to the daemon of this configuration.
+pub fn connect(config: &Config) -> Result<Client, ClientError> {
+    Client::connect(&config.control_socket)
+}
+
+/// Loads the configuration and connects.
+pub fn load_and_connect(global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Result<Client, Exit> {
+    let loaded = super::run::load(global, around)?;
+    connect(&loaded.config).map_err(|e| complain(&e, terminal))
+}
+
+/// Says what went wrong and what helps; returns the exit code.
+pub fn complain(e: &ClientError, terminal: &mut Terminal<'_>) -> Exit {
+    let _ = writeln!(terminal.err, "error: {e}");
+    let (hint, exit) = match e {
+        ClientError::NotRunning(_) => {
+            (Some("start it: sudo systemctl start hrvd, or hrvd run in another terminal".to_owned()), Exit::NotFound)
+        }
+        ClientError::Permission(_) => (Some("use sudo, or join the group hrvd".to_owned()), Exit::Failed),
+        ClientError::Refused { hint, .. } => (hint.clone(), Exit::NotFound),
+        ClientError::Broken(_) | ClientError::Protocol(_) => (None, Exit::Failed),
+    };
+    if let Some(hint) = hint {
+        let _ = writeln!(terminal.err, "hint: {hint}");
+    }
+    exit
+}

@@ -1,0 +1,89 @@
+//! `hrvd check`: starts a check on the daemon and guides through it.
+
+use super::Exit;
+use super::args::Global;
+use super::ask::{complain, load_and_connect};
+use super::guide::{Guide, Look, result_words};
+use super::terminal::Terminal;
+use crate::check::Posture;
+use crate::config::Surroundings;
+use crate::control::{Client, ClientError, Op};
+use crate::units::AthleteId;
+use serde_json::Value;
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct CheckArgs<'a> {
+    /// Whose.
+    pub athlete: Option<&'a AthleteId>,
+    /// Posture, if not the usual one.
+    pub posture: Option<Posture>,
+    /// End the running check.
+    pub cancel: bool,
+}
+
+/// Starts (or cancels) and follows a check.
+pub fn run(args: &CheckArgs<'_>, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
+    let mut client = match load_and_connect(global, around, terminal) {
+        Ok(client) => client,
+        Err(exit) => return exit,
+    };
+    match follow(args, &mut client, global, terminal) {
+        Ok(exit) => exit,
+        Err(e) => complain(&e, terminal),
+    }
+}
+
+fn follow(
+    args: &CheckArgs<'_>,
+    client: &mut Client,
+    global: &Global,
+    terminal: &mut Terminal<'_>,
+) -> Result<Exit, ClientError> {
+    let asked = args.athlete.map(ToString::to_string);
+    if args.cancel {
+        client.ask(&Op::CancelCheck { athlete: asked })?;
+        let _ = writeln!(terminal.err, "cancelled");
+        return Ok(Exit::Done);
+    }
+    // listen first, so that nothing of the check is missed
+    client.ask(&Op::Subscribe { athlete: asked.clone() })?;
+    let posture = args.posture.map(|p| p.as_str().to_owned());
+    let started = client.ask(&Op::StartCheck { athlete: asked, posture })?;
+    let athlete = started["athlete"].as_str().unwrap_or_default().to_owned();
+    let look = Look::of_stderr(global.no_color);
+    let mut guide = Guide::new(look);
+    // the state before the start may still be in the pipe: the check begins with its first running phase
+    let mut running = false;
+    while let Some(v) = client.next()? {
+        if v["athlete"].as_str() != Some(&athlete) {
+            continue;
+        }
+        if terminal.json && running {
+            let _ = writeln!(terminal.out, "{v}");
+        }
+        match v["type"].as_str() {
+            Some("check_result") => return Ok(finish(&v, look, terminal)),
+            Some("check") => {
+                let phase = v["phase"].as_str().unwrap_or_default();
+                running |= matches!(phase, "waiting_for_strap" | "settling" | "recording");
+                if running && guide.see(&v) && phase == "aborted" {
+                    return Ok(Exit::NoResult);
+                }
+            }
+            _ => {
+                guide.see(&v);
+            }
+        }
+    }
+    let _ = writeln!(terminal.err, "hrvd stopped; the check goes on when it is back");
+    Ok(Exit::Failed)
+}
+
+/// Prints the result; a result without numbers has its own exit code.
+pub fn finish(v: &Value, look: Look, terminal: &mut Terminal<'_>) -> Exit {
+    if !terminal.json {
+        let _ = write!(terminal.out, "{}", result_words(look, v));
+    }
+    if v["rmssd_ms"].is_null() { Exit::NoResult } else { Exit::Done }
+}
