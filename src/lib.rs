@@ -12,8 +12,12 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 pub mod artifact;
 pub mod check;
 #[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
 pub mod config;
 pub mod engine;
 pub mod hrs;
+#[cfg(feature = "daemon")]
+pub mod logging;
 pub mod timeline;
 pub mod units;
