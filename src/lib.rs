@@ -24,6 +24,8 @@ pub mod timeline;
 pub mod units;
 
 #[cfg(feature = "daemon")]
+pub mod cli;
+#[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod config;
@@ -33,6 +35,8 @@ pub mod control;
 pub mod daemon;
 #[cfg(feature = "daemon")]
 pub mod json;
+#[cfg(feature = "daemon")]
+pub mod logging;
 #[cfg(feature = "daemon")]
 pub mod mqtt;
 #[cfg(feature = "daemon")]

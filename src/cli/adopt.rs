@@ -20,11 +20,7 @@ pub fn adopt(
     around: &Surroundings,
     terminal: &mut Terminal<'_>,
 ) -> Exit {
-    let op = Op::Adopt {
-        address: strap.to_string(),
-        athlete: athlete.to_string(),
-        name: name.map(str::to_owned),
-    };
+    let op = Op::Adopt { address: strap.to_string(), athlete: athlete.to_string(), name: name.map(str::to_owned) };
     let offline = |config: &Config| {
         let strap = Strap { id: strap, athlete: athlete.clone(), name: name.map(str::to_owned) };
         store::adopt_offline(&config.store.path, &strap, crate::clock::Clock::system(Default::default()).now().wall)
@@ -57,24 +53,25 @@ fn change(
     };
     if let Some(listed) = config.straps.iter().find(|s| s.address == strap) {
         let whose = &listed.athlete;
-        let _ = writeln!(terminal.err, "error: {strap} belongs to {whose} by the configuration file\nhint: change it there");
+        let _ = writeln!(
+            terminal.err,
+            "error: {strap} belongs to {whose} by the configuration file\nhint: change it there"
+        );
         return Exit::Usage;
     }
     let daemon = match connect(&config).and_then(|mut client| client.ask(op)) {
         Ok(_) => true,
-        Err(ClientError::NotRunning(_)) => {
-            match offline(&config) {
-                Ok(true) => false,
-                Ok(false) => {
-                    let _ = writeln!(terminal.err, "error: {strap} is not adopted");
-                    return Exit::NotFound;
-                }
-                Err(e) => {
-                    let _ = writeln!(terminal.err, "error: {e}");
-                    return Exit::Failed;
-                }
+        Err(ClientError::NotRunning(_)) => match offline(&config) {
+            Ok(true) => false,
+            Ok(false) => {
+                let _ = writeln!(terminal.err, "error: {strap} is not adopted");
+                return Exit::NotFound;
             }
-        }
+            Err(e) => {
+                let _ = writeln!(terminal.err, "error: {e}");
+                return Exit::Failed;
+            }
+        },
         Err(e) => return complain(&e, terminal),
     };
     let _ = if terminal.json {

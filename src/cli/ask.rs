@@ -7,18 +7,22 @@ use crate::config::{Config, Surroundings};
 use crate::control::{Client, ClientError};
 
 /// Connects to the daemon of this configuration.
-pub fn connect(config: &Config) -> Result<Client, ClientError> {
+pub(super) fn connect(config: &Config) -> Result<Client, ClientError> {
     Client::connect(&config.control_socket)
 }
 
 /// Loads the configuration and connects.
-pub fn load_and_connect(global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Result<Client, Exit> {
+pub(super) fn load_and_connect(
+    global: &Global,
+    around: &Surroundings,
+    terminal: &mut Terminal<'_>,
+) -> Result<Client, Exit> {
     let loaded = super::run::load(global, around)?;
     connect(&loaded.config).map_err(|e| complain(&e, terminal))
 }
 
 /// Says what went wrong and what helps; returns the exit code.
-pub fn complain(e: &ClientError, terminal: &mut Terminal<'_>) -> Exit {
+pub(super) fn complain(e: &ClientError, terminal: &mut Terminal<'_>) -> Exit {
     let _ = writeln!(terminal.err, "error: {e}");
     let (hint, exit) = match e {
         ClientError::NotRunning(_) => {

@@ -4,20 +4,19 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
-use std::time::Duration;
 
 /// Colours and a moving bar, or plain lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub(super) struct Look {
     /// ANSI colours are welcome.
-    pub colour: bool,
+    pub(super) colour: bool,
     /// Standard error is a terminal: the bar may move.
-    pub moving: bool,
+    pub(super) moving: bool,
 }
 
 impl Look {
     /// What standard error can show; `NO_COLOR` and `--no-color` are honoured.
-    pub fn of_stderr(no_colour: bool) -> Self {
+    pub(super) fn of_stderr(no_colour: bool) -> Self {
         use std::io::IsTerminal;
         let moving = std::io::stderr().is_terminal();
         Self { colour: moving && !no_colour && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), moving }
@@ -30,7 +29,7 @@ impl Look {
 
 /// Shows one athlete's check.
 #[derive(Debug)]
-pub struct Guide {
+pub(super) struct Guide {
     look: Look,
     bar: ProgressBar,
     phase: String,
@@ -39,7 +38,7 @@ pub struct Guide {
 
 impl Guide {
     /// A guide that draws on standard error.
-    pub fn new(look: Look) -> Self {
+    pub(super) fn new(look: Look) -> Self {
         let target = if look.moving { ProgressDrawTarget::stderr_with_hz(8) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(100), target);
         let template = if look.colour {
@@ -54,12 +53,12 @@ impl Guide {
     }
 
     /// Prints a line beside the bar without tearing it.
-    pub fn say(&self, line: &str) {
+    pub(super) fn say(&self, line: &str) {
         if self.look.moving { self.bar.suspend(|| eprintln!("{line}")) } else { eprintln!("{line}") }
     }
 
     /// Takes one JSON output; returns whether the check is over.
-    pub fn see(&mut self, v: &Value) -> bool {
+    pub(super) fn see(&mut self, v: &Value) -> bool {
         match v["type"].as_str() {
             Some("check") => self.see_check(v),
             Some("strap") => {
@@ -132,16 +131,10 @@ impl Guide {
         }
         self.last_hint = hint.map(str::to_owned);
     }
-
-    /// Keeps the bar alive between events.
-    pub fn tick(&self) -> Duration {
-        self.bar.tick();
-        Duration::from_millis(250)
-    }
 }
 
 /// A result as a person reads it.
-pub fn result_words(look: Look, v: &Value) -> String {
+pub(super) fn result_words(look: Look, v: &Value) -> String {
     let f = |key: &str| v[key].as_f64();
     let mut out = String::new();
     let grade = v["grade"].as_str().unwrap_or("?");

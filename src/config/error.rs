@@ -41,6 +41,17 @@ impl Origin {
         Self::File { file, span: 0..0 }
     }
 
+    /// Line and column, from one, if it is a place in a file.
+    pub fn position(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::File { file, span } if !file.text.is_empty() => {
+                let at = Position::of(&file.text, span);
+                Some((at.line, at.column))
+            }
+            _ => None,
+        }
+    }
+
     /// Sorting by this key puts problems in the order of layers, files and lines.
     fn order(&self) -> (u8, PathBuf, usize) {
         match self {
@@ -139,17 +150,25 @@ pub enum Severity {
 pub struct Problem {
     /// How much it matters.
     pub severity: Severity,
-    /// What is wrong, a fragment without a full stop.
-    pub message: String,
+    /// What is wrong, a fragment without a full stop, as it was found.
+    pub(super) message: String,
     /// Where.
     pub origin: Origin,
     /// Another place that belongs to it, with a word on why.
     pub also: Option<(&'static str, Origin)>,
     /// What would help.
-    pub hints: Vec<String>,
+    pub(super) hints: Vec<String>,
 }
 
 impl Problem {
+    /// What is wrong, on one line and without secrets.
+    pub fn message(&self) -> String {
+        printable(&self.message)
+    }
+    /// What would help, likewise.
+    pub fn hints(&self) -> Vec<String> {
+        self.hints.iter().map(|hint| printable(hint)).collect()
+    }
     pub(super) fn error(origin: Origin, message: impl Into<String>) -> Self {
         Self { severity: Severity::Error, message: message.into(), origin, also: None, hints: Vec::new() }
     }
@@ -172,7 +191,7 @@ impl fmt::Display for Problem {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        writeln!(f, "{word}: {}", printable(&self.message))?;
+        writeln!(f, "{word}: {}", self.message())?;
         match &self.origin {
             Origin::File { file, .. } if file.text.is_empty() => writeln!(f, "  --> {}", file.path.display())?,
             Origin::File { file, span } => {
@@ -191,8 +210,8 @@ impl fmt::Display for Problem {
         if let Some((why, origin)) = &self.also {
             writeln!(f, "note: {why} {origin}")?;
         }
-        for hint in &self.hints {
-            writeln!(f, "hint: {}", printable(hint))?;
+        for hint in self.hints() {
+            writeln!(f, "hint: {hint}")?;
         }
         Ok(())
     }

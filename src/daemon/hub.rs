@@ -96,7 +96,6 @@ impl Hub {
         self
     }
 
-
     fn handle(&mut self, now: Now, input: Input) {
         if let Input::Facts { strap, facts } = &input {
             self.store.facts(*strap, facts.clone());
@@ -290,7 +289,9 @@ impl Hub {
             Op::Forget { address } => {
                 let id = pick_address(&address)?;
                 if self.configured.straps.iter().any(|s| s.id == id) {
-                    return Err(Refusal::new(format!("{id} is listed in the configuration file")).hint("remove it there"));
+                    return Err(
+                        Refusal::new(format!("{id} is listed in the configuration file")).hint("remove it there")
+                    );
                 }
                 if !self.adopted.iter().any(|s| s.id == id) {
                     return Err(Refusal::new(format!("{id} is not adopted")).hint("hrvd scan shows what is"));

@@ -150,8 +150,7 @@ pub async fn run(
         strangers: BTreeSet::new(),
     };
     hub.say_bridge(&radio_status);
-    let inlets =
-        Inlets { radio: radio_rx, mqtt: mqtt_commands, requests, store_events: opened.events, radio_status };
+    let inlets = Inlets { radio: radio_rx, mqtt: mqtt_commands, requests, store_events: opened.events, radio_status };
     hub.systemd.ready();
     let hub_stop = CancellationToken::new();
     let mut hub_task = tokio::spawn({
@@ -240,11 +239,8 @@ impl Known {
 /// An engine that remembers: the records of the last minutes of this boot are replayed into it, so that a check goes
 /// on after a crash. What it says meanwhile was said before.
 fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: Now) -> Engine {
-    let config = EngineConfig {
-        boot: boot.to_owned(),
-        live_interval: settings.live_interval,
-        check: settings.check.clone(),
-    };
+    let config =
+        EngineConfig { boot: boot.to_owned(), live_interval: settings.live_interval, check: settings.check.clone() };
     let start = known.records.first().map_or(now.mono, |r| r.at);
     let mut player = Player::new(Engine::new(config), start, None);
     let said = &mut |_, _| {};
@@ -286,7 +282,12 @@ fn log_opened(report: &OpenReport) {
     }
     let m = &report.db.migrated;
     if let Some(backup) = &m.backup {
-        tracing::info!("database migrated from version {} to {}; a copy of before is {}", m.from, m.to, backup.display());
+        tracing::info!(
+            "database migrated from version {} to {}; a copy of before is {}",
+            m.from,
+            m.to,
+            backup.display()
+        );
     }
     if let Some((aside, cause)) = &report.db.moved_aside {
         tracing::error!(

@@ -7,7 +7,7 @@ use crate::store::{Query, StoreHandle};
 use std::path::PathBuf;
 
 /// Reads unsent rows on its own connection and has the writer mark them.
-pub struct StoreOutbox {
+pub(super) struct StoreOutbox {
     store: StoreHandle,
     path: PathBuf,
     clock: Clock,
@@ -20,7 +20,7 @@ pub struct StoreOutbox {
 
 impl StoreOutbox {
     /// An outbox over the database at `path`.
-    pub fn new(store: StoreHandle, path: PathBuf, clock: Clock) -> Self {
+    pub(super) fn new(store: StoreHandle, path: PathBuf, clock: Clock) -> Self {
         Self { store, path, clock, query: None, acknowledged: 0, offered: None, complained: false }
     }
 

@@ -7,7 +7,7 @@ use jiff::civil::time;
 use jiff::tz::TimeZone;
 
 /// The configuration's roster plus the straps adopted into the store. The configuration wins where both name a strap.
-pub fn merge(configured: &Roster, adopted: &[Strap]) -> Roster {
+pub(super) fn merge(configured: &Roster, adopted: &[Strap]) -> Roster {
     let mut roster = configured.clone();
     for strap in adopted {
         if roster.straps.iter().any(|s| s.id == strap.id) {
@@ -37,7 +37,7 @@ fn plain_athlete(id: &AthleteId) -> Athlete {
 }
 
 /// The straps of a roster.
-pub fn wanted(roster: &Roster) -> Vec<StrapId> {
+pub(super) fn wanted(roster: &Roster) -> Vec<StrapId> {
     roster.straps.iter().map(|s| s.id).collect()
 }
 

@@ -51,10 +51,10 @@ impl From<&Config> for Settings {
                 port: m.port,
                 tls: m.tls.as_ref().map(|t| TlsOptions {
                     ca_file: t.ca_file.clone(),
-                    client: t.client.as_ref().map(|c| ClientCert {
-                        cert_file: c.certificate.clone(),
-                        key_file: c.key.clone(),
-                    }),
+                    client: t
+                        .client
+                        .as_ref()
+                        .map(|c| ClientCert { cert_file: c.certificate.clone(), key_file: c.key.clone() }),
                 }),
                 username: m.username.clone(),
                 password_file: m.password.as_ref().map(|p| p.path.clone()),

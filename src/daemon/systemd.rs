@@ -5,34 +5,35 @@ use std::time::Duration;
 
 /// The notification socket of the service manager, if there is one.
 #[derive(Debug, Default)]
-pub struct Systemd {
+pub(super) struct Systemd {
     status: String,
 }
 
 impl Systemd {
     /// How often the watchdog wants to hear from us: a third of its limit.
-    pub fn watchdog_interval() -> Option<Duration> {
+    pub(super) fn watchdog_interval() -> Option<Duration> {
         let mut usec = 0;
-        sd_notify::watchdog_enabled(false, &mut usec).then(|| Duration::from_micros(usec / 3).max(Duration::from_millis(100)))
+        sd_notify::watchdog_enabled(false, &mut usec)
+            .then(|| Duration::from_micros(usec / 3).max(Duration::from_millis(100)))
     }
 
     /// The service is up.
-    pub fn ready(&self) {
+    pub(super) fn ready(&self) {
         tell(&[NotifyState::Ready]);
     }
 
     /// The engine has turned round.
-    pub fn alive(&self) {
+    pub(super) fn alive(&self) {
         tell(&[NotifyState::Watchdog]);
     }
 
     /// The service is on its way out.
-    pub fn stopping(&self) {
+    pub(super) fn stopping(&self) {
         tell(&[NotifyState::Stopping]);
     }
 
     /// One sentence for `systemctl status`; said when it changes.
-    pub fn status(&mut self, sentence: &str) {
+    pub(super) fn status(&mut self, sentence: &str) {
         if self.status != sentence {
             sentence.clone_into(&mut self.status);
             tell(&[NotifyState::Status(sentence)]);

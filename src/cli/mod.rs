@@ -1,0 +1,77 @@
+//! The command line: one file a command.
+
+pub mod adopt;
+pub mod args;
+mod ask;
+pub mod check;
+pub mod completions;
+pub mod config;
+pub mod exit;
+mod guide;
+pub mod live;
+pub mod replay;
+pub mod run;
+pub mod terminal;
+
+pub use args::{Cli, Command, ConfigCommand, Global, Speed};
+pub use exit::Exit;
+pub use terminal::{Terminal, colors};
+
+use crate::config::Surroundings;
+use std::io;
+
+/// Runs whatever was asked for.
+pub fn dispatch(cli: &Cli) -> Exit {
+    let around = Surroundings::of_process();
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr());
+    let mut terminal = Terminal { out: &mut out, err: &mut err, json: cli.global.json };
+    if let Some(exit) = offline(cli, &around, &mut terminal) {
+        return exit;
+    }
+    online(cli, &around, &mut terminal)
+}
+
+fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Run => run::run(global, around),
+        Command::Adopt { address, athlete, name } => {
+            adopt::adopt(*address, athlete, name.as_deref(), global, around, terminal)
+        }
+        Command::Forget { address } => adopt::forget(*address, global, around, terminal),
+        Command::Check { athlete, posture, cancel } => {
+            let args = check::CheckArgs { athlete: athlete.as_ref(), posture: *posture, cancel: *cancel };
+            check::run(&args, global, around, terminal)
+        }
+        Command::Live { athlete } => live::run(athlete.as_ref(), global, around, terminal),
+        Command::Replay { file, speed } => {
+            // the protocol of the configuration, if there is a valid one: a replay shall not depend on it otherwise
+            let check = crate::config::load(&global.request(), around)
+                .map(|l| crate::daemon::Settings::from(&l.config).check)
+                .unwrap_or_default();
+            replay::run(file, *speed, check, global, terminal)
+        }
+        _ => Exit::Usage,
+    }
+}
+
+/// Runs the commands that need neither the daemon nor a runtime; `None` if it is another one.
+pub fn offline(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Option<Exit> {
+    let done = match &cli.command {
+        Command::Config(ConfigCommand::Check) => config::check(&cli.global.request(), around, terminal),
+        Command::Config(ConfigCommand::Show { origin }) => {
+            config::show(&cli.global.request(), around, *origin, terminal)
+        }
+        Command::Completions { shell } => completions::run(*shell, terminal.out).map(|()| Exit::Done),
+        _ => return None,
+    };
+    Some(match done {
+        Ok(exit) => exit,
+        // `hrvd config show | head` is no failure.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(e) => {
+            let _ = writeln!(terminal.err, "error: cannot write: {e}");
+            Exit::Failed
+        }
+    })
+}
