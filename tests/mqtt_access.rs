@@ -100,7 +100,9 @@ async fn what_the_broker_throws_away_is_noticed_and_results_wait() {
     });
     let file = broker.dir().join("password");
     std::fs::write(&file, "secret").unwrap();
-    let client = Client::start(login(broker.port, &file));
+    let mut config = login(broker.port, &file);
+    config.timing.echo = ms(500);
+    let client = Client::start(config);
     client.push("result");
     // MQTT 3.1.1 acknowledges what an access rule forbids. Only the missing echo of our own status tells.
     let state = client.until("unheard", |s| *s == ConnectionState::Unheard).await;

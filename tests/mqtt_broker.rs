@@ -11,7 +11,7 @@ use hrvd::engine::{Command, Trigger};
 use hrvd::mqtt::{ConnectionState, MqttConfig, Topics};
 use hrvd::publication::Publication;
 use mosquitto::{Mosquitto, Observer, retained};
-use mqtt_client::{Client, LIVE, Outbox, RESULT, SET, STATUS, config, ms};
+use mqtt_client::{Client, LIVE, Outbox, RESULT, SET, STATUS, config, impatient, ms};
 use std::time::Duration;
 
 /// Everything that a gateway with one strap and one athlete keeps on the broker.
@@ -158,7 +158,7 @@ async fn a_broker_that_lost_everything_gets_everything_back() {
 async fn a_frozen_broker_loses_nothing_when_it_goes_on() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(config(broker.port));
+    let client = Client::start(impatient(broker.port));
     set_all(&client);
     client.connected().await;
     broker.freeze();
@@ -184,7 +184,7 @@ async fn a_frozen_broker_loses_nothing_when_it_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_broker_loses_nothing_when_it_is_killed() {
     let mut broker = Mosquitto::open();
-    let client = Client::start(config(broker.port));
+    let client = Client::start(impatient(broker.port));
     set_all(&client);
     client.connected().await;
     broker.freeze();
@@ -207,7 +207,7 @@ async fn a_frozen_broker_loses_nothing_when_it_is_killed() {
 async fn farewell_to_a_frozen_broker_is_bounded() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(config(broker.port));
+    let client = Client::start(impatient(broker.port));
     client.connected().await;
     broker.freeze();
     tokio::time::timeout(ms(900), client.handle.shutdown(ms(500))).await.expect("shutdown must not hang");
@@ -216,6 +216,58 @@ async fn farewell_to_a_frozen_broker_is_bounded() {
     observer.until_message(STATUS, "offline");
     tokio::time::sleep(ms(200)).await;
     assert_eq!(observer.payloads(STATUS).last().unwrap(), "offline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_accepts_but_does_not_answer() {
+    let broker = Mosquitto::open();
+    broker.freeze();
+    let client = Client::start(impatient(broker.port));
+    client.push("patience");
+    let down = client.until("down", |s| matches!(s, ConnectionState::Down { .. })).await;
+    assert!(down.to_string().contains("does not answer in time"), "{down}");
+    broker.thaw();
+    client.until_sent(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_broker_is_noticed_without_anything_to_say() {
+    let broker = Mosquitto::open();
+    let client = Client::start(impatient(broker.port));
+    client.connected().await;
+    broker.freeze();
+    let down = client.until("down", |s| matches!(s, ConnectionState::Down { .. })).await;
+    assert!(down.to_string().contains("no longer answers"), "{down}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_does_not_overtake_its_phase() {
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let client = Client::start(config(broker.port));
+    client.connected().await;
+    let topic = "hrvd/g/athlete/alex/check";
+    for i in 0..100 {
+        client.handle.set_retained(topic.into(), format!("{i} phase").into_bytes());
+        for _ in 0..3 {
+            let payload = format!("{i} progress").into_bytes();
+            client.handle.live(Publication { topic: topic.into(), payload, retain: false, qos: 0 });
+            tokio::time::sleep(ms(1)).await;
+        }
+    }
+    observer.until_message(topic, "99 phase");
+    let seen = observer.payloads(topic);
+    let mut phase = -1;
+    for payload in &seen {
+        let (i, kind) = payload.split_once(' ').unwrap();
+        let i: i32 = i.parse().unwrap();
+        if kind == "phase" {
+            phase = i;
+        } else {
+            assert_eq!(i, phase, "{seen:?}");
+        }
+    }
+    assert!(seen.iter().any(|s| s.ends_with("progress")), "some progress must pass");
 }
 
 #[tokio::test(flavor = "multi_thread")]

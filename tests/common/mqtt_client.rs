@@ -14,24 +14,33 @@ pub fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
+/// Retries fast; gives up late, so that a busy machine does not look like a dead broker.
 pub fn config(port: u16) -> MqttConfig {
     MqttConfig {
         host: "127.0.0.1".into(),
         port,
         gateway_id: "g".into(),
-        keep_alive: Duration::from_secs(1),
+        keep_alive: Duration::from_secs(5),
         timing: Timing {
             backoff_min: ms(50),
             backoff_max: ms(300),
             refused_wait: ms(400),
             stable: Duration::from_secs(5),
-            ack: ms(1000),
-            echo: ms(700),
+            ack: ms(5000),
+            echo: ms(4000),
             birth: (ms(100), ms(300)),
-            farewell: ms(1000),
+            farewell: ms(2000),
         },
         ..MqttConfig::default()
     }
+}
+
+/// Gives up early too.
+pub fn impatient(port: u16) -> MqttConfig {
+    let mut config = config(port);
+    config.keep_alive = Duration::from_secs(1);
+    config.timing.ack = ms(1000);
+    config
 }
 
 /// Durable messages in memory.
