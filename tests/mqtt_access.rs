@@ -1,0 +1,275 @@
+//! Passwords, certificates and access rules: what is refused is named, tried slowly, and costs no result.
+#![cfg(feature = "daemon")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "common/mosquitto.rs"]
+mod mosquitto;
+#[path = "common/mqtt_client.rs"]
+mod mqtt_client;
+
+use hrvd::mqtt::{ClientCert, ConnectionState, MqttConfig, TlsOptions};
+use mosquitto::{Mosquitto, Observer, add_user, free_port, write_rules};
+use mqtt_client::{Client, RESULT, SET, STATUS, config, ms};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn refused(s: &ConnectionState) -> bool {
+    matches!(s, ConnectionState::Refused { .. })
+}
+
+fn login(port: u16, password: &Path) -> MqttConfig {
+    MqttConfig { username: Some("hrvd".into()), password_file: Some(password.into()), ..config(port) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_named_and_a_corrected_one_needs_no_restart() {
+    let broker = Mosquitto::start_with("password_file {dir}/users\n", |dir| {
+        add_user(&dir.join("users"), "hrvd", "secret");
+    });
+    let file = broker.dir().join("password");
+    std::fs::write(&file, "wrong\n").unwrap();
+    let client = Client::start(login(broker.port, &file));
+    client.handle.set_retained("hrvd/g/bridge".into(), b"state".to_vec());
+    client.push("result");
+    let state = client.until("refused", refused).await;
+    assert!(state.to_string().contains("user name or password"), "{state}");
+    assert!(state.to_string().contains("password_file"), "{state}");
+    assert!(client.outbox.sent().is_empty());
+    let observer = Observer::login(broker.port, Some(("hrvd", "secret")));
+    std::fs::write(&file, "secret\n").unwrap();
+    client.connected().await;
+    client.until_sent(1).await;
+    observer.until_message(RESULT, "result");
+    observer.until_message("hrvd/g/bridge", "state");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_password_file_is_named() {
+    let broker = Mosquitto::open();
+    let file = broker.dir().join("nothing-here");
+    let client = Client::start(login(broker.port, &file));
+    let state = client.until("refused", refused).await;
+    assert!(state.to_string().contains(file.to_str().unwrap()), "{state}");
+    std::fs::write(&file, "any").unwrap();
+    client.connected().await;
+}
+
+/// A broker that answers each CONNECT with this return code, and counts.
+fn refuser(code: u8) -> (u16, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let count: Arc<AtomicUsize> = Arc::default();
+    let counter = Arc::clone(&count);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            if mosquitto::read_packet(&mut stream).is_ok() {
+                counter.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.write_all(&[0x20, 2, 0, code]);
+            }
+        }
+    });
+    (port, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_is_retried_slowly_and_an_outage_fast() {
+    for (code, slow) in [(1, true), (2, true), (4, true), (5, true), (3, false)] {
+        let (port, count) = refuser(code);
+        let client = Client::start(config(port));
+        let state = client.until("not connected", |s| *s != ConnectionState::Connecting).await;
+        assert_eq!(refused(&state), slow, "{code}: {state}");
+        tokio::time::sleep(ms(1100)).await;
+        // Slow: every 0.4 to 0.48 s. Fast: 50 ms that double up to 300 ms.
+        let n = count.load(Ordering::SeqCst);
+        assert!(if slow { (2..=4).contains(&n) } else { n >= 5 }, "{code}: {n} attempts");
+        client.handle.shutdown(ms(500)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_broker_throws_away_is_noticed_and_results_wait() {
+    let rules = "user hrvd\ntopic read homeassistant/status\n";
+    let broker = Mosquitto::start_with("password_file {dir}/users\nacl_file {dir}/acl\n", |dir| {
+        add_user(&dir.join("users"), "hrvd", "secret");
+        write_rules(&dir.join("acl"), rules);
+    });
+    let file = broker.dir().join("password");
+    std::fs::write(&file, "secret").unwrap();
+    let mut config = login(broker.port, &file);
+    config.timing.echo = ms(500);
+    let client = Client::start(config);
+    client.push("result");
+    // MQTT 3.1.1 acknowledges what an access rule forbids. Only the missing echo of our own status tells.
+    let state = client.until("unheard", |s| *s == ConnectionState::Unheard).await;
+    assert!(state.is_up());
+    assert!(state.to_string().contains("access rules"), "{state}");
+    tokio::time::sleep(ms(300)).await;
+    assert!(client.outbox.sent().is_empty(), "a result that nobody would get must wait");
+    write_rules(&broker.dir().join("acl"), &format!("{rules}topic readwrite hrvd/#\n"));
+    broker.reload();
+    client.connected().await;
+    client.until_sent(1).await;
+}
+
+/// The rules that `docs/mqtt.md` recommends are enough for everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_access_rules_are_enough() {
+    let doc = include_str!("../docs/mqtt.md");
+    let rules = doc.split("```acl\n").nth(1).expect("an acl block").split("```").next().unwrap().to_owned();
+    let broker = Mosquitto::start_with("password_file {dir}/users\nacl_file {dir}/acl\n", |dir| {
+        add_user(&dir.join("users"), "hrvd", "secret");
+        add_user(&dir.join("users"), "root", "r");
+        write_rules(&dir.join("acl"), &format!("{rules}\nuser root\ntopic readwrite #\n"));
+    });
+    let file = broker.dir().join("password");
+    std::fs::write(&file, "secret").unwrap();
+    let observer = Observer::login(broker.port, Some(("root", "r")));
+    let mut client = Client::start(login(broker.port, &file));
+    client.handle.set_retained("homeassistant/device/hrvd_g/config".into(), b"{}".to_vec());
+    client.push("result");
+    client.until_sent(1).await;
+    observer.until_message("homeassistant/device/hrvd_g/config", "{}");
+    observer.until_message(RESULT, "result");
+    observer.until_message(STATUS, "online");
+    observer.publish(SET, "start", false);
+    client.command().await;
+    observer.clear();
+    observer.publish("homeassistant/status", "online", false);
+    observer.until_message(STATUS, "online");
+}
+
+/// An authority, and certificates that it signed.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, "test authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap() }
+    }
+
+    fn write(&self, dir: &Path, name: &str) -> PathBuf {
+        let path = dir.join(name);
+        std::fs::write(&path, self.issuer.pem()).unwrap();
+        path
+    }
+
+    fn sign(&self, dir: &Path, name: &str, host: &str) -> ClientCert {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec![host.to_owned()]).unwrap();
+        // Without a name of its own OpenSSL would take it for a self-signed one.
+        params.distinguished_name.push(DnType::CommonName, name);
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        let (cert_file, key_file) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.key")));
+        std::fs::write(&cert_file, cert.pem()).unwrap();
+        std::fs::write(&key_file, key.serialize_pem()).unwrap();
+        ClientCert { cert_file, key_file }
+    }
+}
+
+/// A broker with a TLS listener beside its plain one.
+fn tls_broker(authority: &Authority, host: &str, more: &str) -> (Mosquitto, u16) {
+    let port = free_port();
+    let settings = format!(
+        "allow_anonymous true\nlistener {port} 127.0.0.1\nallow_anonymous true\ncafile {{dir}}/ca.pem\n\
+         certfile {{dir}}/broker.pem\nkeyfile {{dir}}/broker.key\n{more}\n"
+    );
+    let broker = Mosquitto::start_with(&settings, |dir| {
+        authority.write(dir, "ca.pem");
+        authority.sign(dir, "broker", host);
+    });
+    (broker, port)
+}
+
+fn tls(port: u16, ca_file: PathBuf, client: Option<ClientCert>) -> MqttConfig {
+    MqttConfig { host: "localhost".into(), tls: Some(TlsOptions { ca_file: Some(ca_file), client }), ..config(port) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_with_the_right_authority() {
+    let authority = Authority::new();
+    let (broker, port) = tls_broker(&authority, "localhost", "");
+    let observer = Observer::new(broker.port);
+    let client = Client::start(tls(port, broker.dir().join("ca.pem"), None));
+    client.push("encrypted");
+    client.until_sent(1).await;
+    observer.until_message(RESULT, "encrypted");
+    client.handle.shutdown(ms(1000)).await;
+    observer.until_message(STATUS, "offline");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_with_another_authority_is_refused_and_named() {
+    let authority = Authority::new();
+    let (broker, port) = tls_broker(&authority, "localhost", "");
+    let observer = Observer::new(broker.port);
+    let file = Authority::new().write(broker.dir(), "other.pem");
+    let client = Client::start(tls(port, file.clone(), None));
+    client.push("secret");
+    let state = client.until("refused", refused).await;
+    assert!(state.to_string().contains("TLS") && state.to_string().contains("ca_file"), "{state}");
+    tokio::time::sleep(ms(600)).await;
+    assert!(observer.seen().is_empty(), "nothing may reach a broker that was not verified");
+    // The right file in its place works without a restart.
+    std::fs::copy(broker.dir().join("ca.pem"), file).unwrap();
+    client.until_sent(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_for_another_name_is_refused_and_named() {
+    let authority = Authority::new();
+    let (broker, port) = tls_broker(&authority, "broker.example", "");
+    let client = Client::start(tls(port, broker.dir().join("ca.pem"), None));
+    let state = client.until("refused", refused).await;
+    assert!(state.to_string().contains("must be a name"), "{state}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_certificate_opens_the_door() {
+    let authority = Authority::new();
+    let (broker, port) = tls_broker(&authority, "localhost", "require_certificate true");
+    let ca = broker.dir().join("ca.pem");
+    let without = Client::start(tls(port, ca.clone(), None));
+    let state = without.until("refused", refused).await;
+    assert!(state.to_string().contains("cert_file"), "{state}");
+    without.handle.shutdown(ms(500)).await;
+    let stranger = Authority::new().sign(broker.dir(), "stranger", "hrvd");
+    let wrong = Client::start(tls(port, ca.clone(), Some(stranger)));
+    let state = wrong.until("refused", refused).await;
+    assert!(state.to_string().contains("cert_file"), "{state}");
+    wrong.handle.shutdown(ms(500)).await;
+    let own = authority.sign(broker.dir(), "client", "hrvd");
+    let client = Client::start(tls(port, ca, Some(own)));
+    client.push("with a certificate");
+    client.until_sent(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_to_a_plain_port_and_missing_files_are_named() {
+    let broker = Mosquitto::open();
+    let authority = Authority::new();
+    let ca = authority.write(broker.dir(), "ca.pem");
+    let plain = Client::start(tls(broker.port, ca.clone(), None));
+    plain.until("not connected", |s| !matches!(s, ConnectionState::Connecting)).await;
+    assert!(!plain.state().is_up());
+    let missing = Client::start(tls(broker.port, broker.dir().join("nothing.pem"), None));
+    let state = missing.until("refused", refused).await;
+    assert!(state.to_string().contains("nothing.pem"), "{state}");
+    let empty = broker.dir().join("empty.pem");
+    std::fs::write(&empty, "no certificate").unwrap();
+    let client = Client::start(tls(broker.port, empty, None));
+    let state = client.until("refused", refused).await;
+    assert!(state.to_string().contains("holds no certificate"), "{state}");
+    let no_key = ClientCert { cert_file: ca.clone(), key_file: ca.clone() };
+    let client = Client::start(tls(broker.port, ca, Some(no_key)));
+    let state = client.until("refused", refused).await;
+    assert!(state.to_string().contains("private key"), "{state}");
+}
