@@ -418,7 +418,7 @@ impl Machine {
         }
         match recent {
             Some(pct) if pct < 80.0 => Some(Hint::WetPads),
-            Some(pct) if pct < 95.0 => Some(Hint::KeepStill),
+            Some(pct) if pct < 92.0 => Some(Hint::KeepStill),
             _ => None,
         }
     }

@@ -81,7 +81,7 @@ fn follow(
 }
 
 /// Prints the result; a result without numbers has its own exit code.
-pub fn finish(v: &Value, look: Look, terminal: &mut Terminal<'_>) -> Exit {
+pub(super) fn finish(v: &Value, look: Look, terminal: &mut Terminal<'_>) -> Exit {
     if !terminal.json {
         let _ = write!(terminal.out, "{}", result_words(look, v));
     }

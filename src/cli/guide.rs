@@ -22,6 +22,11 @@ impl Look {
         Self { colour: moving && !no_colour && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), moving }
     }
 
+    /// Less important text.
+    pub(super) fn dim(self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -33,7 +38,6 @@ pub(super) struct Guide {
     look: Look,
     bar: ProgressBar,
     phase: String,
-    last_hint: Option<String>,
 }
 
 impl Guide {
@@ -49,7 +53,7 @@ impl Guide {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Self { look, bar, phase: String::new(), last_hint: None }
+        Self { look, bar, phase: String::new() }
     }
 
     /// Prints a line beside the bar without tearing it.
@@ -108,7 +112,7 @@ impl Guide {
         }
         self.bar.set_message(parts.join(" · "));
         if !self.look.moving {
-            self.plain(v, hint);
+            self.plain(v);
         }
         match phase {
             "done" => self.bar.finish_and_clear(),
@@ -122,14 +126,12 @@ impl Guide {
         true
     }
 
-    /// Without a terminal: a line every 15 s and at each new hint.
-    fn plain(&mut self, v: &Value, hint: Option<&str>) {
-        let left = v["seconds_left"].as_u64().unwrap_or(0);
-        let new_hint = hint.map(str::to_owned) != self.last_hint;
-        if matches!(self.phase.as_str(), "settling" | "recording") && (left % 15 == 0 || new_hint) {
-            eprintln!("{:>10} {:>3}%  {}", self.phase, v["percent"], self.bar.message());
+    /// Without a terminal: a line every 15 s.
+    fn plain(&self, v: &Value) {
+        let (left, percent) = (v["seconds_left"].as_u64().unwrap_or(0), v["percent"].as_u64().unwrap_or(0));
+        if matches!(self.phase.as_str(), "settling" | "recording") && left % 15 == 0 && v["changed"] == false {
+            eprintln!("{:>10} {percent:>3}%  {}", self.phase, self.bar.message());
         }
-        self.last_hint = hint.map(str::to_owned);
     }
 }
 

@@ -6,6 +6,7 @@ mod ask;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod demo;
 pub mod exit;
 mod guide;
 pub mod live;
@@ -50,6 +51,10 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
                 .map(|l| crate::daemon::Settings::from(&l.config).check)
                 .unwrap_or_default();
             replay::run(file, *speed, check, global, terminal)
+        }
+        Command::Demo { speed, keep, broker } => {
+            let args = demo::DemoArgs { speed: *speed, keep: *keep, broker: broker.clone() };
+            demo::run(&args, global, around, terminal)
         }
         _ => Exit::Usage,
     }

@@ -153,7 +153,7 @@ impl<O: OutboxSource> Driver<O> {
     /// One link from the first attempt to its end.
     async fn session(&mut self) -> End {
         let mut s = Session::default();
-        let opening = Link::open(&self.config, self.topics.status(), self.topics.subscriptions());
+        let opening = Link::open(&self.config, Some(self.topics.status()), self.topics.subscriptions());
         let mut link = tokio::select! {
             opened = opening => match opened {
                 Ok(link) => link,

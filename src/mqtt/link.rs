@@ -86,7 +86,11 @@ impl Drop for Link {
 
 impl Link {
     /// Starts to connect. Reads password and certificates anew.
-    pub(super) async fn open(config: &MqttConfig, will_topic: String, filters: Vec<String>) -> Result<Self, LinkError> {
+    pub(super) async fn open(
+        config: &MqttConfig,
+        will_topic: Option<String>,
+        filters: Vec<String>,
+    ) -> Result<Self, LinkError> {
         let options = options(config, will_topic).await?;
         let (client, mut event_loop) = AsyncClient::new(options, REQUESTS);
         // Small messages that wait for an answer: without this each costs a delayed ACK (40 ms).
@@ -128,7 +132,7 @@ impl Link {
     }
 }
 
-async fn options(config: &MqttConfig, will_topic: String) -> Result<MqttOptions, LinkError> {
+async fn options(config: &MqttConfig, will_topic: Option<String>) -> Result<MqttOptions, LinkError> {
     let host = match (&config.tls, config.host.parse::<Ipv6Addr>()) {
         (None, Ok(address)) => format!("[{address}]"),
         _ => config.host.clone(),
@@ -138,7 +142,9 @@ async fn options(config: &MqttConfig, will_topic: String) -> Result<MqttOptions,
     options.set_max_packet_size(MAX_PACKET, MAX_PACKET);
     // A kept session would hand over commands that were given while we were away: a check that starts an hour late.
     options.set_clean_session(true);
-    options.set_last_will(LastWill::new(will_topic, super::topics::OFFLINE, QoS::AtLeastOnce, true));
+    if let Some(topic) = will_topic {
+        options.set_last_will(LastWill::new(topic, super::topics::OFFLINE, QoS::AtLeastOnce, true));
+    }
     let Secrets { password, tls } = {
         let (file, tls) = (config.password_file.clone(), config.tls.clone());
         let read = tokio::task::spawn_blocking(move || Secrets::read(file.as_deref(), tls.as_ref())).await;
