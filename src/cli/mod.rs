@@ -7,11 +7,14 @@ pub mod check;
 pub mod completions;
 pub mod config;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
+pub mod export;
 mod guide;
 pub mod live;
 pub mod replay;
 pub mod run;
+pub mod scan;
 pub mod terminal;
 
 pub use args::{Cli, Command, ConfigCommand, Global, Speed};
@@ -56,7 +59,20 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
             let args = demo::DemoArgs { speed: *speed, keep: *keep, broker: broker.clone() };
             demo::run(&args, global, around, terminal)
         }
-        _ => Exit::Usage,
+        Command::Scan { seconds } => scan::run(*seconds, global, around, terminal),
+        Command::Doctor => doctor::run(global, around, terminal),
+        Command::Export { what, format, athlete, id, output } => {
+            let args = export::ExportArgs {
+                what: *what,
+                format: *format,
+                athlete: athlete.as_ref(),
+                id: *id,
+                output: output.as_deref(),
+            };
+            export::run(&args, global, around, terminal)
+        }
+        // done before, by `offline`
+        Command::Config(_) | Command::Completions { .. } => Exit::Done,
     }
 }
 

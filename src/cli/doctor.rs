@@ -1,0 +1,298 @@
+//! `hrvd doctor`: looks at everything the daemon depends on, one thing a line, with what to do about it.
+
+use super::Exit;
+use super::args::Global;
+use super::ask::connect;
+use super::terminal::{Terminal, colors};
+use crate::ble::{self, Failure};
+use crate::clock::{self, Clock, ClockTrust};
+use crate::config::{self, Config, Surroundings};
+use crate::control::{ClientError, Op};
+use crate::daemon::Settings;
+use crate::mqtt;
+use crate::store::{Query, StoreError};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How one thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+impl Verdict {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+    fn colour(self) -> &'static str {
+        match self {
+            Self::Ok => "32",
+            Self::Warn => "33",
+            Self::Fail => "31",
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Finding {
+    what: &'static str,
+    verdict: Verdict,
+    text: String,
+    hint: Option<String>,
+}
+
+fn ok(what: &'static str, text: impl Into<String>) -> Finding {
+    Finding { what, verdict: Verdict::Ok, text: text.into(), hint: None }
+}
+fn warn(what: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Finding {
+    Finding { what, verdict: Verdict::Warn, text: text.into(), hint: Some(hint.into()) }
+}
+fn fail(what: &'static str, text: impl Into<String>, hint: impl Into<String>) -> Finding {
+    Finding { what, verdict: Verdict::Fail, text: text.into(), hint: Some(hint.into()) }
+}
+
+/// Space below which the disk is worth a warning, bytes.
+const LOW_SPACE: u64 = 200 << 20;
+/// Time for the broker to let us in.
+const BROKER_LIMIT: Duration = Duration::from_secs(6);
+
+/// Examines, prints, and fails if anything failed.
+pub fn run(global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
+    let colour = colors(&std::io::stdout(), global, around);
+    let mut findings = vec![];
+    let loaded = match config::load(&global.request(), around) {
+        Ok(loaded) => loaded,
+        Err(e) => {
+            findings.push(fail(
+                "configuration",
+                format!("{} errors", e.problems.len()),
+                "hrvd config check lists them",
+            ));
+            print(&findings, colour, terminal);
+            return Exit::Usage;
+        }
+    };
+    findings.push(match loaded.warnings.len() {
+        0 => ok("configuration", "valid"),
+        n => warn("configuration", format!("valid, {n} warnings"), "hrvd config check lists them"),
+    });
+    let config = loaded.config;
+    findings.extend(daemon(&config));
+    super::run::with_runtime(around, async |_| {
+        if config.bluetooth.is_some() {
+            findings.extend(bluetooth(&config).await);
+        } else {
+            findings.push(warn("Bluetooth", "switched off by the configuration", "bluetooth.enabled = true uses it"));
+        }
+        findings.push(broker(&config).await);
+        Exit::Done
+    });
+    findings.push(time());
+    findings.extend(disk(&config));
+    print(&findings, colour, terminal);
+    if findings.iter().any(|f| f.verdict == Verdict::Fail) { Exit::Failed } else { Exit::Done }
+}
+
+fn print(findings: &[Finding], colour: bool, terminal: &mut Terminal<'_>) {
+    for f in findings {
+        let word = f.verdict.word();
+        let _ = if terminal.json {
+            let v = json!({"check": f.what, "verdict": word, "text": f.text, "hint": f.hint});
+            writeln!(terminal.out, "{v}")
+        } else {
+            let word =
+                if colour { format!("\x1b[{}m{word:<4}\x1b[0m", f.verdict.colour()) } else { format!("{word:<4}") };
+            writeln!(terminal.out, "{word}  {:<14} {}", f.what, f.text)
+        };
+        if let Some(hint) = f.hint.as_ref().filter(|_| !terminal.json) {
+            let _ = writeln!(terminal.out, "{:<20} → {hint}", "");
+        }
+    }
+}
+
+fn daemon(config: &Config) -> Vec<Finding> {
+    let status = match connect(config).and_then(|mut c| {
+        c.set_timeout(Some(Duration::from_secs(3)))?;
+        c.ask(&Op::Status)
+    }) {
+        Ok(status) => status,
+        Err(ClientError::NotRunning(_)) => {
+            return vec![warn("daemon", "not running", "sudo systemctl start hrvd, or hrvd run")];
+        }
+        Err(e @ ClientError::Permission(_)) => {
+            return vec![warn("daemon", e.to_string(), "use sudo, or join the group hrvd")];
+        }
+        Err(e) => {
+            return vec![fail("daemon", format!("runs, but does not answer: {e}"), "journalctl -u hrvd shows its log")];
+        }
+    };
+    let mut out = vec![ok("daemon", format!("running, version {}", status["version"].as_str().unwrap_or("?")))];
+    let straps = status["straps"].as_array().cloned().unwrap_or_default();
+    if straps.is_empty() {
+        out.push(warn("straps", "none adopted", "hrvd scan, then hrvd adopt ADDRESS --athlete NAME"));
+    }
+    for s in &straps {
+        out.push(strap(s, &status["advice"]));
+    }
+    out
+}
+
+fn strap(s: &Value, advice: &Value) -> Finding {
+    let name = s["name"].as_str().or(s["strap"].as_str()).unwrap_or("strap");
+    let link = s["link"].as_str().unwrap_or("unknown");
+    let age = s["link_age_s"].as_f64().map_or(String::new(), |a| format!(" for {}", ago(a)));
+    let battery = s["battery_pct"].as_u64();
+    let text = format!(
+        "{name}: {}{age}{}",
+        link.replace('_', " "),
+        battery.map_or(String::new(), |b| format!(", battery {b} %"))
+    );
+    let told =
+        advice.as_array().into_iter().flatten().find(|a| a["strap"] == s["strap"]).and_then(|a| a["text"].as_str());
+    if let Some(advice) = told {
+        return warn("strap", text, advice);
+    }
+    match link {
+        "connected" if battery.is_some_and(|b| b <= 15) => warn("strap", text, "change the battery soon"),
+        "connected" => ok("strap", text),
+        "not_seen" | "unknown" => warn(
+            "strap",
+            text,
+            "normal while it is not worn; else wet the pads, come closer, free it from other devices",
+        ),
+        "refuses" => warn("strap", text, "another device holds its only connection"),
+        _ => warn("strap", text, "wait a moment and look again"),
+    }
+}
+
+fn ago(seconds: f64) -> String {
+    match seconds as u64 {
+        s @ 0..=119 => format!("{s} s"),
+        s @ 120..=7199 => format!("{} min", s / 60),
+        s => format!("{} h", s / 3600),
+    }
+}
+
+async fn bluetooth(config: &Config) -> Vec<Finding> {
+    let probe = ble::probe().await;
+    if let Err(e) = probe.bus {
+        return vec![fail("D-Bus", format!("the system bus is not reached: {e}"), "systemctl status dbus")];
+    }
+    let mut out = vec![ok("D-Bus", "the system bus answers")];
+    let wanted = config.bluetooth.as_ref().and_then(|b| b.adapter.as_deref());
+    match probe.adapters {
+        Err(Failure::Denied) => out.push(fail(
+            "bluetoothd",
+            "permission denied",
+            "the user must be in the group bluetooth: sudo usermod -aG bluetooth USER, then log in again",
+        )),
+        Err(Failure::NoService) => {
+            out.push(fail(
+                "bluetoothd",
+                "not running",
+                "sudo apt-get install bluez; sudo systemctl enable --now bluetooth",
+            ));
+        }
+        Err(e) => out.push(fail("bluetoothd", format!("does not answer: {e}"), "sudo systemctl restart bluetooth")),
+        Ok(adapters) => {
+            out.push(ok("bluetoothd", "answers"));
+            let found = match wanted {
+                None => adapters.first(),
+                Some(w) => adapters
+                    .iter()
+                    .find(|a| a.name == w || a.address.is_some_and(|x| x.to_string().eq_ignore_ascii_case(w))),
+            };
+            out.push(match found {
+                None => fail(
+                    "adapter",
+                    wanted.map_or("none".to_owned(), |w| format!("{w} is not there")),
+                    "plug one in; on a Raspberry Pi look for dtoverlay=disable-bt in config.txt and for rfkill list",
+                ),
+                Some(a) if a.powered => ok("adapter", format!("{} is on", a.name)),
+                Some(a) => fail(
+                    "adapter",
+                    format!("{} is off", a.name),
+                    "bluetoothctl power on; rfkill unblock bluetooth; or bluetooth.power_on = true",
+                ),
+            });
+        }
+    }
+    out
+}
+
+async fn broker(config: &Config) -> Finding {
+    let Some(m) = Settings::from(config).mqtt else {
+        return warn(
+            "broker",
+            "MQTT is switched off by the configuration",
+            "mqtt.enabled = true publishes to Home Assistant",
+        );
+    };
+    let place = format!("{}:{}{}", m.host, m.port, if m.tls.is_some() { " (TLS)" } else { "" });
+    if let Err(e) = m.validate() {
+        return fail("broker", e.to_string(), "hrvd config check");
+    }
+    match mqtt::probe(&m, BROKER_LIMIT).await {
+        Ok(()) => ok("broker", format!("{place} lets us in")),
+        Err(e) => {
+            let hint =
+                e.hint.unwrap_or("is it running there? sudo apt-get install mosquitto installs one on this machine");
+            fail("broker", format!("{place}: {e}"), hint)
+        }
+    }
+}
+
+fn time() -> Finding {
+    match Clock::system(ClockTrust::Auto).now().wall {
+        Some(wall) => match clock::boot_id() {
+            Ok(_) => {
+                ok("clock", format!("{}", wall.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%F %H:%M %Z")))
+            }
+            Err(e) => fail("clock", format!("no boot id: {e}"), "is /proc mounted?"),
+        },
+        None => warn(
+            "clock",
+            "not set yet",
+            "results get their date when the network has told the time; timedatectl shows whether it has",
+        ),
+    }
+}
+
+fn disk(config: &Config) -> Vec<Finding> {
+    let path = &config.store.path;
+    let mut out = vec![];
+    match Query::open(path).and_then(|q| q.count_unsent()) {
+        Ok(0) => out.push(ok("database", format!("{} opens", path.display()))),
+        Ok(n) => out.push(warn(
+            "database",
+            format!("opens; {n} results wait for the broker"),
+            "they are sent when it is back",
+        )),
+        Err(_) if !path.exists() => {
+            out.push(ok("database", format!("{} is made at the first start", path.display())));
+        }
+        Err(e @ StoreError::Corrupt { .. }) => {
+            out.push(fail("database", e.to_string(), "hrvd run moves it aside and begins a new one"));
+        }
+        Err(e) => out.push(fail("database", e.to_string(), "use sudo; look at the folder's owner and permissions")),
+    }
+    let dir = path.ancestors().skip(1).find(|d| d.is_dir());
+    if let Some(stat) = dir.and_then(|d| rustix::fs::statvfs(d).ok()) {
+        let free = stat.f_bavail * stat.f_frsize;
+        let text = format!("{} MB free", free >> 20);
+        if stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+            out.push(fail("disk", "mounted read-only", "live values go on, but nothing is kept; remount it writable"));
+        } else if free < LOW_SPACE {
+            out.push(warn("disk", text, "make room: a day of wear takes about 3 MB"));
+        } else {
+            out.push(ok("disk", text));
+        }
+    }
+    out
+}

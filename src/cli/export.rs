@@ -1,0 +1,203 @@
+//! `hrvd export`: what the store holds, for spreadsheets, notebooks and bug reports.
+
+use super::Exit;
+use super::args::{ExportFormat, ExportWhat, Global};
+use super::terminal::Terminal;
+use crate::artifact;
+use crate::check::CheckResult;
+use crate::config::Surroundings;
+use crate::engine::{Record, RecordKind};
+use crate::hrs;
+use crate::json::{self, Zero};
+use crate::recording::text;
+use crate::store::{Query, RecordingInfo, StoreError};
+use crate::timeline::{Beat, GapReason, Placed, Timeline};
+use crate::units::AthleteId;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct ExportArgs<'a> {
+    /// What to write.
+    pub what: ExportWhat,
+    /// Format of tables.
+    pub format: ExportFormat,
+    /// Only this athlete's.
+    pub athlete: Option<&'a AthleteId>,
+    /// Which recording.
+    pub id: Option<i64>,
+    /// File instead of stdout.
+    pub output: Option<&'a Path>,
+}
+
+/// Why nothing was exported.
+#[derive(Debug, thiserror::Error)]
+enum ExportError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("nothing is stored there: {0}")]
+    Nothing(String),
+    #[error("cannot write: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Writes what was asked for.
+pub fn run(args: &ExportArgs<'_>, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
+    let path = match super::run::load(global, around) {
+        Ok(loaded) => loaded.config.store.path,
+        Err(exit) => return exit,
+    };
+    let done = (|| -> Result<(), ExportError> {
+        let query = Query::open(&path)?;
+        match args.output {
+            None => write(args, &query, terminal.out),
+            Some(file) => {
+                let mut out = io::BufWriter::new(std::fs::File::create(file)?);
+                write(args, &query, &mut out)?;
+                Ok(out.flush()?)
+            }
+        }
+    })();
+    match done {
+        Ok(()) => Exit::Done,
+        // `hrvd export beats | head` is no failure
+        Err(ExportError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(e) => {
+            let _ = writeln!(terminal.err, "error: {e}");
+            if matches!(e, ExportError::Nothing(_)) { Exit::NotFound } else { Exit::Failed }
+        }
+    }
+}
+
+fn write(args: &ExportArgs<'_>, query: &Query, out: &mut dyn Write) -> Result<(), ExportError> {
+    let mut table = Table { format: args.format, header: false, out };
+    match args.what {
+        ExportWhat::Checks => {
+            let mut results: Vec<CheckResult> = query.results(args.athlete, u32::MAX >> 1)?;
+            results.reverse();
+            for r in &results {
+                let mut v = json::result(Zero::default(), r);
+                v["notes"] = json!(r.notes.iter().map(|n| n.as_str()).collect::<Vec<_>>().join(" "));
+                table.row(&v)?;
+            }
+            if results.is_empty() {
+                return Err(ExportError::Nothing("no check was taken yet".into()));
+            }
+        }
+        ExportWhat::Recordings => {
+            for r in recordings(args, query)? {
+                table.row(&json!({
+                    "id": r.id, "strap": r.strap.to_string(), "athlete": r.athlete.map(|a| a.to_string()),
+                    "start": r.wall.map(|w| w.to_string()), "seconds": r.end.since(r.start).as_secs(),
+                    "packets": r.packets, "running": r.running,
+                }))?;
+            }
+        }
+        ExportWhat::Beats => beats(&chosen(args, query)?, query, &mut table)?,
+        ExportWhat::Recording => {
+            let records = records(&chosen(args, query)?, query)?;
+            table.out.write_all(text::encode(&records).as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+fn recordings(args: &ExportArgs<'_>, query: &Query) -> Result<Vec<RecordingInfo>, ExportError> {
+    let mut all = query.recordings()?;
+    all.retain(|r| args.athlete.is_none_or(|a| r.athlete.as_ref() == Some(a)));
+    if all.is_empty() { Err(ExportError::Nothing("no recording yet".into())) } else { Ok(all) }
+}
+
+fn chosen(args: &ExportArgs<'_>, query: &Query) -> Result<RecordingInfo, ExportError> {
+    let all = recordings(args, query)?;
+    let found = match args.id {
+        Some(id) => all.into_iter().find(|r| r.id == id),
+        None => all.into_iter().max_by_key(|r| r.id),
+    };
+    found.ok_or_else(|| ExportError::Nothing("no recording with this id; hrvd export recordings lists them".into()))
+}
+
+fn records(info: &RecordingInfo, query: &Query) -> Result<Vec<Record>, ExportError> {
+    query.export(info.id)?.ok_or_else(|| ExportError::Nothing(format!("recording {} is gone", info.id)))
+}
+
+/// One row a beat: its time since boot and by the wall clock, its interval, its label, the gap before it.
+fn beats(info: &RecordingInfo, query: &Query, table: &mut Table<'_>) -> Result<(), ExportError> {
+    let mut segments: Vec<(Option<GapReason>, Vec<Beat>)> = vec![];
+    let mut timeline = Timeline::new();
+    let mut take = |p: Placed| {
+        if p.beats.is_empty() {
+            return;
+        }
+        match segments.last_mut().filter(|_| p.gap.is_none()) {
+            Some((_, beats)) => beats.extend(p.beats),
+            None => segments.push((p.gap, p.beats.into_vec())),
+        }
+    };
+    for record in records(info, query)? {
+        if let Some(due) = timeline.poll_timeout().filter(|t| *t <= record.at) {
+            take(timeline.expire(due));
+        }
+        match record.kind {
+            RecordKind::Packet { strap, bytes } if strap == info.strap => {
+                take(timeline.push(record.at, &hrs::decode(&bytes).0.rr));
+            }
+            RecordKind::Link { strap, up: false } if strap == info.strap => {
+                take(timeline.break_off(GapReason::LinkUp));
+            }
+            _ => {}
+        }
+    }
+    take(timeline.break_off(GapReason::LinkUp));
+    for (gap, beats) in segments {
+        let rr: Vec<f64> = beats.iter().map(|b| b.rr.as_ms()).collect();
+        let labels = artifact::classify(&rr);
+        for (i, (beat, label)) in beats.iter().zip(labels).enumerate() {
+            let wall = info
+                .wall
+                .and_then(|w| w.checked_add(jiff::SignedDuration::from_micros(beat.at.diff_micros(info.start))).ok());
+            table.row(&json!({
+                "t_s": beat.at.as_secs_f64(),
+                "at": wall.map(|w| w.to_string()),
+                "rr_ms": beat.rr.as_ms(),
+                "label": label.letter().to_string(),
+                "gap": gap.filter(|_| i == 0).map(|g| g.as_str()),
+            }))?;
+        }
+    }
+    Ok(())
+}
+
+/// Rows of equal shape, as CSV with a header or as JSON lines.
+struct Table<'a> {
+    format: ExportFormat,
+    header: bool,
+    out: &'a mut dyn Write,
+}
+
+impl Table<'_> {
+    fn row(&mut self, v: &Value) -> io::Result<()> {
+        let Some(object) = v.as_object() else { return Ok(()) };
+        if self.format == ExportFormat::Jsonl {
+            return writeln!(self.out, "{v}");
+        }
+        if !self.header {
+            self.header = true;
+            let keys: Vec<&str> = object.keys().map(String::as_str).collect();
+            writeln!(self.out, "{}", keys.join(","))?;
+        }
+        let cells: Vec<String> = object.values().map(cell).collect();
+        writeln!(self.out, "{}", cells.join(","))
+    }
+}
+
+fn cell(v: &Value) -> String {
+    match v {
+        Value::Null => String::new(),
+        Value::String(s) if s.contains([',', '"', '\n']) => format!("\"{}\"", s.replace('"', "\"\"")),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    }
+}

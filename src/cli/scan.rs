@@ -1,0 +1,173 @@
+//! `hrvd scan`: which straps are in reach, and which of them are adopted.
+
+use super::Exit;
+use super::args::Global;
+use super::ask::connect;
+use super::terminal::Terminal;
+use crate::ble::{self, Advert, ScanError, ScanOptions};
+use crate::clock::{Clock, ClockTrust};
+use crate::config::{Config, Surroundings};
+use crate::control::Op;
+use crate::store::Query;
+use crate::units::StrapId;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// One strap, everything known of it.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    name: Option<String>,
+    rssi: Option<i16>,
+    battery: Option<u8>,
+    connected: bool,
+    athlete: Option<String>,
+    link: Option<String>,
+    advice: Option<String>,
+}
+
+/// Scans for some seconds and lists what was seen.
+pub fn run(seconds: u16, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
+    let config = match super::run::load(global, around) {
+        Ok(loaded) => loaded.config,
+        Err(exit) => return exit,
+    };
+    let mut rows = adopted(&config);
+    daemon_view(&config, &mut rows);
+    let options = ScanOptions {
+        adapter: config.bluetooth.as_ref().and_then(|b| b.adapter.clone()),
+        all: false,
+        power_on: config.bluetooth.as_ref().is_some_and(|b| b.power_on),
+        duration: Duration::from_secs(u64::from(seconds)),
+    };
+    if !terminal.json {
+        let _ = writeln!(terminal.err, "Looking for {seconds} s. Wear the strap, pads wet: it sleeps otherwise.");
+    }
+    let mut failed = None;
+    let exit = super::run::with_runtime(around, async |cancel| {
+        let mut adverts = match ble::scan(options, Clock::system(ClockTrust::Auto)).await {
+            Ok(rx) => rx,
+            Err(e) => {
+                failed = Some(e);
+                return Exit::Failed;
+            }
+        };
+        loop {
+            tokio::select! {
+                () = cancel.cancelled() => break,
+                advert = adverts.recv() => match advert {
+                    Some(advert) => see(&mut rows, advert),
+                    None => break,
+                },
+            }
+        }
+        Exit::Done
+    });
+    if let Some(e) = failed {
+        return complain(e, terminal);
+    }
+    let seen = rows.values().any(|r| r.rssi.is_some() || r.connected);
+    let _ = if terminal.json { print_json(&rows, terminal) } else { print_table(&rows, terminal) };
+    if exit == Exit::Done && !seen {
+        let _ = writeln!(
+            terminal.err,
+            "No strap seen. Is it worn and wet? Does a watch, phone or trainer hold its only connection? Is it in reach?"
+        );
+        return Exit::NotFound;
+    }
+    exit
+}
+
+fn see(rows: &mut BTreeMap<StrapId, Row>, advert: Advert) {
+    let row = rows.entry(advert.strap).or_default();
+    row.name = row.name.take().or(advert.name);
+    row.rssi = advert.rssi.or(row.rssi);
+    row.battery = advert.battery_pct.or(row.battery);
+    row.connected |= advert.connected;
+}
+
+/// Straps of the configuration and of the store.
+fn adopted(config: &Config) -> BTreeMap<StrapId, Row> {
+    let mut rows = BTreeMap::new();
+    // no database yet is no news
+    for s in Query::open(&config.store.path).and_then(|q| q.straps()).unwrap_or_default() {
+        let row: &mut Row = rows.entry(s.strap.id).or_default();
+        row.athlete = Some(s.strap.athlete.to_string());
+        row.name = s.strap.name.or(s.facts.name);
+        row.battery = s.facts.battery_pct;
+    }
+    for s in &config.straps {
+        let row = rows.entry(s.address).or_default();
+        row.athlete = Some(s.athlete.to_string());
+        row.name = s.name.clone().or(row.name.take());
+    }
+    rows
+}
+
+/// What the daemon knows: a connected strap does not advertise, and a refusing one needs advice.
+fn daemon_view(config: &Config, rows: &mut BTreeMap<StrapId, Row>) {
+    let Ok(status) = connect(config).and_then(|mut c| c.ask(&Op::Status)) else { return };
+    for v in status["straps"].as_array().into_iter().flatten() {
+        let Some(id) = crate::json::strap_of(v) else { continue };
+        let row = rows.entry(id).or_default();
+        row.athlete = v["athlete"].as_str().map(str::to_owned);
+        row.name = row.name.take().or(v["name"].as_str().map(str::to_owned));
+        row.battery = v["battery_pct"].as_u64().and_then(|b| u8::try_from(b).ok()).or(row.battery);
+        row.link = v["link"].as_str().map(|l| l.replace('_', " "));
+        row.connected = v["online"] == true;
+    }
+    for v in status["advice"].as_array().into_iter().flatten() {
+        if let Some(row) = crate::json::strap_of(v).and_then(|id| rows.get_mut(&id)) {
+            row.advice = v["text"].as_str().map(str::to_owned);
+        }
+    }
+}
+
+fn print_json(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> std::io::Result<()> {
+    for (id, r) in rows {
+        let v: Value = json!({
+            "address": id.to_string(), "name": r.name, "rssi_dbm": r.rssi, "battery_pct": r.battery,
+            "connected": r.connected, "athlete": r.athlete, "link": r.link, "advice": r.advice,
+        });
+        writeln!(terminal.out, "{v}")?;
+    }
+    Ok(())
+}
+
+fn print_table(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> std::io::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    writeln!(terminal.out, "{:<18} {:<26} {:>8} {:>8}  STATE", "ADDRESS", "NAME", "SIGNAL", "BATTERY")?;
+    for (id, r) in rows {
+        // names come from the air: no control characters on a terminal
+        let name: String = r.name.as_deref().unwrap_or("–").chars().filter(|c| !c.is_control()).take(26).collect();
+        let signal = r.rssi.map_or("–".to_owned(), |x| format!("{x} dBm"));
+        let battery = r.battery.map_or("–".to_owned(), |x| format!("{x} %"));
+        let whose = r.athlete.as_ref().map_or("not adopted".to_owned(), |a| format!("{a}'s"));
+        let link = match (&r.link, r.connected, r.rssi) {
+            (Some(link), _, _) => link.clone(),
+            (None, true, _) => "connected".into(),
+            (None, false, Some(_)) => "in reach".into(),
+            (None, false, None) => "not seen".into(),
+        };
+        writeln!(terminal.out, "{:<18} {name:<26} {signal:>8} {battery:>8}  {whose}, {link}", id.to_string())?;
+        if let Some(advice) = &r.advice {
+            writeln!(terminal.out, "{:<18} {advice}", "")?;
+        }
+    }
+    Ok(())
+}
+
+fn complain(e: ScanError, terminal: &mut Terminal<'_>) -> Exit {
+    let _ = writeln!(terminal.err, "error: {e}");
+    let hint = match e {
+        ScanError::NoAdapter => "is a Bluetooth adapter plugged in? bluetoothctl list shows what the system sees",
+        ScanError::AdapterOff => {
+            "switch it on: bluetoothctl power on (or bluetooth.power_on = true in the configuration)"
+        }
+        ScanError::Failed(_) => "hrvd doctor looks at bus, bluetoothd and permissions one by one",
+    };
+    let _ = writeln!(terminal.err, "hint: {hint}");
+    Exit::Failed
+}
