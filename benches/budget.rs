@@ -1,0 +1,43 @@
+//! Work to be counted by callgrind, without criterion around it: `budget STAGE N`. See scripts/budget.
+
+use hrvd::artifact::{Detector, LiveDetector};
+use hrvd::hrs;
+use hrvd::hrv::rolling::Rolling;
+use hrvd::sim::{Heart, HeartConfig, StrapSim};
+use hrvd::timeline::Timeline;
+use hrvd::units::Mono;
+use std::hint::black_box;
+use std::time::Duration;
+
+fn main() {
+    let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
+    let stage = args.next().unwrap_or_default();
+    let n: usize = args.next().and_then(|a| a.parse().ok()).unwrap_or(1000);
+    let start = Mono::from_secs(1000);
+    // all notifications exist before the counted part; the difference of two runs leaves only what grows with n
+    let list: Vec<_> = StrapSim::new(Heart::new(HeartConfig::default())).take(20_000).collect();
+    let mut timeline = Timeline::new();
+    let mut detector = LiveDetector::new();
+    let mut rolling = Rolling::new(Duration::from_secs(60));
+    let mut undecided = std::collections::VecDeque::new();
+    for notification in list.iter().take(n) {
+        let (m, _) = hrs::decode(black_box(&notification.bytes));
+        if stage == "decode" {
+            black_box(&m);
+            continue;
+        }
+        for beat in timeline.push(start + notification.at, &m.rr).beats {
+            if stage == "rolling" {
+                rolling.push(beat, true);
+                continue;
+            }
+            undecided.push_back(beat);
+            if let Some(label) = detector.push(beat.rr.as_ms()) {
+                if let Some(decided) = undecided.pop_front() {
+                    rolling.push(decided, label.is_normal());
+                }
+            }
+        }
+        black_box(rolling.time_domain().rmssd_ms());
+    }
+}
