@@ -1,6 +1,6 @@
 //! Work to be counted by callgrind, without criterion around it: `budget STAGE N`. See scripts/budget.
 
-use hrvd::artifact::{Detector, LiveDetector};
+use hrvd::artifact::{Detector, Label, LiveDetector};
 use hrvd::hrs;
 use hrvd::hrv::rolling::Rolling;
 use hrvd::sim::{Heart, HeartConfig, StrapSim};
@@ -28,16 +28,16 @@ fn main() {
         }
         for beat in timeline.push(start + notification.at, &m.rr).beats {
             if stage == "rolling" {
-                rolling.push(beat, true);
+                rolling.push(beat.at, beat.rr, Label::Normal);
                 continue;
             }
             undecided.push_back(beat);
             if let Some(label) = detector.push(beat.rr.as_ms()) {
                 if let Some(decided) = undecided.pop_front() {
-                    rolling.push(decided, label.is_normal());
+                    rolling.push(decided.at, decided.rr, label);
                 }
             }
         }
-        black_box(rolling.time_domain().rmssd_ms());
+        black_box(rolling.time_domain().rmssd_ms);
     }
 }

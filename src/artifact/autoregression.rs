@@ -60,11 +60,12 @@ impl Autoregression {
     }
 
     /// The whitening filter `[1, c1, .., c_ORDER]`: applied to intervals around their level it leaves what could not
-    /// be foreseen. Intervals `ahead` that are not decided yet, but known, count as well. `ridge` and `noise_ms` (white noise that is assumed on top) keep it tame on little data.
-    pub(super) fn filter(&self, ahead: &[f64], ridge: f64, noise_ms: f64) -> [f64; ORDER + 1] {
+    /// be foreseen. With it comes that level, ms, if there are data. Intervals `ahead` that are not decided yet, but known, count as well. `ridge` and `noise_ms` (white noise that is assumed on top) keep it tame on little data.
+    pub(super) fn filter(&self, ahead: &[f64], ridge: f64, noise_ms: f64) -> ([f64; ORDER + 1], Option<f64>) {
         // Σ(x_t−m)(x_(t−lag)−m), multiplied out. The sums are whole numbers below 2^53: only the last step rounds.
         let mut r = [0.0; ORDER + 1];
         let n = self.len + ahead.len();
+        let mut level = None;
         if n > ORDER && self.len > 0 {
             let (mut sum, mut products) = (self.sum, self.products);
             let mut newest = [0; ORDER + 1];
@@ -83,6 +84,7 @@ impl Autoregression {
                 newest.copy_within(0..ORDER, 1);
             }
             let mean = sum as f64 / n as f64;
+            level = Some(mean / STEPS_PER_MS);
             let (mut without_newest, mut without_oldest) = (sum, sum);
             for (lag, out) in r.iter_mut().enumerate() {
                 if lag > 0 {
@@ -95,7 +97,7 @@ impl Autoregression {
         }
         let noise = noise_ms * STEPS_PER_MS;
         r[0] = r[0] * (1.0 + ridge) + 20.0 * noise * noise;
-        levinson(&r)
+        (levinson(&r), level)
     }
 }
 
@@ -110,7 +112,7 @@ fn levinson(r: &[f64; ORDER + 1]) -> [f64; ORDER + 1] {
     a[0] = 1.0;
     let mut error = r[0];
     for m in 1..=ORDER {
-        if !(error > 0.0) {
+        if error <= 0.0 {
             break;
         }
         let acc: f64 = (0..m).map(|i| a[i] * r[m - i]).sum();
@@ -147,7 +149,7 @@ mod tests {
                 continue;
             }
             r[0] = r[0] * 1.05 + 20.0 * (3.0f64 * 64.0).powi(2);
-            for (a, b) in m.filter(ahead, 0.05, 3.0).iter().zip(levinson(&r)) {
+            for (a, b) in m.filter(ahead, 0.05, 3.0).0.iter().zip(levinson(&r)) {
                 assert!((a - b).abs() < 1e-6, "{i}: {a} {b}");
             }
         }
@@ -160,13 +162,13 @@ mod tests {
         for i in 0..120 {
             m.push(x(i));
         }
-        let a = m.filter(&[], 0.0, 0.0);
+        let a = m.filter(&[], 0.0, 0.0).0;
         let left: f64 = (0..=ORDER).map(|l| a[l] * (x(120 - l as i32) - 1000.0)).sum();
         assert!(left.abs() < 10.0, "{left}");
     }
 
     #[test]
     fn no_data_is_no_model() {
-        assert_eq!(Autoregression::new().filter(&[], 0.05, 0.0), [1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(Autoregression::new().filter(&[], 0.05, 0.0), ([1.0, 0.0, 0.0, 0.0], None));
     }
 }

@@ -188,17 +188,18 @@ impl LiveDetector {
         let clip = |v: f64| if (v / median - 1.0).abs() > CLIP { median } else { v };
         // Beyond the ends of the segment its end values stand in.
         let at = |i: usize| if i < j { self.repaired[i % KEPT] } else { clip(self.raw(i.min(last))) };
-        let mut local = [0.0; ORDER + DELAY + 1];
-        for (k, v) in local.iter_mut().enumerate() {
-            let i = (j + k).saturating_sub(ORDER);
-            *v = if k == ORDER { x } else { at(i) } - median;
-        }
-        let next_raw = self.raw((j + 1).min(last)) - median;
         let mut ahead = [0.0; DELAY + 1];
         for (k, v) in ahead.iter_mut().enumerate().take(last - j + 1) {
             *v = clip(self.raw(j + k));
         }
-        let filter = self.model.filter(&ahead[..=last - j], RIDGE, NOISE * median);
+        let (filter, level) = self.model.filter(&ahead[..=last - j], RIDGE, NOISE * median);
+        let level = level.unwrap_or(median);
+        let mut local = [0.0; ORDER + DELAY + 1];
+        for (k, v) in local.iter_mut().enumerate() {
+            let i = (j + k).saturating_sub(ORDER);
+            *v = if k == ORDER { x } else { at(i) } - level;
+        }
+        let next_raw = self.raw((j + 1).min(last)) - level;
         let fit = self.fit(j, &local, next_raw, &filter);
 
         let off = (x / median - 1.0).abs();
@@ -211,7 +212,7 @@ impl LiveDetector {
             && fit.single_ms.abs() > Self::threshold(&self.singles, SINGLE_FACTOR, SINGLE_FLOOR, median);
         // Both halves against the straight line between the neighbours of the pair.
         let (before, after) = (local[ORDER - 1], local[ORDER + 2]);
-        let first = x - median - (2.0 * before + after) / 3.0;
+        let first = x - level - (2.0 * before + after) / 3.0;
         let second = next_raw - (before + 2.0 * after) / 3.0;
         let pair = j < last
             && fit.pair_over_step

@@ -4,10 +4,14 @@
 //! each its final label at most [`Detector::delay`] intervals later. A gap starts a new segment.
 
 mod autoregression;
+mod lipponen;
 mod live;
+mod repair;
 mod sorted_window;
 
+pub use lipponen::{correct, lipponen_tarvainen};
 pub use live::LiveDetector;
+pub use repair::repair;
 
 /// What an interval is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

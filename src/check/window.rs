@@ -3,8 +3,9 @@
 use super::grade::Grade;
 use super::result::{Note, Values, WhyNone};
 use crate::artifact::{self, Label};
-use crate::hrv::breathing;
-use crate::hrv::time_domain::TimeDomain;
+use crate::hrv::nn::Segment as Nn;
+use crate::hrv::time::TimeDomain;
+use crate::hrv::{Metric, breathing};
 use crate::timeline::{Beat, GapReason};
 use crate::units::Mono;
 use std::time::Duration;
@@ -136,11 +137,10 @@ impl Judged {
     }
 
     fn time_domain(&self) -> TimeDomain {
-        let mut td = TimeDomain::default();
-        for segment in &self.segments {
-            td.segment(segment.iter().map(|(b, l)| (b.rr, *l)));
-        }
-        td
+        let split: Vec<(Vec<f64>, Vec<Label>)> =
+            self.segments.iter().map(|s| s.iter().map(|(b, l)| (b.rr.as_ms(), *l)).unzip()).collect();
+        let segments: Vec<Nn<'_>> = split.iter().map(|(rr, labels)| Nn::new(rr, labels, false)).collect();
+        TimeDomain::of(&segments)
     }
 
     /// The part that ends in `(from, until]`.
@@ -166,11 +166,9 @@ pub(super) struct Measured {
 }
 
 /// Least pairs of NN intervals behind a value.
-const MIN_PAIRS: u32 = 45;
+const MIN_PAIRS: usize = 45;
 /// Halves that differ more than this are not settled: |ΔlnRMSSD|, |ΔHR| in bpm.
 const NOT_SETTLED: (f64, f64) = (0.35, 5.0);
-/// Breathing slower than this inflates RMSSD, breaths a minute.
-const SLOW_BREATHING: f64 = 9.0;
 
 /// Grades and measures the window `(from, until]`.
 pub(super) fn measure(judged: &Judged, from: Mono, until: Mono, clean_min: Duration) -> Measured {
@@ -189,7 +187,7 @@ pub(super) fn measure(judged: &Judged, from: Mono, until: Mono, clean_min: Durat
         Some(WhyNone::Coverage)
     } else if clean_s < clean_min.as_secs_f64() {
         Some(WhyNone::TooShort)
-    } else if td.pairs() < MIN_PAIRS {
+    } else if td.pairs < MIN_PAIRS {
         Some(WhyNone::TooFewPairs)
     } else {
         None
@@ -215,7 +213,7 @@ pub(super) fn measure(judged: &Judged, from: Mono, until: Mono, clean_min: Durat
         why: why.or(values.is_none().then_some(WhyNone::TooFewPairs)),
         values,
         n: n as u32,
-        pairs: td.pairs(),
+        pairs: td.pairs as u32,
         artifact_pct,
         coverage,
         gap_s: dropout_s,
@@ -225,15 +223,15 @@ pub(super) fn measure(judged: &Judged, from: Mono, until: Mono, clean_min: Durat
 }
 
 fn values(td: &TimeDomain) -> Option<Values> {
-    let mean_rr_ms = td.mean_rr_ms()?;
-    let ln_rmssd = td.ln_rmssd()?;
+    let mean_rr_ms = td.mean_rr_ms.ok()?;
+    let ln_rmssd = td.ln_rmssd.ok()?;
     Some(Values {
-        rmssd_ms: td.rmssd_ms()?,
+        rmssd_ms: td.rmssd_ms.ok()?,
         ln_rmssd,
-        mean_hr_bpm: td.mean_hr_bpm()?,
+        mean_hr_bpm: td.mean_hr_bpm.ok()?,
         mean_rr_ms,
-        sdnn_ms: td.sdnn_ms()?,
-        pnn50_pct: td.pnn50_pct()?,
+        sdnn_ms: td.sdnn_ms.ok()?,
+        pnn50_pct: td.pnn50_pct.ok()?,
         ln_rmssd_rr_ratio: ln_rmssd / (mean_rr_ms / 1000.0),
     })
 }
@@ -242,14 +240,12 @@ fn values(td: &TimeDomain) -> Option<Values> {
 fn settled(judged: &Judged, from: Mono, until: Mono) -> bool {
     let middle = from + until.since(from) / 2;
     let (a, b) = (judged.part(from, middle).time_domain(), judged.part(middle, until).time_domain());
-    let apart =
-        |x: Option<f64>, y: Option<f64>, limit: f64| matches!((x, y), (Some(x), Some(y)) if (x - y).abs() > limit);
-    !apart(a.ln_rmssd(), b.ln_rmssd(), NOT_SETTLED.0) && !apart(a.mean_hr_bpm(), b.mean_hr_bpm(), NOT_SETTLED.1)
+    let apart = |x: Metric, y: Metric, limit: f64| matches!((x, y), (Ok(x), Ok(y)) if (x - y).abs() > limit);
+    !apart(a.ln_rmssd, b.ln_rmssd, NOT_SETTLED.0) && !apart(a.mean_hr_bpm, b.mean_hr_bpm, NOT_SETTLED.1)
 }
 
 fn slow_breathing(judged: &Judged) -> bool {
     let Some(longest) = judged.segments.iter().max_by_key(|s| s.len()) else { return false };
-    let rr: Vec<f64> = longest.iter().map(|(b, _)| b.rr.as_ms()).collect();
-    let labels: Vec<Label> = longest.iter().map(|(_, l)| *l).collect();
-    breathing::slow(&rr, &labels, SLOW_BREATHING)
+    let (rr, labels): (Vec<f64>, Vec<Label>) = longest.iter().map(|(b, l)| (b.rr.as_ms(), *l)).unzip();
+    breathing::estimate(&artifact::repair(&rr, &labels)).is_ok_and(breathing::Breathing::is_slow)
 }

@@ -76,7 +76,7 @@ impl Person {
         self.next_live = Some(now + interval);
         let window = strap.rolling();
         let td = window.time_domain();
-        let enough = td.pairs() >= MIN_LIVE_PAIRS;
+        let enough = td.pairs >= MIN_LIVE_PAIRS;
         Some(Live {
             athlete: self.athlete.id.clone(),
             strap: id,
@@ -84,9 +84,10 @@ impl Person {
             hr_bpm: strap.hr,
             rr_ms: strap.last_rr.filter(|_| strap.last_beats.is_some_and(|t| now.since(t) < super::strap::FRESH)),
             rmssd_ms: td
-                .rmssd_ms()
+                .rmssd_ms
+                .ok()
                 .filter(|_| enough && window.artifact_pct().is_some_and(|p| p <= MAX_LIVE_ARTIFACT_PCT)),
-            pairs: td.pairs(),
+            pairs: td.pairs as u32,
             artifact_pct: window.artifact_pct(),
             contact: strap.contact,
         })
@@ -98,6 +99,6 @@ impl Person {
 }
 
 /// Fewer pairs in the live window give no RMSSD.
-const MIN_LIVE_PAIRS: u32 = 20;
+const MIN_LIVE_PAIRS: usize = 20;
 /// More artifacts in the live window give no RMSSD, %.
 const MAX_LIVE_ARTIFACT_PCT: f64 = 10.0;

@@ -185,7 +185,7 @@ impl StrapState {
             self.last_rr = Some(beat.rr.as_ms());
             if let Some(label) = self.detector.push(beat.rr.as_ms()) {
                 if let Some(decided) = self.undecided.pop_front() {
-                    self.rolling.push(decided, label.is_normal());
+                    self.rolling.push(decided.at, decided.rr, label);
                 }
             }
         }
@@ -200,18 +200,18 @@ impl StrapState {
     fn finish_segment(&mut self) {
         for label in self.detector.finish() {
             if let Some(decided) = self.undecided.pop_front() {
-                self.rolling.push(decided, label.is_normal());
+                self.rolling.push(decided.at, decided.rr, label);
             }
         }
         self.undecided.clear();
-        self.rolling.break_off();
+        self.rolling.gap();
     }
 
     /// Time passed: held beats may be due. Returns them.
     pub(super) fn on_time(&mut self, now: Mono, out: &mut VecDeque<Output>) -> Placed {
         let placed = self.timeline.expire(now);
         self.take(&placed, out);
-        self.rolling.evict(now);
+        self.rolling.advance(now);
         placed
     }
 

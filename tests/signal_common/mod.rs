@@ -12,7 +12,11 @@ pub fn shared() -> Option<PathBuf> {
     if dir.join("rr/reference.json").is_file() {
         return Some(dir);
     }
-    assert!(std::env::var_os("CI").is_none_or(|v| v != "true"), "CI needs the shared reference data at {}", dir.display());
+    assert!(
+        std::env::var_os("CI").is_none_or(|v| v != "true"),
+        "CI needs the shared reference data at {}",
+        dir.display()
+    );
     eprintln!("skipped: no shared reference data at {} (set HRVD_SHARED)", dir.display());
     None
 }
@@ -172,13 +176,21 @@ pub fn clean_stretches(rr: &[f64], every_s: f64, at_most: usize) -> Vec<Vec<f64>
     while i < rr.len() && out.len() < at_most {
         if t >= next {
             let mut s = 0.0;
-            let seg: Vec<f64> = rr[i..].iter().copied().take_while(|x| { s += x; s <= 300_000.0 }).collect();
-            let ok = s > 300_000.0 && (0..seg.len()).all(|k| {
-                let mut w = seg[k.saturating_sub(5)..(k + 6).min(seg.len())].to_vec();
-                w.sort_by(f64::total_cmp);
-                let m = w[w.len() / 2];
-                (seg[k] / m - 1.0).abs() < 0.2
-            });
+            let seg: Vec<f64> = rr[i..]
+                .iter()
+                .copied()
+                .take_while(|x| {
+                    s += x;
+                    s <= 300_000.0
+                })
+                .collect();
+            let ok = s > 300_000.0
+                && (0..seg.len()).all(|k| {
+                    let mut w = seg[k.saturating_sub(5)..(k + 6).min(seg.len())].to_vec();
+                    w.sort_by(f64::total_cmp);
+                    let m = w[w.len() / 2];
+                    (seg[k] / m - 1.0).abs() < 0.2
+                });
             if ok {
                 out.push(seg);
                 next = t + every_s;
@@ -190,9 +202,8 @@ pub fn clean_stretches(rr: &[f64], every_s: f64, at_most: usize) -> Vec<Vec<f64>
     out
 }
 
-pub const SCENARIOS: [&str; 10] = [
-    "clean", "missed2", "extra2", "ectopic2", "misalign_small2", "longshort2", "mixed1", "mixed5", "mixed10", "burst",
-];
+pub const SCENARIOS: [&str; 10] =
+    ["clean", "missed2", "extra2", "ectopic2", "misalign_small2", "longshort2", "mixed1", "mixed5", "mixed10", "burst"];
 
 /// Inserts the artifacts of a scenario into a clean series.
 pub fn insert(name: &str, clean: &[f64], scenario: &str, seed: u64) -> Series {
@@ -231,15 +242,29 @@ pub fn insert(name: &str, clean: &[f64], scenario: &str, seed: u64) -> Series {
             "extra2" => 'X',
             "ectopic2" => 'E',
             "misalign_small2" => 'e',
-            "longshort2" => if r.unit() < 0.5 { 'L' } else { 'S' },
+            "longshort2" => {
+                if r.unit() < 0.5 {
+                    'L'
+                } else {
+                    'S'
+                }
+            }
             "burst" => 'B',
             _ => ['M', 'X', 'E', 'L', 'S', 'e'][((r.unit() * 5.0) as usize).min(5)],
         };
         let at = rr.len();
         let (a, b) = (clean[i], clean[i + 1]);
         match kind {
-            'M' => { rr.push(a + b); i += 2; }
-            'X' => { let f = r.between(0.35, 0.65); rr.push(a * f); rr.push(a * (1.0 - f)); i += 1; }
+            'M' => {
+                rr.push(a + b);
+                i += 2;
+            }
+            'X' => {
+                let f = r.between(0.35, 0.65);
+                rr.push(a * f);
+                rr.push(a * (1.0 - f));
+                i += 1;
+            }
             'E' | 'e' => {
                 let f = if kind == 'E' { -r.between(0.2, 0.4) } else { r.sign() * r.between(0.06, 0.14) };
                 let d = f * a;
@@ -247,9 +272,20 @@ pub fn insert(name: &str, clean: &[f64], scenario: &str, seed: u64) -> Series {
                 rr.push(b - d);
                 i += 2;
             }
-            'L' => { rr.push((a * r.between(1.2, 1.7)).min(2400.0)); i += 1; }
-            'S' => { rr.push(a * r.between(0.55, 0.75)); i += 1; }
-            _ => { for k in 0..4 { rr.push(clean[i + k] * r.between(0.2, 1.8)); } i += 4; }
+            'L' => {
+                rr.push((a * r.between(1.2, 1.7)).min(2400.0));
+                i += 1;
+            }
+            'S' => {
+                rr.push(a * r.between(0.55, 0.75));
+                i += 1;
+            }
+            _ => {
+                for k in 0..4 {
+                    rr.push(clean[i + k] * r.between(0.2, 1.8));
+                }
+                i += 4;
+            }
         }
         events.push((kind, at, rr.len() - 1));
     }
@@ -315,7 +351,32 @@ impl Score {
             }
             i += 1;
         }
-        self.false_runs += alarms; if std::env::var_os("DIAG").is_some() { let mut i = 0; while i < flat.len() { let st = i; while i < flat.len() && !flat[i].is_normal() { i += 1; } if i > st && !(st..i).any(near) { let dist = s.events.iter().map(|e| if e.1 > i { e.1 as i64 - i as i64 + 1 } else { st as i64 - e.2 as i64 }).min_by_key(|d| d.abs()); println!("FA {} run {st}..{i} dist {dist:?} {:?}", s.name, &s.rr[st.saturating_sub(5)..(i+5).min(flat.len())].iter().map(|x| x.round() as i64).collect::<Vec<_>>()); } i += 1; } }
+        self.false_runs += alarms;
+        if std::env::var_os("DIAG").is_some() {
+            let mut i = 0;
+            while i < flat.len() {
+                let st = i;
+                while i < flat.len() && !flat[i].is_normal() {
+                    i += 1;
+                }
+                if i > st && !(st..i).any(near) {
+                    let dist = s
+                        .events
+                        .iter()
+                        .map(|e| if e.1 > i { e.1 as i64 - i as i64 + 1 } else { st as i64 - e.2 as i64 })
+                        .min_by_key(|d| d.abs());
+                    println!(
+                        "FA {} run {st}..{i} dist {dist:?} {:?}",
+                        s.name,
+                        &s.rr[st.saturating_sub(5)..(i + 5).min(flat.len())]
+                            .iter()
+                            .map(|x| x.round() as i64)
+                            .collect::<Vec<_>>()
+                    );
+                }
+                i += 1;
+            }
+        }
         self.beats += flat.len();
         let base = self.by_base.entry(s.name.split("__").next().unwrap().to_owned()).or_default();
         if s.scenario == "clean" {
@@ -355,20 +416,27 @@ impl Score {
     pub fn report(&self, title: &str) {
         println!(
             "{title}: sens {:.4} PPV {:.4} false/1000 {:.2} clean {:.2} | <=5%: med {:.1} p90 {:.1} | small: med {:.1} p90 {:.1} | mixed10 {:.1}",
-            self.sensitivity(), self.ppv(), self.false_per_1000(), self.clean_per_1000(),
-            self.error(0.5, Self::up_to_5), self.error(0.9, Self::up_to_5),
-            self.error(0.5, |k| k == "misalign_small2"), self.error(0.9, |k| k == "misalign_small2"),
+            self.sensitivity(),
+            self.ppv(),
+            self.false_per_1000(),
+            self.clean_per_1000(),
+            self.error(0.5, Self::up_to_5),
+            self.error(0.9, Self::up_to_5),
+            self.error(0.5, |k| k == "misalign_small2"),
+            self.error(0.9, |k| k == "misalign_small2"),
             self.error(0.5, |k| k == "mixed10"),
         );
         let kinds: Vec<String> =
             self.kinds.iter().map(|(k, (h, n))| format!("{k} {:.3} ({h}/{n})", *h as f64 / *n as f64)).collect();
         println!("   {}", kinds.join("  "));
-        let scen: Vec<String> = self.errors.keys().map(|k| {
-            format!("{k} {:.1} ({:.0})", self.error(0.5, |x| x == k), self.error(0.9, |x| x == k))
-        }).collect();
+        let scen: Vec<String> = self
+            .errors
+            .keys()
+            .map(|k| format!("{k} {:.1} ({:.0})", self.error(0.5, |x| x == k), self.error(0.9, |x| x == k)))
+            .collect();
         println!("   {}", scen.join("  "));
-        let bases: Vec<String> = self.by_base.iter().filter(|(_, v)| v.0 > 0)
-            .map(|(k, (f, n))| format!("{k} {f}/{n}")).collect();
+        let bases: Vec<String> =
+            self.by_base.iter().filter(|(_, v)| v.0 > 0).map(|(k, (f, n))| format!("{k} {f}/{n}")).collect();
         println!("   clean alarms: {}", bases.join("  "));
     }
 }

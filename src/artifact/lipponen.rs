@@ -1,0 +1,213 @@
+//! Batch labels after Lipponen & Tarvainen 2019 (J Med Eng Technol 43:173), decision for decision as NeuroKit2's
+//! non-iterative pass, and its time-preserving correction, so that results can be compared with other tools.
+
+use super::Label;
+
+const ALPHA: f64 = 5.2;
+const C1: f64 = 0.13;
+const C2: f64 = 0.17;
+/// Half of the 91-beat window of the thresholds, half of the 11-beat median.
+const HALF_WINDOW: usize = 45;
+const HALF_MEDIAN: usize = 5;
+
+/// One label per interval.
+pub fn lipponen_tarvainen(rr_ms: &[f64]) -> Vec<Label> {
+    let n = rr_ms.len() + 1;
+    let mut labels = vec![Label::Normal; n];
+    // Too short for the padded decisions, or not a series at all.
+    if rr_ms.len() < 4 || !rr_ms.iter().all(|x| x.is_finite()) {
+        return vec![Label::Normal; rr_ms.len()];
+    }
+    // The method works on beats; the interval before the first beat is taken to be the mean one.
+    let mut rr = Vec::with_capacity(n);
+    rr.push(rr_ms.iter().sum::<f64>() / rr_ms.len() as f64);
+    rr.extend_from_slice(rr_ms);
+    let mut d: Vec<f64> = std::iter::once(0.0).chain(rr.windows(2).map(|w| w[1] - w[0])).collect();
+    d[0] = d[1..].iter().sum::<f64>() / (n - 1) as f64;
+    normalise(&mut d);
+    let median = rolling(&rr, HALF_MEDIAN, |w| quantile(w, 0.5));
+    let mut m: Vec<f64> = rr.iter().zip(&median).map(|(r, c)| if r < c { 2.0 * (r - c) } else { r - c }).collect();
+    let threshold2 = normalise(&mut m);
+
+    // d with two values reflected on either side; index 0 of `d` is index 2 here.
+    let at = |i: usize| match i {
+        0 => d[2],
+        1 => d[1],
+        i if i - 2 < n => d[i - 2],
+        i => d[2 * (n - 1) - (i - 2)],
+    };
+    let mut i = 0;
+    while i + 2 < n {
+        let s = d[i];
+        if s.is_nan() || s.abs() <= 1.0 {
+            i += 1;
+            continue;
+        }
+        let (before, after) = (at(i + 1), at(i + 3));
+        let opposite = if s > 0.0 { largest(before, after) } else { smallest(before, after) };
+        if (s > 1.0 && opposite < -C1 * s - C2) || (s < -1.0 && opposite > -C1 * s + C2) {
+            labels[i] = Label::Ectopic;
+            i += 1;
+            continue;
+        }
+        let both = at(i + 3).abs() < at(i + 4).abs();
+        for j in i..=i + usize::from(both) {
+            let s = at(j + 2);
+            let next = if s >= 0.0 { smallest(at(j + 3), at(j + 4)) } else { largest(at(j + 3), at(j + 4)) };
+            let long = s > 1.0 && next < -1.0;
+            let short = s < -1.0 && next > 1.0;
+            let far = m[j].abs() > 3.0;
+            i += 1;
+            if !(long || short || far) {
+                continue;
+            }
+            let half = (rr[j] / 2.0 - median[j]).abs() < threshold2[j];
+            let whole = (rr[j] + rr[j + 1] - median[j]).abs() < threshold2[j];
+            labels[j] = if short && whole {
+                Label::Extra
+            } else if long && half {
+                Label::Missed
+            } else if rr[j] > median[j] {
+                Label::Long
+            } else {
+                Label::Short
+            };
+        }
+    }
+    labels.remove(0);
+    labels
+}
+
+/// As Python's `max(a, b)`: the first unless the second is greater, NaN included.
+fn largest(a: f64, b: f64) -> f64 {
+    if b > a { b } else { a }
+}
+
+/// As Python's `min(a, b)`.
+fn smallest(a: f64, b: f64) -> f64 {
+    if b < a { b } else { a }
+}
+
+/// Divides by 5.2 quartile deviations of the absolute values around each; where that is zero the quotient is NaN.
+fn normalise(x: &mut [f64]) -> Vec<f64> {
+    let absolute: Vec<f64> = x.iter().map(|v| v.abs()).collect();
+    let threshold = rolling(&absolute, HALF_WINDOW, |w| ALPHA * (quantile(w, 0.75) - quantile(w, 0.25)) / 2.0);
+    for (v, t) in x.iter_mut().zip(&threshold) {
+        *v = if *t > 0.0 { *v / t } else { f64::NAN };
+    }
+    threshold
+}
+
+/// `f` of the sorted values around each position, the window cut off at the ends.
+fn rolling(x: &[f64], half: usize, f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+    let mut sorted: Vec<f64> = Vec::with_capacity(2 * half + 2);
+    let mut enter = 0;
+    let mut out = Vec::with_capacity(x.len());
+    for i in 0..x.len() {
+        while enter < x.len() && enter <= i + half {
+            let at = sorted.partition_point(|v| *v < x[enter]);
+            sorted.insert(at, x[enter]);
+            enter += 1;
+        }
+        if i > half {
+            let at = sorted.partition_point(|v| *v < x[i - half - 1]);
+            sorted.remove(at);
+        }
+        out.push(f(&sorted));
+    }
+    out
+}
+
+/// Quantile of sorted values by linear interpolation, from the nearer end as numpy does.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let h = q * (sorted.len() - 1) as f64;
+    let i = h as usize;
+    let (a, b) = (sorted[i], sorted[(i + 1).min(sorted.len() - 1)]);
+    let t = h - i as f64;
+    if t < 0.5 { a + t * (b - a) } else { b - (b - a) * (1.0 - t) }
+}
+
+/// NeuroKit2's correction of one pass: beats that end an extra interval are deleted, a missed beat is put in the
+/// middle, the beats of ectopic and then of long and short intervals move to the middle of their neighbours.
+/// The total time is kept except at the ends. Labels are expected as [`lipponen_tarvainen`] gives them: one per event.
+pub fn correct(rr_ms: &[f64], labels: &[Label]) -> Vec<f64> {
+    let mut beats: Vec<f64> = Vec::with_capacity(rr_ms.len() + 1);
+    beats.push(0.0);
+    for rr in rr_ms {
+        beats.push(beats[beats.len() - 1] + rr);
+    }
+    let of = |wanted: &[Label]| -> Vec<usize> {
+        labels.iter().enumerate().filter(|(_, l)| wanted.contains(l)).map(|(i, _)| i + 1).collect()
+    };
+    let extra = of(&[Label::Extra]);
+    let mut missed = of(&[Label::Missed]);
+    let mut ectopic = of(&[Label::Ectopic]);
+    let mut displaced = of(&[Label::Long, Label::Short]);
+
+    if !extra.is_empty() {
+        let mut index = 0;
+        let mut gone = extra.iter().peekable();
+        beats.retain(|_| {
+            let drop = gone.next_if(|e| **e == index).is_some();
+            index += 1;
+            !drop
+        });
+        for list in [&mut missed, &mut ectopic, &mut displaced] {
+            shift(&extra, list, -1);
+        }
+    }
+    if !missed.is_empty() {
+        let n = beats.len();
+        for &i in missed.iter().rev().filter(|i| (2..n).contains(*i)) {
+            beats.insert(i, beats[i - 1] + (beats[i] - beats[i - 1]) / 2.0);
+        }
+        for list in [&mut ectopic, &mut displaced] {
+            shift(&missed, list, 1);
+        }
+    }
+    for list in [&ectopic, &displaced] {
+        let n = beats.len();
+        let before = beats.clone();
+        for &i in list.iter().filter(|i| **i > 1 && **i + 1 < n) {
+            beats[i] = before[i - 1] + (before[i + 1] - before[i - 1]) / 2.0;
+        }
+        beats.sort_unstable_by(f64::total_cmp);
+    }
+    beats.windows(2).map(|w| w[1] - w[0]).collect()
+}
+
+/// Moves the indices in `list` that lie behind each of `from` by one, one after the other as the original does.
+fn shift(from: &[usize], list: &mut Vec<usize>, by: isize) {
+    for &s in from {
+        for i in list.iter_mut().filter(|i| **i > s) {
+            *i = i.saturating_add_signed(by);
+        }
+    }
+    list.sort_unstable();
+    list.dedup();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_odd_series_are_left_alone() {
+        assert_eq!(lipponen_tarvainen(&[]), []);
+        assert_eq!(lipponen_tarvainen(&[900.0, 2000.0, 900.0]), [Label::Normal; 3]);
+        assert_eq!(lipponen_tarvainen(&[900.0; 50]), [Label::Normal; 50]);
+        assert_eq!(lipponen_tarvainen(&[900.0, f64::NAN, 900.0, 900.0, 900.0]), [Label::Normal; 5]);
+        assert_eq!(correct(&[], &[]), []);
+    }
+
+    #[test]
+    fn correction_keeps_the_time() {
+        let mut rr = vec![900.0; 12];
+        let mut labels = vec![Label::Normal; 12];
+        (rr[4], rr[5]) = (600.0, 1200.0);
+        labels[4] = Label::Ectopic;
+        (rr[8], labels[8]) = (1800.0, Label::Missed);
+        let fixed = correct(&rr, &labels);
+        assert_eq!(fixed, vec![900.0; 13]);
+    }
+}
