@@ -104,7 +104,7 @@ fn the_first_result_of_a_check_is_frozen_with_its_messages() {
 
     let mut sent = Vec::new();
     while let Some(row) = query.next_unsent(0).unwrap() {
-        assert_eq!(row.created.is_some(), true);
+        assert!(row.created.is_some());
         opened.handle.mark_sent(row.id, 1, wall(5));
         opened.handle.flush().blocking_recv().unwrap().unwrap();
         sent.push(row.publication);

@@ -44,10 +44,8 @@ fn open_once(path: &Path) -> Result<(Connection, migrate::Migrated), StoreError>
     let unclean = fs::metadata(beside_sqlite(path, "-wal")).is_ok_and(|m| m.len() > 0);
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // refuse before anything is changed: also the switch to WAL writes
-    let version = migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)?;
-    if version == 0 {
-        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL").at(path)?;
-    }
+    migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)?;
+    // no auto_vacuum: nothing large is ever deleted, and its page map costs a page a seal
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).at(path)?;
     conn.pragma_update(None, "synchronous", "NORMAL").at(path)?;
     conn.pragma_update_and_check(None, "journal_size_limit", 4 << 20, |_| Ok(())).at(path)?;

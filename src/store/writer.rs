@@ -59,6 +59,8 @@ pub(super) struct Writer {
     failed_at: Option<Mono>,
     state: StoreHealth,
     dropped: u64,
+    /// [`UNSEALED_MAX`], less in tests.
+    memory_max: usize,
     health: watch::Sender<StoreHealth>,
     events: mpsc::UnboundedSender<StoreEvent>,
 }
@@ -87,6 +89,7 @@ impl Writer {
             failed_at: None,
             state: StoreHealth { ok: true, ..StoreHealth::default() },
             dropped: 0,
+            memory_max: UNSEALED_MAX,
             health,
             events,
         };
@@ -191,7 +194,7 @@ impl Writer {
             }
             RecordKind::Command(_) => {}
         }
-        if self.unsealed.len() >= UNSEALED_MAX {
+        if self.unsealed.len() >= self.memory_max {
             self.evict();
         }
         self.unsealed.push_back(record);
@@ -443,14 +446,14 @@ impl Writer {
         self.ensure_open()?;
         let path = &self.options.path;
         let Some(files) = &mut self.files else { return Err(StoreError::Stopped) };
+        let mut recordings = files.recordings.clone();
+        let tx = begin_full(&mut files.conn).at(path)?;
         let from_journal = if self.evicted { files.journal.read()?.records } else { Vec::new() };
         let skip = if self.evicted { self.journaled } else { 0 };
         let first = self.first_ord;
         let memory = self.unsealed.iter().enumerate().skip(skip).map(|(i, r)| (first + i as u64, r));
         let batch = Batch::split(from_journal.iter().map(|(o, r)| (*o, r)).chain(memory));
         let next = first + self.unsealed.len() as u64;
-        let mut recordings = files.recordings.clone();
-        let tx = begin_full(&mut files.conn).at(path)?;
         let ctx = Context { boot: &self.options.boot_id, app_version: &self.options.app_version, anchor: self.anchor };
         recordings.seal(&tx, &ctx, &batch, next.saturating_sub(1)).at(path)?;
         if pause {
@@ -515,3 +518,7 @@ impl OpenOptions {
         self.athletes.iter().find(|a| a.id == *athlete).map(|a| a.time_zone.clone())
     }
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
