@@ -216,3 +216,20 @@ fn a_second_daemon_is_refused_and_a_dropped_handle_saves_everything() {
     assert_eq!(query.records_since("boot-1", Mono::default()).unwrap(), [packet(1, 1)]);
     store::open(options(dir.path())).unwrap();
 }
+
+#[test]
+fn straps_of_the_configuration_need_no_adoption() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(store::OpenOptions { straps: vec![adopted(1)], ..options(dir.path()) }).unwrap();
+    let facts = StrapFacts { model: Some("H10".into()), ..StrapFacts::default() };
+    (1..4).for_each(|n| opened.handle.facts(strap(n), facts.clone()));
+    opened.handle.straps(vec![adopted(1), adopted(2)]);
+    (1..4).for_each(|n| opened.handle.facts(strap(n), facts.clone()));
+    (1..4).for_each(|n| opened.handle.record(packet(n, 5)));
+    opened.handle.stop().unwrap();
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!(query.straps().unwrap(), []);
+    assert_eq!(query.facts().unwrap(), [(strap(1), facts.clone()), (strap(2), facts)]);
+    let owners: Vec<_> = query.recordings().unwrap().into_iter().map(|r| r.athlete).collect();
+    assert_eq!(owners, [Some(athlete("alex").id), Some(athlete("alex").id), None]);
+}

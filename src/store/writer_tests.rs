@@ -3,6 +3,7 @@
 use super::*;
 use crate::engine::PacketBytes;
 use crate::store::Query;
+use rusqlite::Connection;
 use std::path::Path;
 
 type Parts = (Writer, OpenReport, watch::Receiver<StoreHealth>, mpsc::UnboundedReceiver<StoreEvent>);
@@ -32,13 +33,13 @@ fn memory_is_bounded_while_nothing_can_be_written_and_the_loss_is_counted() {
     assert!(report.trouble.is_some());
     w.memory_max = 500;
     (0..550).for_each(|s| w.handle(packet(s)));
-    w.tell(0, 0);
+    w.tell();
     let now = health.borrow().clone();
     assert_eq!((now.ok, now.dropped, now.unsaved), (false, 50, 500));
     assert!(w.patience().is_some());
     std::fs::create_dir(&dir).unwrap();
     w.quiet();
-    w.tell(0, 0);
+    w.tell();
     let now = health.borrow().clone();
     assert_eq!((now.ok, now.dropped, now.unsaved), (true, 50, 0));
     assert!(matches!(events.try_recv(), Ok(StoreEvent::Opened(_))));
@@ -76,13 +77,25 @@ fn a_database_that_breaks_in_use_is_replaced_and_what_waits_is_kept() {
     (0..700).for_each(|s| w.handle(packet(s))); // 0..=600 and a little are sealed
     let sealed = 700 - w.unsealed.len() as u64;
     assert!(sealed > 600 && w.journaled > 0);
+    let message = crate::publication::Publication { topic: "t".into(), payload: vec![], retain: true, qos: 1 };
+    w.handle(Message::Op(Op::Publish(vec![message.clone(); 3], None)));
+    let reader = Query::open(&dir.path().join("hrvd.db")).unwrap();
+    assert!(reader.is_current());
+    // nothing of the old file can be read
+    for name in ["hrvd.db", "hrvd.db-wal"] {
+        std::fs::OpenOptions::new().write(true).open(dir.path().join(name)).unwrap().set_len(0).unwrap();
+    }
     w.settle(&Err(StoreError::Corrupt { path: dir.path().into(), cause: "it broke".into() }));
+    assert!(!reader.is_current());
     let Ok(StoreEvent::Opened(report)) = events.try_recv() else { panic!("not told") };
     let (aside, cause) = report.db.moved_aside.unwrap();
     assert_eq!((aside, cause.as_str()), (dir.path().join("hrvd.db.corrupt-1"), "it broke"));
     w.handle(packet(700));
     w.quiet();
     assert!(w.state.ok);
+    // ids are not given twice: a sender may have noted the third as acknowledged
+    w.handle(Message::Op(Op::Publish(vec![message], None)));
+    assert_eq!(Query::open(&dir.path().join("hrvd.db")).unwrap().next_unsent(3).unwrap().unwrap().id, 4);
     w.close().unwrap();
     assert_eq!(stored(dir.path()), (sealed..=700).collect::<Vec<_>>());
 }
