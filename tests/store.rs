@@ -154,16 +154,21 @@ fn a_late_clock_dates_earlier_rows_and_asks_for_publishing_again() {
 }
 
 #[test]
-fn a_late_clock_of_another_boot_dates_nothing() {
+fn a_late_clock_dates_no_row_of_another_boot() {
     let dir = tempfile::tempdir().unwrap();
     let opened = store::open(options(dir.path())).unwrap();
     opened.handle.result(result(1, None), vec![]);
+    opened.handle.record(packet(1, 100));
     opened.handle.stop().unwrap();
     let mut opened = store::open(store::OpenOptions { boot_id: "boot-2".into(), ..options(dir.path()) }).unwrap();
+    opened.handle.result(result(2, None), vec![]);
     opened.handle.record(Record { at: Mono::from_secs(800), kind: RecordKind::Anchor { wall: wall(9).unwrap() } });
     opened.handle.stop().unwrap();
-    assert!(opened.events.try_recv().is_err());
-    assert_eq!(Query::open(&db(dir.path())).unwrap().results(None, 9).unwrap(), [result(1, None)]);
+    assert!(matches!(opened.events.try_recv(), Ok(StoreEvent::Redated(list)) if list[0].id == result(2, None).id));
+    let query = Query::open(&db(dir.path())).unwrap();
+    let results = query.results(None, 9).unwrap();
+    assert_eq!((results[0].wall, &results[1]), (wall(9 - 600), &result(1, None)));
+    assert_eq!(query.recordings().unwrap()[0].wall, None);
 }
 
 #[test]

@@ -62,6 +62,8 @@ fn a_locked_database_costs_nothing_as_long_as_the_journal_takes_the_records() {
     assert_eq!(stored(dir.path()), (0..stored(dir.path()).len() as u64).collect::<Vec<_>>());
     w.handle(Message::Op(Op::Meta("k".into(), Some("v".into()))));
     assert_eq!(w.ops.len(), 1);
+    w.handle(Message::Checking(true)); // the journal works, which does not make all well
+    assert!(!w.state.ok && w.patience() == Some(Duration::from_secs(10)));
     other.execute_batch("ROLLBACK").unwrap();
     w.quiet();
     assert!(w.state.ok && w.ops.is_empty() && !w.evicted);
