@@ -50,6 +50,8 @@ fn records_come_back_in_order_from_journal_and_chunks() {
     assert_eq!(recordings[0].athlete, Some(athlete("alex").id));
     assert_eq!(recordings[1].athlete, None);
     assert!(recordings.iter().all(|r| r.running));
+    let own: Vec<_> = want.iter().filter(|r| strap_of(r).is_none_or(|s| s == strap(1))).cloned().collect();
+    assert_eq!(query.export(recordings[0].id).unwrap().unwrap(), own); // the newest are in the journal yet
     opened.handle.stop().unwrap();
     assert!(opened.events.try_recv().is_err());
 
@@ -59,7 +61,6 @@ fn records_come_back_in_order_from_journal_and_chunks() {
     assert!(recordings.iter().all(|r| !r.running));
     assert_eq!((recordings[0].packets, recordings[1].packets), (2 * 1794, 598));
     let export = query.export(recordings[0].id).unwrap().unwrap();
-    let own: Vec<_> = want.iter().filter(|r| strap_of(r).is_none_or(|s| s == strap(1))).cloned().collect();
     assert_eq!(export, own);
     assert_eq!(query.export(99).unwrap(), None);
     assert_eq!(std::fs::metadata(journal(dir.path())).unwrap().len(), 0);

@@ -5,7 +5,7 @@ use super::error::{At, StoreError};
 use super::rows::{self, AdoptedStrap, mono, mono_us};
 use super::{db, journal, seal};
 use crate::check::CheckResult;
-use crate::engine::{Record, RecordKind, StrapFacts};
+use crate::engine::{Command, Record, RecordKind, StrapFacts};
 use crate::publication::Publication;
 use crate::recording::{chunk, text};
 use crate::units::{AthleteId, Mono, StrapId};
@@ -185,8 +185,10 @@ impl Query {
         Ok(out.into_iter().map(|(_, r)| r).collect())
     }
 
-    /// The sealed records of one recording: its packets and links, the person's commands, and the clock anchors.
+    /// The records of one recording: its packets and links, the person's commands, and the clock anchors; with what is
+    /// still in the journal if it goes on.
     pub fn export(&self, id: i64) -> Result<Option<Vec<Record>>, StoreError> {
+        let journal = journal::peek(&self.path)?;
         let Some(info) = self.recordings()?.into_iter().find(|r| r.id == id) else { return Ok(None) };
         let mut out = self.packets("r.id = ?1 AND c.id >= r.first_ord", params![id])?;
         out.extend(self.events(
@@ -202,6 +204,10 @@ impl Query {
                 info.athlete.as_ref().map(AthleteId::as_str)
             ],
         )?);
+        if info.running && journal.boot == info.boot_id {
+            let sealed = seal::sealed_to(&self.conn).at(&self.path)?;
+            out.extend(journal.records.into_iter().filter(|(ord, r)| Some(*ord) > sealed && concerns(&r.kind, &info)));
+        }
         out.sort_by_key(|(ord, _)| *ord);
         let out: Vec<Record> = out.into_iter().map(|(_, r)| r).collect();
         Ok(Some(trim(out, &info)))
@@ -268,6 +274,16 @@ impl Query {
     /// A small setting.
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         self.first("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
+    }
+}
+
+fn concerns(kind: &RecordKind, info: &RecordingInfo) -> bool {
+    match kind {
+        RecordKind::Packet { strap, .. } | RecordKind::Link { strap, .. } => *strap == info.strap,
+        RecordKind::Command(Command::StartCheck { athlete, .. } | Command::CancelCheck { athlete }) => {
+            info.athlete.as_ref() == Some(athlete)
+        }
+        RecordKind::Anchor { .. } => true,
     }
 }
 
