@@ -50,6 +50,8 @@ fn records_come_back_in_order_from_journal_and_chunks() {
     assert_eq!(recordings[0].athlete, Some(athlete("alex").id));
     assert_eq!(recordings[1].athlete, None);
     assert!(recordings.iter().all(|r| r.running));
+    let own: Vec<_> = want.iter().filter(|r| strap_of(r).is_none_or(|s| s == strap(1))).cloned().collect();
+    assert_eq!(query.export(recordings[0].id).unwrap().unwrap(), own); // the newest are in the journal yet
     opened.handle.stop().unwrap();
     assert!(opened.events.try_recv().is_err());
 
@@ -59,7 +61,6 @@ fn records_come_back_in_order_from_journal_and_chunks() {
     assert!(recordings.iter().all(|r| !r.running));
     assert_eq!((recordings[0].packets, recordings[1].packets), (2 * 1794, 598));
     let export = query.export(recordings[0].id).unwrap().unwrap();
-    let own: Vec<_> = want.iter().filter(|r| strap_of(r).is_none_or(|s| s == strap(1))).cloned().collect();
     assert_eq!(export, own);
     assert_eq!(query.export(99).unwrap(), None);
     assert_eq!(std::fs::metadata(journal(dir.path())).unwrap().len(), 0);
@@ -104,7 +105,7 @@ fn the_first_result_of_a_check_is_frozen_with_its_messages() {
 
     let mut sent = Vec::new();
     while let Some(row) = query.next_unsent(0).unwrap() {
-        assert_eq!(row.created.is_some(), true);
+        assert!(row.created.is_some());
         opened.handle.mark_sent(row.id, 1, wall(5));
         opened.handle.flush().blocking_recv().unwrap().unwrap();
         sent.push(row.publication);
@@ -154,16 +155,21 @@ fn a_late_clock_dates_earlier_rows_and_asks_for_publishing_again() {
 }
 
 #[test]
-fn a_late_clock_of_another_boot_dates_nothing() {
+fn a_late_clock_dates_no_row_of_another_boot() {
     let dir = tempfile::tempdir().unwrap();
     let opened = store::open(options(dir.path())).unwrap();
     opened.handle.result(result(1, None), vec![]);
+    opened.handle.record(packet(1, 100));
     opened.handle.stop().unwrap();
     let mut opened = store::open(store::OpenOptions { boot_id: "boot-2".into(), ..options(dir.path()) }).unwrap();
+    opened.handle.result(result(2, None), vec![]);
     opened.handle.record(Record { at: Mono::from_secs(800), kind: RecordKind::Anchor { wall: wall(9).unwrap() } });
     opened.handle.stop().unwrap();
-    assert!(opened.events.try_recv().is_err());
-    assert_eq!(Query::open(&db(dir.path())).unwrap().results(None, 9).unwrap(), [result(1, None)]);
+    assert!(matches!(opened.events.try_recv(), Ok(StoreEvent::Redated(list)) if list[0].id == result(2, None).id));
+    let query = Query::open(&db(dir.path())).unwrap();
+    let results = query.results(None, 9).unwrap();
+    assert_eq!((results[0].wall, &results[1]), (wall(9 - 600), &result(1, None)));
+    assert_eq!(query.recordings().unwrap()[0].wall, None);
 }
 
 #[test]
@@ -215,4 +221,21 @@ fn a_second_daemon_is_refused_and_a_dropped_handle_saves_everything() {
     let query = Query::open(&db(dir.path())).unwrap();
     assert_eq!(query.records_since("boot-1", Mono::default()).unwrap(), [packet(1, 1)]);
     store::open(options(dir.path())).unwrap();
+}
+
+#[test]
+fn straps_of_the_configuration_need_no_adoption() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(store::OpenOptions { straps: vec![adopted(1)], ..options(dir.path()) }).unwrap();
+    let facts = StrapFacts { model: Some("H10".into()), ..StrapFacts::default() };
+    (1..4).for_each(|n| opened.handle.facts(strap(n), facts.clone()));
+    opened.handle.straps(vec![adopted(1), adopted(2)]);
+    (1..4).for_each(|n| opened.handle.facts(strap(n), facts.clone()));
+    (1..4).for_each(|n| opened.handle.record(packet(n, 5)));
+    opened.handle.stop().unwrap();
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!(query.straps().unwrap(), []);
+    assert_eq!(query.facts().unwrap(), [(strap(1), facts.clone()), (strap(2), facts)]);
+    let owners: Vec<_> = query.recordings().unwrap().into_iter().map(|r| r.athlete).collect();
+    assert_eq!(owners, [Some(athlete("alex").id), Some(athlete("alex").id), None]);
 }

@@ -33,14 +33,6 @@ pub(crate) fn take_u64(rest: &mut &[u8]) -> Option<u64> {
     take(rest)?.try_into().ok()
 }
 
-/// Takes a length and then that many bytes.
-pub(crate) fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let len = usize::try_from(take(rest)?).ok()?;
-    let (head, tail) = rest.split_at_checked(len)?;
-    *rest = tail;
-    Some(head)
-}
-
 /// Signed to unsigned, small magnitudes first.
 pub(crate) fn zigzag(n: i64) -> u64 {
     ((n << 1) ^ (n >> 63)) as u64
@@ -70,7 +62,6 @@ mod tests {
         #[test]
         fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
             let _ = take(&mut bytes.as_slice());
-            let _ = take_bytes(&mut bytes.as_slice());
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::engine::{Command, Record, RecordKind};
 use crate::recording::chunk::{self, Packet};
 use crate::recording::text;
-use crate::recording::varint::{put, take, take_bytes, take_u64};
+use crate::recording::varint::{put, take, take_u64};
 use crate::units::StrapId;
 
 /// A record and its order number.
@@ -82,6 +82,14 @@ pub(super) fn decode(mut rest: &[u8]) -> Option<Batch> {
         out.events.push((ord, text::record(line).ok()??));
     }
     rest.is_empty().then_some(out)
+}
+
+/// Takes a length and then that many bytes.
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(take(rest)?).ok()?;
+    let (head, tail) = rest.split_at_checked(len)?;
+    *rest = tail;
+    Some(head)
 }
 
 /// A stored packet as a record again.

@@ -44,10 +44,8 @@ fn open_once(path: &Path) -> Result<(Connection, migrate::Migrated), StoreError>
     let unclean = fs::metadata(beside_sqlite(path, "-wal")).is_ok_and(|m| m.len() > 0);
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // refuse before anything is changed: also the switch to WAL writes
-    let version = migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)?;
-    if version == 0 {
-        conn.pragma_update(None, "auto_vacuum", "INCREMENTAL").at(path)?;
-    }
+    migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)?;
+    // no auto_vacuum: nothing large is ever deleted, and its page map costs a page a seal
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).at(path)?;
     conn.pragma_update(None, "synchronous", "NORMAL").at(path)?;
     conn.pragma_update_and_check(None, "journal_size_limit", 4 << 20, |_| Ok(())).at(path)?;
@@ -65,7 +63,8 @@ fn open_once(path: &Path) -> Result<(Connection, migrate::Migrated), StoreError>
 
 /// Touches the schema and both ends of the tables that grow.
 fn probe(conn: &Connection) -> rusqlite::Result<()> {
-    for table in ["athlete", "strap", "recording", "packet_chunk", "event_log", "check_result", "outbox"] {
+    for table in ["athlete", "strap", "strap_facts", "recording", "packet_chunk", "event_log", "check_result", "outbox"]
+    {
         for order in ["ASC", "DESC"] {
             let mut stmt = conn.prepare(&format!("SELECT * FROM {table} ORDER BY rowid {order} LIMIT 1"))?;
             stmt.query([])?.next()?;
@@ -117,7 +116,7 @@ fn salvage(conn: &Connection, aside: &Path) -> usize {
     let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     let mut rows = 0;
     if conn.execute("ATTACH ?1 AS old", [format!("file:{}?mode=ro", uri_path(aside))]).is_ok() {
-        for table in ["athlete", "strap", "check_result", "outbox", "announced", "meta"] {
+        for table in ["athlete", "strap", "strap_facts", "check_result", "outbox", "announced", "meta"] {
             let copy = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM old.{table}");
             rows += conn.execute(&copy, []).unwrap_or(0);
         }

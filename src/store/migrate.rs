@@ -68,3 +68,101 @@ fn backup(conn: &Connection, path: &Path, from: i64) -> Result<PathBuf, StoreErr
     }
     Ok(target)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows as version 1 wrote them; kept for ever.
+    const FIXTURE_V1: &str = include_str!("../../tests/data/store_v1.sql");
+    const NEXT: &str = "ALTER TABLE strap ADD COLUMN colour TEXT; CREATE TABLE extra (id INTEGER PRIMARY KEY) STRICT;";
+
+    fn v1(path: &Path) -> Connection {
+        let mut conn = Connection::open(path).unwrap();
+        conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+        assert_eq!(run(&mut conn, path, &MIGRATIONS[..1]).unwrap(), Migrated { from: 0, to: 1, backup: None });
+        conn.execute_batch(FIXTURE_V1).unwrap();
+        conn
+    }
+
+    /// All rows of all tables as text.
+    fn dump(conn: &Connection) -> Vec<String> {
+        let mut out = Vec::new();
+        for table in [
+            "athlete",
+            "strap",
+            "recording",
+            "packet_chunk",
+            "event_log",
+            "check_result",
+            "outbox",
+            "announced",
+            "meta",
+        ] {
+            let mut stmt = conn.prepare(&format!("SELECT * FROM {table}")).unwrap();
+            let columns = stmt.column_count();
+            let before = out.len();
+            let mut rows = stmt.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
+                let values: Vec<_> = (0..columns).map(|i| format!("{:?}", row.get_ref(i).unwrap())).collect();
+                out.push(format!("{table}: {}", values.join(" ")).replace(" Null", ""));
+            }
+            assert!(out.len() > before, "the fixture has no {table}");
+        }
+        out
+    }
+
+    #[test]
+    fn an_old_file_is_copied_then_migrated_and_keeps_its_data() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hrvd.db");
+        let mut conn = v1(&path);
+        let before = dump(&conn);
+        let done = run(&mut conn, &path, &[MIGRATIONS[0], NEXT]).unwrap();
+        let backup = dir.path().join("hrvd.db.backup-v1-1");
+        assert_eq!(done, Migrated { from: 1, to: 2, backup: Some(backup.clone()) });
+        assert_eq!(dump(&conn), before);
+        conn.execute("INSERT INTO extra DEFAULT VALUES", []).unwrap();
+        assert_eq!(run(&mut conn, &path, &[MIGRATIONS[0], NEXT]).unwrap(), Migrated { from: 2, to: 2, backup: None });
+        let old = Connection::open(&backup).unwrap();
+        assert_eq!((version(&old, &backup, 1).unwrap(), dump(&old)), (1, before));
+        // a program that knows version 1 only
+        let e = run(&mut conn, &path, &MIGRATIONS[..1]).unwrap_err();
+        assert!(matches!(e, StoreError::TooNew { found: 2, known: 1, .. }));
+    }
+
+    #[test]
+    fn a_migration_that_fails_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hrvd.db");
+        let mut conn = v1(&path);
+        let before = dump(&conn);
+        assert!(run(&mut conn, &path, &[MIGRATIONS[0], "DROP TABLE meta; nonsense;"]).is_err());
+        assert_eq!((version(&conn, &path, 2).unwrap(), dump(&conn)), (1, before));
+    }
+
+    #[test]
+    fn no_backup_no_migration() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hrvd.db");
+        let mut conn = v1(&path);
+        drop(dir); // nowhere to write the copy
+        assert!(run(&mut conn, &path, &[MIGRATIONS[0], NEXT]).is_err());
+        assert_eq!(conn.pragma_query_value(None, "user_version", |r| r.get::<_, i64>(0)).unwrap(), 1);
+    }
+
+    #[test]
+    fn todays_rows_are_read_from_the_fixture() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hrvd.db");
+        drop(v1(&path));
+        drop(super::super::db::open(&path).unwrap());
+        let query = super::super::Query::open(&path).unwrap();
+        assert_eq!(query.results(None, 9).unwrap().len(), 1);
+        assert_eq!(query.straps().unwrap().len(), 1);
+        let recordings = query.recordings().unwrap();
+        assert_eq!(recordings.len(), 1);
+        assert_eq!(query.export(recordings[0].id).unwrap().unwrap().len(), 6);
+        assert_eq!(query.count_unsent().unwrap(), 1);
+    }
+}

@@ -8,6 +8,7 @@
 mod batch;
 mod db;
 mod error;
+mod files;
 mod inbox;
 mod journal;
 mod migrate;
@@ -27,10 +28,11 @@ pub use rows::AdoptedStrap;
 use crate::check::{CheckId, CheckResult};
 use crate::engine::{Athlete, Record, Strap, StrapFacts};
 use crate::publication::Publication;
-use crate::units::StrapId;
+use crate::units::{AthleteId, StrapId};
 use error::At;
 use inbox::Inbox;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use op::Op;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +52,8 @@ pub struct OpenOptions {
     pub app_version: String,
     /// People, for names and for the local date of late-dated results.
     pub athletes: Vec<Athlete>,
+    /// Straps that are known without adoption (by the configuration), for whose their recordings are.
+    pub straps: Vec<Strap>,
     /// Raw records stay in memory only for at most this long (10 s).
     pub flush_every: Duration,
     /// Raw records stay in the journal for about this long (10 min).
@@ -64,9 +68,16 @@ impl OpenOptions {
             boot_id: boot_id.into(),
             app_version: env!("CARGO_PKG_VERSION").to_owned(),
             athletes: Vec::new(),
+            straps: Vec::new(),
             flush_every: Duration::from_secs(10),
             seal_every: Duration::from_secs(600),
         }
+    }
+}
+
+impl OpenOptions {
+    fn zone(&self, athlete: &AthleteId) -> Option<TimeZone> {
+        self.athletes.iter().find(|a| a.id == *athlete).map(|a| a.time_zone.clone())
     }
 }
 
@@ -222,6 +233,11 @@ impl StoreHandle {
         self.op(Op::Athletes(athletes));
     }
 
+    /// Replaces the straps that are known without adoption.
+    pub fn straps(&self, straps: Vec<Strap>) {
+        self.send(Message::Straps(straps));
+    }
+
     /// Adopts a strap, or changes whose it is.
     pub fn adopt(&self, strap: Strap, now: Option<Timestamp>) {
         self.op(Op::Adopt(strap, now));
@@ -232,7 +248,7 @@ impl StoreHandle {
         self.op(Op::Forget(strap));
     }
 
-    /// Keeps what was learned about an adopted strap (signal strength excepted).
+    /// Keeps what was learned about an adopted or configured strap (signal strength excepted).
     pub fn facts(&self, strap: StrapId, facts: StrapFacts) {
         self.op(Op::Facts(strap, facts));
     }
@@ -285,8 +301,7 @@ pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Resu
 /// Forgets a strap without a running daemon; says whether it was known.
 pub fn forget_offline(path: &Path, strap: StrapId) -> Result<bool, StoreError> {
     let (conn, _) = db::open(path)?;
-    let n = conn.execute("DELETE FROM strap WHERE address = ?1", [strap.to_string()]).at(path)?;
-    Ok(n > 0)
+    rows::forget(&conn, strap).at(path)
 }
 
 /// A file beside the database: `hrvd.db` and `x` make `hrvd.db.x`.

@@ -32,8 +32,8 @@ impl Op {
         matches!(self, Self::Result(..) | Self::Republish(..) | Self::Publish(..) | Self::Adopt(..) | Self::Forget(_))
     }
 
-    /// Applies it; call inside a transaction.
-    pub(super) fn apply(&self, conn: &Connection, boot: &str) -> rusqlite::Result<()> {
+    /// Applies it; call inside a transaction. `straps` are those that need no adoption.
+    pub(super) fn apply(&self, conn: &Connection, boot: &str, straps: &[Strap]) -> rusqlite::Result<()> {
         match self {
             Self::Result(result, publications) => {
                 // the first result of a check stays, and its outbox rows came with it
@@ -70,9 +70,13 @@ impl Op {
             }
             Self::Adopt(strap, now) => rows::adopt(conn, strap, *now)?,
             Self::Forget(strap) => {
-                conn.execute("DELETE FROM strap WHERE address = ?1", [strap.to_string()])?;
+                rows::forget(conn, *strap)?;
             }
-            Self::Facts(strap, facts) => rows::facts(conn, &strap.to_string(), facts)?,
+            Self::Facts(strap, facts) => {
+                if straps.iter().any(|s| s.id == *strap) || rows::is_adopted(conn, *strap)? {
+                    rows::facts(conn, *strap, facts)?;
+                }
+            }
             Self::Announce(topics) => {
                 for topic in topics {
                     conn.execute("INSERT INTO announced (topic) VALUES (?1) ON CONFLICT DO NOTHING", [topic])?;

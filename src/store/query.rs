@@ -1,17 +1,18 @@
-//! Reading: short-lived connections that cannot write. Open one per use; a long-lived one would not see a replaced file.
+//! Reading: connections that cannot write. Open one per use, or ask [`Query::is_current`] before using one again.
 
 use super::batch::{Numbered, packet_record};
 use super::error::{At, StoreError};
 use super::rows::{self, AdoptedStrap, mono, mono_us};
 use super::{db, journal, seal};
 use crate::check::CheckResult;
-use crate::engine::{Record, RecordKind};
+use crate::engine::{Command, Record, RecordKind, StrapFacts};
 use crate::publication::Publication;
 use crate::recording::{chunk, text};
 use crate::units::{AthleteId, Mono, StrapId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -56,12 +57,20 @@ pub struct RecordingInfo {
 pub struct Query {
     conn: Connection,
     path: PathBuf,
+    /// Device and inode that were opened.
+    file: Option<(u64, u64)>,
 }
 
 impl Query {
     /// Opens an existing database.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { conn: db::read_only(path)?, path: path.to_owned() })
+        let file = identity(path);
+        Ok(Self { conn: db::read_only(path)?, path: path.to_owned(), file })
+    }
+
+    /// Whether the path still names the file that was opened; no longer after a damaged database was replaced.
+    pub fn is_current(&self) -> bool {
+        self.file.is_some() && self.file == identity(&self.path)
     }
 
     fn list<T>(
@@ -87,7 +96,18 @@ impl Query {
 
     /// Adopted straps with their facts, by address.
     pub fn straps(&self) -> Result<Vec<AdoptedStrap>, StoreError> {
-        self.list("SELECT * FROM strap ORDER BY address", [], rows::adopted)
+        self.list(
+            "SELECT s.*, f.* FROM strap s LEFT JOIN strap_facts f ON f.address = s.address ORDER BY s.address",
+            [],
+            rows::adopted,
+        )
+    }
+
+    /// What is known of straps, adopted or of the configuration.
+    pub fn facts(&self) -> Result<Vec<(StrapId, StrapFacts)>, StoreError> {
+        self.list("SELECT * FROM strap_facts ORDER BY address", [], |row| {
+            Ok((rows::parsed(row, "address")?, rows::strap_facts(row)?))
+        })
     }
 
     /// The newest result of a person.
@@ -165,8 +185,10 @@ impl Query {
         Ok(out.into_iter().map(|(_, r)| r).collect())
     }
 
-    /// The sealed records of one recording: its packets and links, the person's commands, and the clock anchors.
+    /// The records of one recording: its packets and links, the person's commands, and the clock anchors; with what is
+    /// still in the journal if it goes on.
     pub fn export(&self, id: i64) -> Result<Option<Vec<Record>>, StoreError> {
+        let journal = journal::peek(&self.path)?;
         let Some(info) = self.recordings()?.into_iter().find(|r| r.id == id) else { return Ok(None) };
         let mut out = self.packets("r.id = ?1 AND c.id >= r.first_ord", params![id])?;
         out.extend(self.events(
@@ -182,6 +204,10 @@ impl Query {
                 info.athlete.as_ref().map(AthleteId::as_str)
             ],
         )?);
+        if info.running && journal.boot == info.boot_id {
+            let sealed = seal::sealed_to(&self.conn).at(&self.path)?;
+            out.extend(journal.records.into_iter().filter(|(ord, r)| Some(*ord) > sealed && concerns(&r.kind, &info)));
+        }
         out.sort_by_key(|(ord, _)| *ord);
         let out: Vec<Record> = out.into_iter().map(|(_, r)| r).collect();
         Ok(Some(trim(out, &info)))
@@ -249,6 +275,20 @@ impl Query {
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         self.first("SELECT value FROM meta WHERE key = ?1", [key], |row| row.get(0))
     }
+}
+
+fn concerns(kind: &RecordKind, info: &RecordingInfo) -> bool {
+    match kind {
+        RecordKind::Packet { strap, .. } | RecordKind::Link { strap, .. } => *strap == info.strap,
+        RecordKind::Command(Command::StartCheck { athlete, .. } | Command::CancelCheck { athlete }) => {
+            info.athlete.as_ref() == Some(athlete)
+        }
+        RecordKind::Anchor { .. } => true,
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()))
 }
 
 /// Drops what lies around the recording but belongs to another: all but anchors and commands before the link came up,

@@ -3,10 +3,10 @@
 use crate::check::{CheckId, CheckResult, Note, Values};
 use crate::engine::{Strap, StrapFacts};
 use crate::recording::text;
-use crate::units::Mono;
+use crate::units::{Mono, StrapId};
 use jiff::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -143,23 +143,28 @@ pub(super) fn result(row: &Row<'_>) -> rusqlite::Result<CheckResult> {
     })
 }
 
-/// Reads an adopted strap from a row with all columns.
+/// Reads an adopted strap from a row with all columns of it and its facts.
 pub(super) fn adopted(row: &Row<'_>) -> rusqlite::Result<AdoptedStrap> {
     Ok(AdoptedStrap {
         strap: Strap { id: parsed(row, "address")?, athlete: parsed(row, "athlete")?, name: row.get("name")? },
         first_seen: wall(row, "first_seen")?,
-        facts: StrapFacts {
-            name: row.get("advertised")?,
-            battery_pct: row.get("battery_pct")?,
-            rssi_dbm: None,
-            location: row.get("location")?,
-            manufacturer: row.get("manufacturer")?,
-            model: row.get("model")?,
-            serial: row.get("serial")?,
-            firmware: row.get("firmware")?,
-            hardware: row.get("hardware")?,
-            software: row.get("software")?,
-        },
+        facts: strap_facts(row)?,
+    })
+}
+
+/// Reads facts from a row with all columns.
+pub(super) fn strap_facts(row: &Row<'_>) -> rusqlite::Result<StrapFacts> {
+    Ok(StrapFacts {
+        name: row.get("advertised")?,
+        battery_pct: row.get("battery_pct")?,
+        rssi_dbm: None,
+        location: row.get("location")?,
+        manufacturer: row.get("manufacturer")?,
+        model: row.get("model")?,
+        serial: row.get("serial")?,
+        firmware: row.get("firmware")?,
+        hardware: row.get("hardware")?,
+        software: row.get("software")?,
     })
 }
 
@@ -174,11 +179,20 @@ pub(super) fn adopt(conn: &Connection, strap: &Strap, now: Option<Timestamp>) ->
     Ok(())
 }
 
-/// Merges facts into an adopted strap; unknown straps are ignored. Signal strength changes all the time and is not kept.
-pub(super) fn facts(conn: &Connection, address: &str, f: &StrapFacts) -> rusqlite::Result<()> {
-    let old =
-        conn.prepare_cached("SELECT * FROM strap WHERE address = ?1")?.query_row([address], adopted).optional()?;
-    let Some(old) = old.map(|a| a.facts) else { return Ok(()) };
+/// Forgets a strap and what is known of it; says whether it was adopted.
+pub(super) fn forget(conn: &Connection, strap: StrapId) -> rusqlite::Result<bool> {
+    conn.execute("DELETE FROM strap_facts WHERE address = ?1", [strap.to_string()])?;
+    Ok(conn.execute("DELETE FROM strap WHERE address = ?1", [strap.to_string()])? > 0)
+}
+
+/// Merges facts into what is known. Signal strength changes all the time and is not kept; nothing new writes nothing.
+pub(super) fn facts(conn: &Connection, strap: StrapId, f: &StrapFacts) -> rusqlite::Result<()> {
+    let address = strap.to_string();
+    let old = conn
+        .prepare_cached("SELECT * FROM strap_facts WHERE address = ?1")?
+        .query_row([&address], strap_facts)
+        .optional()?
+        .unwrap_or_default();
     let new = StrapFacts {
         name: f.name.clone().or(old.name.clone()),
         battery_pct: f.battery_pct.or(old.battery_pct),
@@ -191,23 +205,30 @@ pub(super) fn facts(conn: &Connection, address: &str, f: &StrapFacts) -> rusqlit
         hardware: f.hardware.clone().or(old.hardware.clone()),
         software: f.software.clone().or(old.software.clone()),
     };
-    if new != old {
-        conn.execute(
-            "UPDATE strap SET advertised = ?2, battery_pct = ?3, location = ?4, manufacturer = ?5, model = ?6,
-                serial = ?7, firmware = ?8, hardware = ?9, software = ?10 WHERE address = ?1",
-            rusqlite::params![
-                address,
-                new.name,
-                new.battery_pct,
-                new.location,
-                new.manufacturer,
-                new.model,
-                new.serial,
-                new.firmware,
-                new.hardware,
-                new.software
-            ],
-        )?;
+    if new == old {
+        return Ok(());
     }
+    conn.execute(
+        "INSERT OR REPLACE INTO strap_facts (address, advertised, battery_pct, location, manufacturer, model, serial,
+            firmware, hardware, software) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            address,
+            new.name,
+            new.battery_pct,
+            new.location,
+            new.manufacturer,
+            new.model,
+            new.serial,
+            new.firmware,
+            new.hardware,
+            new.software
+        ],
+    )?;
     Ok(())
+}
+
+/// Whether a strap is adopted.
+pub(super) fn is_adopted(conn: &Connection, strap: StrapId) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT EXISTS (SELECT 1 FROM strap WHERE address = ?1)")?
+        .query_row([strap.to_string()], |row| row.get(0))
 }

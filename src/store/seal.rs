@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, columns};
 use super::rows::{mono, mono_us};
+use crate::engine::Strap;
 use crate::recording::chunk::{self, Packet};
 use crate::recording::text;
 use crate::units::{Mono, StrapId};
@@ -45,6 +46,8 @@ pub(super) struct Context<'a> {
     pub(super) boot: &'a str,
     pub(super) app_version: &'a str,
     pub(super) anchor: Option<Anchor>,
+    /// Whose straps are, beside the adopted ones.
+    pub(super) straps: &'a [Strap],
 }
 
 /// Highest order number that a committed transaction covers.
@@ -108,10 +111,13 @@ impl Recordings {
 
     fn begin(&mut self, conn: &Connection, ctx: &Context<'_>, strap: StrapId, first: &Packet) -> rusqlite::Result<()> {
         let address = strap.to_string();
-        let athlete: Option<String> = conn
-            .prepare_cached("SELECT athlete FROM strap WHERE address = ?1")?
-            .query_row([&address], |r| r.get(0))
-            .optional()?;
+        let athlete = match ctx.straps.iter().find(|s| s.id == strap) {
+            Some(listed) => Some(listed.athlete.to_string()),
+            None => conn
+                .prepare_cached("SELECT athlete FROM strap WHERE address = ?1")?
+                .query_row([&address], |r| r.get(0))
+                .optional()?,
+        };
         let wall = ctx.anchor.and_then(|a| wall_at(a, first.at)).map(|t| t.as_microsecond());
         conn.prepare_cached(
             "INSERT INTO recording (strap, athlete, boot_id, first_ord, start_us, wall_us, app_version)

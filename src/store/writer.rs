@@ -1,16 +1,14 @@
 //! The writer: one thread owns the connection and the journal. Errors never leave it: what could not be written stays
 //! in bounded memory, is tried again, and the health says so.
 
-use super::batch::{Batch, Numbered};
 use super::error::{At, StoreError};
-use super::inbox::{Inbox, Next};
-use super::journal::Journal;
+use super::files::{Files, Found, Outbox};
+use super::inbox::{Counts, Inbox, Next};
 use super::op::Op;
-use super::seal::{self, Anchor, Context, Recordings};
-use super::{OpenOptions, OpenReport, StoreEvent, StoreHealth, db, redate};
-use crate::engine::{Record, RecordKind};
-use crate::units::{AthleteId, Mono, StrapId};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use super::seal::Anchor;
+use super::{OpenOptions, OpenReport, StoreEvent, StoreHealth, redate};
+use crate::engine::{Record, RecordKind, Strap};
+use crate::units::{Mono, StrapId};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,15 +23,9 @@ const OPS_MAX: usize = 1024;
 pub(super) enum Message {
     Record(Record),
     Checking(bool),
+    Straps(Vec<Strap>),
     Op(Op),
     Flush(oneshot::Sender<Result<(), StoreError>>),
-}
-
-/// The open files.
-struct Files {
-    conn: Connection,
-    journal: Journal,
-    recordings: Recordings,
 }
 
 /// State of the writer thread.
@@ -50,6 +42,7 @@ pub(super) struct Writer {
     /// Written to the journal and not forced to the card.
     unsynced: bool,
     ops: VecDeque<Op>,
+    outbox: Outbox,
     checking: bool,
     anchor: Option<Anchor>,
     redate_due: bool,
@@ -59,6 +52,9 @@ pub(super) struct Writer {
     failed_at: Option<Mono>,
     state: StoreHealth,
     dropped: u64,
+    queue: Counts,
+    /// [`UNSEALED_MAX`], less in tests.
+    memory_max: usize,
     health: watch::Sender<StoreHealth>,
     events: mpsc::UnboundedSender<StoreEvent>,
 }
@@ -79,6 +75,7 @@ impl Writer {
             evicted: false,
             unsynced: false,
             ops: VecDeque::new(),
+            outbox: Outbox::default(),
             checking: false,
             anchor: None,
             redate_due: false,
@@ -87,6 +84,8 @@ impl Writer {
             failed_at: None,
             state: StoreHealth { ok: true, ..StoreHealth::default() },
             dropped: 0,
+            queue: Counts::default(),
+            memory_max: UNSEALED_MAX,
             health,
             events,
         };
@@ -106,24 +105,24 @@ impl Writer {
             let outcome = writer.write_ops();
             writer.settle(&outcome);
         }
-        writer.tell(0, 0);
+        writer.tell();
         Ok((writer, report))
     }
 
     /// Runs until the inbox is closed and empty.
     pub(super) fn run(mut self, inbox: &Arc<Inbox>) -> Result<(), StoreError> {
         loop {
-            match inbox.next(self.patience()) {
+            let next = inbox.next(self.patience());
+            self.queue = inbox.counts();
+            match next {
                 Next::Message(message) => self.handle(message),
                 Next::Quiet => self.quiet(),
                 Next::Closed => break,
             }
-            let counts = inbox.counts();
-            self.tell(counts.dropped, counts.spills);
+            self.tell();
         }
         let outcome = self.close();
-        self.settle(&outcome);
-        self.tell(inbox.counts().dropped, inbox.counts().spills);
+        self.tell();
         outcome
     }
 
@@ -147,6 +146,7 @@ impl Writer {
                 let outcome = self.write_journal(on);
                 self.settle(&outcome);
             }
+            Message::Straps(straps) => self.options.straps = straps,
             Message::Op(op) => {
                 if let Op::Athletes(athletes) = &op {
                     self.options.athletes.clone_from(athletes);
@@ -164,6 +164,7 @@ impl Writer {
             Message::Flush(done) => {
                 let outcome = self.write_journal(true).and_then(|()| self.write_ops());
                 self.settle(&outcome);
+                self.tell(); // before the answer: who waits for it may look at the health next
                 let _ = done.send(outcome); // nobody may be waiting any more
             }
         }
@@ -191,7 +192,7 @@ impl Writer {
             }
             RecordKind::Command(_) => {}
         }
-        if self.unsealed.len() >= UNSEALED_MAX {
+        if self.unsealed.len() >= self.memory_max {
             self.evict();
         }
         self.unsealed.push_back(record);
@@ -267,20 +268,24 @@ impl Writer {
     fn replace(&mut self, cause: String) {
         let Some(Files { conn, journal, .. }) = self.files.take() else { return };
         drop(conn);
-        match db::replace(&self.options.path, cause) {
-            Ok((conn, report)) => {
-                self.files = Some(Files { conn, journal, recordings: Recordings::default() });
-                let _ = self.events.send(StoreEvent::Opened(OpenReport { db: report, ..OpenReport::default() }));
+        match Files::replaced(&self.options, journal, cause, self.outbox) {
+            Ok((files, report)) => {
+                self.files = Some(files);
+                let _ = self.events.send(StoreEvent::Opened(report));
             }
             Err(e) => self.state.message = Some(format!("{e}; {}", e.hint())),
         }
     }
 
-    fn tell(&mut self, inbox_dropped: u64, spills: u64) {
-        let dropped = self.dropped + inbox_dropped;
+    fn tell(&self) {
         let unsaved = (self.unsealed.len() - self.journaled + self.ops.len()) as u64;
-        let new =
-            StoreHealth { dropped, spills, unsaved: if self.state.ok { 0 } else { unsaved }, ..self.state.clone() };
+        let new = StoreHealth {
+            dropped: self.dropped + self.queue.dropped,
+            spills: self.queue.spills,
+            unsaved: if self.state.ok { 0 } else { unsaved },
+            outbox_unsent: self.outbox.unsent,
+            ..self.state.clone()
+        };
         self.health.send_if_modified(|old| {
             let changed = *old != new;
             old.clone_from(&new);
@@ -289,43 +294,7 @@ impl Writer {
     }
 
     fn open_files(&mut self) -> Result<OpenReport, StoreError> {
-        let path = self.options.path.clone();
-        let mut journal = Journal::open(&path)?;
-        let content = journal.read()?;
-        let (mut conn, db) = db::open(&path)?;
-        let mut report = OpenReport { db, torn_bytes: content.torn, ..OpenReport::default() };
-        if content.torn > 0 && content.boot.is_empty() {
-            let copy = super::free_name(&path, "journal-damaged");
-            std::fs::copy(super::journal::path_of(&path), &copy).at(&copy)?;
-            report.journal_kept = Some(copy);
-        }
-        let sealed = seal::sealed_to(&conn).at(&path)?;
-        let left: Vec<Numbered> = content.records.into_iter().filter(|(ord, _)| Some(*ord) > sealed).collect();
-        let top = left.last().map(|(ord, _)| *ord).or(sealed);
-        if !left.is_empty() {
-            let own = anchor_of(&left);
-            let anchor = match own {
-                None => seal::newest_anchor(&conn, &content.boot).at(&path)?,
-                own => own,
-            };
-            let tx = begin_full(&mut conn).at(&path)?;
-            let mut recordings = Recordings::resume(&tx, &content.boot).at(&path)?;
-            let ctx = Context { boot: &content.boot, app_version: &self.options.app_version, anchor };
-            let batch = Batch::split(left.iter().map(|(o, r)| (*o, r)));
-            recordings.seal(&tx, &ctx, &batch, top.unwrap_or(0)).at(&path)?;
-            if let Some(anchor) = anchor {
-                redate::redate(&tx, &content.boot, anchor, &|a| self.options.zone(a)).at(&path)?;
-            }
-            tx.commit().at(&path)?;
-            normal(&conn).at(&path)?;
-            report.imported = left.len();
-        }
-        journal.clear()?;
-        let recordings = Recordings::resume(&conn, &self.options.boot_id).at(&path)?;
-        if self.anchor.is_none() {
-            self.anchor = seal::newest_anchor(&conn, &self.options.boot_id).at(&path)?;
-        }
-        self.redate_due = self.anchor.is_some();
+        let (files, Found { report, top, anchor }) = Files::open(&self.options)?;
         // opened again after trouble: what was in the journal has just been imported
         let mut in_journal = std::mem::take(&mut self.journaled);
         while in_journal > 0 && Some(self.first_ord) <= top {
@@ -335,10 +304,14 @@ impl Writer {
         }
         self.first_ord = top.map_or(1, |n| n + 1);
         self.evicted = false;
-        self.state.outbox_unsent = unsent(&conn).at(&path)?;
-        self.files = Some(Files { conn, journal, recordings });
+        self.anchor = self.anchor.or(anchor);
+        self.redate_due = self.anchor.is_some();
+        self.outbox = files.outbox().at(&self.options.path)?;
+        // told again at each start until they are published
+        let waiting = redate::waiting(&files.conn).at(&self.options.path)?;
+        self.files = Some(files);
+        self.say_redated(waiting);
         self.redate()?;
-        self.announce_redated()?;
         Ok(report)
     }
 
@@ -381,7 +354,7 @@ impl Writer {
         let mut rejected = Ok(());
         while let Some(op) = self.ops.front() {
             let Some(files) = &mut self.files else { return Err(StoreError::Stopped) };
-            let outcome = apply(&mut files.conn, op, &self.options.boot_id).at(&self.options.path);
+            let outcome = files.apply(op, &self.options).at(&self.options.path);
             let undated = matches!(op, Op::Result(r, _) if r.wall.is_none());
             match outcome {
                 Ok(()) => {}
@@ -395,7 +368,7 @@ impl Writer {
             self.redate_due |= undated && self.anchor.is_some();
         }
         if let Some(files) = &self.files {
-            self.state.outbox_unsent = unsent(&files.conn).at(&self.options.path)?;
+            self.outbox = files.outbox().at(&self.options.path)?;
         }
         self.redate().and(rejected)
     }
@@ -404,26 +377,17 @@ impl Writer {
     fn redate(&mut self) -> Result<(), StoreError> {
         let Some(anchor) = self.anchor.filter(|_| self.redate_due) else { return Ok(()) };
         self.ensure_open()?;
-        let path = &self.options.path;
         let Some(files) = &mut self.files else { return Err(StoreError::Stopped) };
-        let mut changed = 0;
-        if redate::needed(&files.conn, &self.options.boot_id).at(path)? {
-            let tx = begin_full(&mut files.conn).at(path)?;
-            changed = redate::redate(&tx, &self.options.boot_id, anchor, &|a| self.options.zone(a)).at(path)?;
-            tx.commit().at(path)?;
-            normal(&files.conn).at(path)?;
-        }
+        let dated = files.redate(&self.options, anchor).at(&self.options.path)?;
         self.redate_due = false;
-        if changed > 0 { self.announce_redated() } else { Ok(()) }
+        self.say_redated(dated);
+        Ok(())
     }
 
-    fn announce_redated(&mut self) -> Result<(), StoreError> {
-        let Some(files) = &self.files else { return Ok(()) };
-        let waiting = redate::waiting(&files.conn).at(&self.options.path)?;
-        if !waiting.is_empty() {
-            let _ = self.events.send(StoreEvent::Redated(waiting));
+    fn say_redated(&self, results: Vec<crate::check::CheckResult>) {
+        if !results.is_empty() {
+            let _ = self.events.send(StoreEvent::Redated(results));
         }
-        Ok(())
     }
 
     /// Moves all records into the database and empties the journal.
@@ -441,77 +405,30 @@ impl Writer {
             return Ok(());
         }
         self.ensure_open()?;
-        let path = &self.options.path;
         let Some(files) = &mut self.files else { return Err(StoreError::Stopped) };
-        let from_journal = if self.evicted { files.journal.read()?.records } else { Vec::new() };
+        // what fell out of memory is still in the journal
+        let older = if self.evicted { files.journal.read()?.records } else { Vec::new() };
         let skip = if self.evicted { self.journaled } else { 0 };
         let first = self.first_ord;
         let memory = self.unsealed.iter().enumerate().skip(skip).map(|(i, r)| (first + i as u64, r));
-        let batch = Batch::split(from_journal.iter().map(|(o, r)| (*o, r)).chain(memory));
+        let records = older.iter().map(|(o, r)| (*o, r)).chain(memory);
         let next = first + self.unsealed.len() as u64;
-        let mut recordings = files.recordings.clone();
-        let tx = begin_full(&mut files.conn).at(path)?;
-        let ctx = Context { boot: &self.options.boot_id, app_version: &self.options.app_version, anchor: self.anchor };
-        recordings.seal(&tx, &ctx, &batch, next.saturating_sub(1)).at(path)?;
-        if pause {
-            recordings.pause(&tx).at(path)?;
-        }
-        tx.commit().at(path)?;
-        files.recordings = recordings;
+        files.seal(&self.options, self.anchor, records, next.saturating_sub(1), pause).at(&self.options.path)?;
         self.unsealed.clear();
         (self.first_ord, self.journaled, self.evicted, self.unsynced) = (next, 0, false, false);
-        normal(&files.conn).at(path)?;
         files.journal.clear()
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
         let outcome = self.try_all().and_then(|()| self.seal(true));
-        if let Some(Files { conn, .. }) = self.files.take() {
-            let truncated = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).at(&self.options.path);
-            return outcome.and(truncated);
+        self.settle(&outcome);
+        match self.files.take() {
+            Some(files) => outcome.and(files.close(&self.options.path)),
+            None => outcome,
         }
-        outcome
     }
 }
 
-fn anchor_of(records: &[Numbered]) -> Option<Anchor> {
-    records.iter().rev().find_map(|(_, r)| match r.kind {
-        RecordKind::Anchor { wall } => Some((r.at, wall)),
-        _ => None,
-    })
-}
-
-/// A transaction that is on the card when it is committed.
-fn begin_full(conn: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    conn.pragma_update(None, "synchronous", "FULL")?;
-    conn.transaction_with_behavior(TransactionBehavior::Immediate)
-}
-
-fn normal(conn: &Connection) -> rusqlite::Result<()> {
-    conn.pragma_update(None, "synchronous", "NORMAL")
-}
-
-fn apply(conn: &mut Connection, op: &Op, boot: &str) -> rusqlite::Result<()> {
-    if op.is_precious() {
-        let tx = begin_full(conn)?;
-        op.apply(&tx, boot)?;
-        tx.commit()?;
-        return normal(conn);
-    }
-    // deferred: a change that changes nothing takes no lock and writes nothing
-    let tx = conn.transaction()?;
-    op.apply(&tx, boot)?;
-    tx.commit()
-}
-
-fn unsent(conn: &Connection) -> rusqlite::Result<u64> {
-    conn.prepare_cached("SELECT count(*) FROM outbox WHERE sent = 0")?
-        .query_row([], |r| r.get::<_, i64>(0))
-        .map(|n| n as u64)
-}
-
-impl OpenOptions {
-    fn zone(&self, athlete: &AthleteId) -> Option<jiff::tz::TimeZone> {
-        self.athletes.iter().find(|a| a.id == *athlete).map(|a| a.time_zone.clone())
-    }
-}
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

@@ -12,7 +12,12 @@ CREATE TABLE strap (
     address      TEXT PRIMARY KEY,
     athlete      TEXT NOT NULL,
     name         TEXT,             -- chosen by the owner
-    first_seen   INTEGER,          -- wall_us of the adoption
+    first_seen   INTEGER           -- wall_us of the adoption
+) STRICT;
+
+-- What is known of a strap, adopted here or listed in the configuration.
+CREATE TABLE strap_facts (
+    address      TEXT PRIMARY KEY,
     advertised   TEXT,
     battery_pct  INTEGER,
     location     INTEGER,

@@ -1,0 +1,189 @@
+//! The database and the journal, opened and kept consistent together.
+
+use super::batch::{Batch, Numbered};
+use super::error::{At, StoreError};
+use super::journal::{self, Journal};
+use super::op::Op;
+use super::seal::{self, Anchor, Context, Recordings};
+use super::{OpenOptions, OpenReport, db, free_name, redate};
+use crate::check::CheckResult;
+use crate::engine::{Record, RecordKind};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::path::Path;
+
+/// The open files and what belongs to them.
+pub(super) struct Files {
+    pub(super) conn: Connection,
+    pub(super) journal: Journal,
+    recordings: Recordings,
+}
+
+/// What was found while opening.
+pub(super) struct Found {
+    pub(super) report: OpenReport,
+    /// Highest order number in use.
+    pub(super) top: Option<u64>,
+    /// Newest clock anchor of this boot.
+    pub(super) anchor: Option<Anchor>,
+}
+
+/// The outbox in two numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outbox {
+    pub(super) unsent: u64,
+    /// Highest id ever given.
+    pub(super) top: i64,
+}
+
+impl Files {
+    /// Opens both and takes over what an unclean end left in the journal.
+    pub(super) fn open(options: &OpenOptions) -> Result<(Self, Found), StoreError> {
+        let path = &options.path;
+        let mut journal = Journal::open(path)?;
+        let content = journal.read()?;
+        let (mut conn, db) = db::open(path)?;
+        let mut report = OpenReport { db, torn_bytes: content.torn, ..OpenReport::default() };
+        if content.torn > 0 && content.boot.is_empty() {
+            let copy = free_name(path, "journal-damaged");
+            std::fs::copy(journal::path_of(path), &copy).at(&copy)?;
+            report.journal_kept = Some(copy);
+        }
+        let sealed = seal::sealed_to(&conn).at(path)?;
+        // what the last transaction covered is there already: the crash came before the journal was emptied
+        let left: Vec<Numbered> = content.records.into_iter().filter(|(ord, _)| Some(*ord) > sealed).collect();
+        let top = left.last().map(|(ord, _)| *ord).or(sealed);
+        if let Some(last) = left.last().map(|(ord, _)| *ord) {
+            import(&mut conn, options, &content.boot, &left, last).at(path)?;
+            report.imported = left.len();
+        }
+        journal.clear()?;
+        let recordings = Recordings::resume(&conn, &options.boot_id).at(path)?;
+        let anchor = seal::newest_anchor(&conn, &options.boot_id).at(path)?;
+        Ok((Self { conn, journal, recordings }, Found { report, top, anchor }))
+    }
+
+    /// The same journal with a new database in the place of a damaged one. Outbox ids go on where they were, so that
+    /// nobody takes a new message for an acknowledged one.
+    pub(super) fn replaced(
+        options: &OpenOptions,
+        journal: Journal,
+        cause: String,
+        outbox: Outbox,
+    ) -> Result<(Self, OpenReport), StoreError> {
+        let (conn, db) = db::replace(&options.path, cause)?;
+        conn.execute("DELETE FROM sqlite_sequence WHERE name = 'outbox' AND seq < ?1", [outbox.top])
+            .and_then(|_| {
+                conn.execute(
+                    "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', ?1
+                     WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')",
+                    [outbox.top],
+                )
+            })
+            .at(&options.path)?;
+        let files = Self { conn, journal, recordings: Recordings::default() };
+        Ok((files, OpenReport { db, ..OpenReport::default() }))
+    }
+
+    /// Writes records as rows, in one transaction that is on the card when it is committed, and empties the journal.
+    /// `last` is the highest order number; `pause` ends the recordings for now.
+    pub(super) fn seal<'a>(
+        &mut self,
+        options: &OpenOptions,
+        anchor: Option<Anchor>,
+        records: impl Iterator<Item = (u64, &'a Record)>,
+        last: u64,
+        pause: bool,
+    ) -> rusqlite::Result<()> {
+        let mut recordings = self.recordings.clone();
+        let tx = begin_full(&mut self.conn)?;
+        recordings.seal(&tx, &context(options, &options.boot_id, anchor), &Batch::split(records), last)?;
+        if pause {
+            recordings.pause(&tx)?;
+        }
+        tx.commit()?;
+        self.recordings = recordings;
+        normal(&self.conn)
+    }
+
+    /// Applies one change.
+    pub(super) fn apply(&mut self, op: &Op, options: &OpenOptions) -> rusqlite::Result<()> {
+        let (boot, straps) = (&options.boot_id, &options.straps);
+        if op.is_precious() {
+            let tx = begin_full(&mut self.conn)?;
+            op.apply(&tx, boot, straps)?;
+            tx.commit()?;
+            return normal(&self.conn);
+        }
+        // deferred: a change that changes nothing takes no lock and writes nothing
+        let tx = self.conn.transaction()?;
+        op.apply(&tx, boot, straps)?;
+        tx.commit()
+    }
+
+    /// Dates earlier rows of this boot; returns the results that wait for publishing again, if any was dated now.
+    pub(super) fn redate(&mut self, options: &OpenOptions, anchor: Anchor) -> rusqlite::Result<Vec<CheckResult>> {
+        if !redate::needed(&self.conn, &options.boot_id)? {
+            return Ok(Vec::new());
+        }
+        let tx = begin_full(&mut self.conn)?;
+        let changed = redate::redate(&tx, &options.boot_id, anchor, &|a| options.zone(a))?;
+        tx.commit()?;
+        normal(&self.conn)?;
+        if changed > 0 { redate::waiting(&self.conn) } else { Ok(Vec::new()) }
+    }
+
+    /// The outbox in two numbers.
+    pub(super) fn outbox(&self) -> rusqlite::Result<Outbox> {
+        self.conn
+            .prepare_cached(
+                "SELECT (SELECT count(*) FROM outbox WHERE sent = 0),
+                        coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)",
+            )?
+            .query_row([], |r| Ok(Outbox { unsent: r.get::<_, i64>(0)? as u64, top: r.get(1)? }))
+    }
+
+    /// Closes the database, its write-ahead log merged.
+    pub(super) fn close(self, path: &Path) -> Result<(), StoreError> {
+        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).at(path)
+    }
+}
+
+fn context<'a>(options: &'a OpenOptions, boot: &'a str, anchor: Option<Anchor>) -> Context<'a> {
+    Context { boot, app_version: &options.app_version, anchor, straps: &options.straps }
+}
+
+fn import(
+    conn: &mut Connection,
+    options: &OpenOptions,
+    boot: &str,
+    left: &[Numbered],
+    last: u64,
+) -> rusqlite::Result<()> {
+    let own = left.iter().rev().find_map(|(_, r)| match r.kind {
+        RecordKind::Anchor { wall } => Some((r.at, wall)),
+        _ => None,
+    });
+    let anchor = match own {
+        None => seal::newest_anchor(conn, boot)?,
+        own => own,
+    };
+    let tx = begin_full(conn)?;
+    let mut recordings = Recordings::resume(&tx, boot)?;
+    let batch = Batch::split(left.iter().map(|(o, r)| (*o, r)));
+    recordings.seal(&tx, &context(options, boot, anchor), &batch, last)?;
+    if let Some(anchor) = anchor {
+        redate::redate(&tx, boot, anchor, &|a| options.zone(a))?;
+    }
+    tx.commit()?;
+    normal(conn)
+}
+
+/// A transaction that is on the card when it is committed.
+fn begin_full(conn: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+fn normal(conn: &Connection) -> rusqlite::Result<()> {
+    conn.pragma_update(None, "synchronous", "NORMAL")
+}
