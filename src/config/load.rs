@@ -9,12 +9,16 @@ use super::schema;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The configuration file if none is named.
 pub const DEFAULT_FILE: &str = "/etc/hrvd/hrvd.toml";
+
+/// A larger file is no configuration; a wrong path may lead to a device that never ends.
+const LARGEST: u64 = 1 << 20;
 
 /// What to load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -188,7 +192,11 @@ impl Loader {
     }
 
     fn file(&mut self, path: &Path) -> io::Result<()> {
-        let bytes = std::fs::read(path)?;
+        let mut bytes = Vec::new();
+        File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::Error::other(format!("it is larger than {LARGEST} bytes")));
+        }
         let text = match String::from_utf8(bytes) {
             // A byte order mark is what a Windows editor leaves.
             Ok(text) => text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text),
