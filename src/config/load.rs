@@ -1,10 +1,11 @@
 //! From files, environment and flags to one configuration, or to every reason against it.
 
-use super::build::{self, Entry, Roster};
+use super::build;
 use super::error::{ConfigError, Origin, Problem, Severity, SourceFile};
 use super::model::Config;
 use super::raw::Raw;
 use super::read::{Digest, Layers, digest};
+use super::roster::{Entry, Roster};
 use super::schema;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -103,7 +104,7 @@ pub fn load(request: &Request, around: &Surroundings) -> Result<Loaded, ConfigEr
     let merged = match layers.merge() {
         Ok(merged) => merged,
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             return Err(ConfigError::new(problems));
         }
     };
