@@ -28,10 +28,10 @@ pub struct Cli {
 fn after_help() -> String {
     let codes: Vec<String> = Exit::ALL.iter().map(|e| format!("  {}  {}", e.code(), e.meaning())).collect();
     format!(
-        "Examples:\n  hrvd scan                                   show the straps in reach\n  \
+        "Examples:\n  hrvd scan                                    show the straps in reach\n  \
          hrvd adopt A0:9E:1A:9F:6E:53 --athlete alex  make one of them alex's\n  \
-         hrvd check                                  take a morning check\n  \
-         hrvd doctor                                 find out what does not work\n\n\
+         hrvd check                                   take a morning check\n  \
+         hrvd doctor                                  find out what does not work\n\n\
          Exit codes:\n{}",
         codes.join("\n")
     )

@@ -169,6 +169,11 @@ impl Problem {
     pub fn hints(&self) -> Vec<String> {
         self.hints.iter().map(|hint| printable(hint)).collect()
     }
+    /// All of it on one line, for the log.
+    pub fn one_line(&self) -> String {
+        let hints: String = self.hints().iter().map(|hint| format!("; hint: {hint}")).collect();
+        format!("{} ({}){hints}", self.message(), printable(&self.origin.to_string()))
+    }
     pub(super) fn error(origin: Origin, message: impl Into<String>) -> Self {
         Self { severity: Severity::Error, message: message.into(), origin, also: None, hints: Vec::new() }
     }

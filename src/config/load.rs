@@ -1,20 +1,25 @@
 //! From files, environment and flags to one configuration, or to every reason against it.
 
-use super::build::{self, Entry, Roster};
+use super::build;
 use super::error::{ConfigError, Origin, Problem, Severity, SourceFile};
 use super::model::Config;
 use super::raw::Raw;
 use super::read::{Digest, Layers, digest};
+use super::roster::{Entry, Roster};
 use super::schema;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The configuration file if none is named.
 pub const DEFAULT_FILE: &str = "/etc/hrvd/hrvd.toml";
+
+/// A larger file is no configuration; a wrong path may lead to a device that never ends.
+const LARGEST: u64 = 1 << 20;
 
 /// What to load.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -99,7 +104,7 @@ pub fn load(request: &Request, around: &Surroundings) -> Result<Loaded, ConfigEr
     let merged = match layers.merge() {
         Ok(merged) => merged,
         Err(problem) => {
-            problems.push(problem);
+            problems.push(*problem);
             return Err(ConfigError::new(problems));
         }
     };
@@ -188,7 +193,11 @@ impl Loader {
     }
 
     fn file(&mut self, path: &Path) -> io::Result<()> {
-        let bytes = std::fs::read(path)?;
+        let mut bytes = Vec::new();
+        File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(io::Error::other(format!("it is larger than {LARGEST} bytes")));
+        }
         let text = match String::from_utf8(bytes) {
             // A byte order mark is what a Windows editor leaves.
             Ok(text) => text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text),

@@ -9,6 +9,7 @@ mod load;
 mod model;
 mod raw;
 mod read;
+mod roster;
 mod schema;
 mod secret;
 mod value;

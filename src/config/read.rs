@@ -295,9 +295,10 @@ impl Layers {
     }
 
     /// Merges the layers, the last one wins.
-    pub(super) fn merge(self) -> Result<Merged, Problem> {
+    pub(super) fn merge(self) -> Result<Merged, Box<Problem>> {
         let built = self.layers.into_iter().fold(config::Config::builder(), |all, layer| all.add_source(layer)).build();
-        let internal = |e: &dyn std::fmt::Display| Problem::error(Origin::Default, format!("layers do not merge: {e}"));
+        let internal =
+            |e: &dyn std::fmt::Display| Box::new(Problem::error(Origin::Default, format!("layers do not merge: {e}")));
         let built = built.map_err(|e| internal(&e))?;
         let (mut origins, mut values) = (BTreeMap::new(), BTreeMap::new());
         winners(&built.cache, "", &mut |path, value| {

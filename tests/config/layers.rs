@@ -44,6 +44,66 @@ fn each_layer_wins_over_those_below() {
 }
 
 #[test]
+fn fragments_are_read_by_name_whenever_they_were_made() {
+    let case = Case::new("");
+    for n in [7, 2, 9, 1, 8, 3, 6, 4, 5, 0] {
+        case.write(&format!("conf.d/{n}.toml"), format!("mqtt.host = \"h{n}\"\n"));
+    }
+    let loaded = case.ok();
+    assert_eq!(loaded.config.mqtt.unwrap().host, "h9");
+    assert_eq!(loaded.files.len(), 11);
+    assert!(loaded.files.windows(2).skip(1).all(|pair| pair[0] < pair[1]), "{:?}", loaded.files);
+}
+
+#[test]
+fn a_text_that_looks_like_a_number_or_a_truth_value_stays_a_text() {
+    for text in ["5", "007", "true", "1e3"] {
+        let config = Case::new("").var("HRVD__MQTT__USERNAME", text).ok().config;
+        assert_eq!(config.mqtt.unwrap().username.as_deref(), Some(text));
+    }
+}
+
+#[test]
+fn ranges_end_where_the_reference_says() {
+    const REFERENCE: &str = include_str!("../../docs/configuration.md");
+    // Limits that other keys set come from rules over several values; the types end at these.
+    let seconds = |text: &str| -> u64 {
+        match text.trim_matches(['|', ' ']).split_once(' ') {
+            Some((n, "s")) => n.parse().unwrap(),
+            Some((n, "min")) => n.parse::<u64>().unwrap() * 60,
+            _ => panic!("{text}"),
+        }
+    };
+    let mut seen = 0;
+    for row in REFERENCE.lines().filter(|row| row.contains(" s – ")) {
+        let key = row.trim_start_matches("| `").split('`').next().unwrap();
+        let (low, high) = row.rsplit(" | ").next().unwrap().split_once(" – ").unwrap();
+        let low = seconds(low);
+        let answer = |s: u64| Case::new(&format!("{key} = \"{s}s\"")).without(&format!("{s}s is out of range"));
+        assert!(answer(low), "{key} {low}");
+        if low > 0 {
+            assert!(!answer(low - 1), "{key} {}", low - 1);
+        }
+        if !high.contains('`') {
+            let high = seconds(high);
+            assert!(answer(high) && !answer(high + 1), "{key} {high}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 13);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_draws_no_second_error() {
+    // The athlete may well stand in the broken file.
+    let strap = "[[strap]]\naddress = \"a09e1a9f6e53\"\nathlete = \"alex\"\n";
+    for broken in [&b"[[athlete]\nslug = \"alex\"\n"[..], b"[[athlete]]\nname = \"\xff\"\n"] {
+        let case = Case::bytes(broken).file("conf.d/straps.toml", strap);
+        assert!(case.errors().ends_with("has 1 error"), "{}", case.errors());
+    }
+}
+
+#[test]
 fn a_missing_default_file_is_fine_and_fragments_still_count() {
     // The real default path may exist where the tests run; the rule is the same for a request without a file.
     let around = Surroundings { host_name: "Hall Pi.lan".into(), ..Surroundings::default() };

@@ -1,5 +1,7 @@
 //! Configuration, from the outside.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod command;
 mod layers;
 mod refusals;
@@ -70,6 +72,10 @@ impl Case {
     pub(crate) fn warnings(&self) -> String {
         let all: Vec<String> = self.ok().warnings.iter().map(ToString::to_string).collect();
         self.hide(&all.join("\n"))
+    }
+    /// Whether no error says this.
+    pub(crate) fn without(&self, complaint: &str) -> bool {
+        load(&self.request, &self.around).err().is_none_or(|e| !e.to_string().contains(complaint))
     }
     pub(crate) fn errors(&self) -> String {
         match load(&self.request, &self.around) {

@@ -165,6 +165,9 @@ fn files_that_are_no_configuration() {
     let case = Case::without_file();
     std::fs::create_dir(case.path().join("hrvd.toml")).unwrap();
     out.push(("a directory", case.errors()));
+    let mut endless = Case::without_file();
+    endless.request.file = Some("/dev/zero".into());
+    out.push(("a device", endless.errors()));
     out.push(("not UTF-8", Case::bytes(b"[mqtt]\nhost = \"k\xfcche\"\n").errors()));
     out.push(("UTF-16", Case::bytes(b"\xff\xfe[\0m\0").errors()));
     out.push(("binary", Case::bytes(b"SQLite format 3\0\x10\0").errors()));
@@ -205,4 +208,52 @@ fn warnings() {
     mode(0o644);
     all.push(warn(&format!("[mqtt]\n{auth}")));
     snapshot!(all.join("\n\n"));
+}
+
+#[test]
+fn a_warning_fits_on_one_line_of_the_log() {
+    let case = Case::new("mqtt.port = 8883\n");
+    let line = case.hide(&case.ok().warnings[0].one_line());
+    let want = "port 8883 is the TLS port, but TLS is off (DIR/hrvd.toml:1); hint: set enabled = true under [mqtt.tls]";
+    assert_eq!(line, want);
+}
+
+mod any_bytes {
+    use crate::Case;
+    use hrvd::config::load;
+    use proptest::prelude::*;
+
+    const EXAMPLE: &str = include_str!("../../config/hrvd.toml");
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Whatever stands in a file or a variable, there is an answer and it can be printed.
+        #[test]
+        fn are_answered(bytes in proptest::collection::vec(any::<u8>(), 0..200), value in ".{0,40}") {
+            let case = Case::bytes(&bytes).var("HRVD__MQTT__HOST", value.as_str());
+            if let Err(e) = load(&case.request, &case.around) {
+                prop_assert!(!e.to_string().is_empty());
+            }
+        }
+
+        /// The example with some lines uncommented and some bytes replaced: deeper than noise gets.
+        #[test]
+        fn near_a_configuration_are_answered(
+            open in proptest::collection::vec(any::<bool>(), 120),
+            edits in proptest::collection::vec((any::<prop::sample::Index>(), "[\\x20-\\x7eä€\n\t]"), 0..6),
+        ) {
+            let lines = EXAMPLE.lines().zip(&open).map(|(l, open)| if *open { l.strip_prefix('#').unwrap_or(l) } else { l });
+            let mut text: Vec<char> = lines.collect::<Vec<_>>().join("\n").chars().collect();
+            for (at, with) in edits {
+                let at = at.index(text.len());
+                text.splice(at..=at, with.chars());
+            }
+            let case = Case::new(&text.into_iter().collect::<String>());
+            if let Err(e) = load(&case.request, &case.around) {
+                prop_assert!(e.errors() > 0);
+                prop_assert!(!e.to_string().is_empty());
+            }
+        }
+    }
 }
