@@ -1,5 +1,7 @@
 //! Time per beat from notification to live window, and of a whole check. `cargo bench --no-default-features --bench beat`.
 
+#![allow(missing_docs)] // criterion_group! makes a public function
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hrvd::check::{CheckConfig, Posture};
 use hrvd::engine::{Athlete, Command, Config, Engine, Input, Roster, Strap, Trigger};

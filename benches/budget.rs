@@ -38,6 +38,6 @@ fn main() {
                 }
             }
         }
-        black_box(rolling.time_domain().rmssd_ms);
+        let _ = black_box(rolling.time_domain().rmssd_ms);
     }
 }

@@ -9,11 +9,12 @@ use crate::control::{Line, Op, Refusal, Request, pick_address, pick_athlete, pic
 use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
 use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Renderer};
-use crate::store::{StoreEvent, StoreHandle, StoreHealth};
+use crate::store::{Query, StoreEvent, StoreHandle, StoreHealth};
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -29,6 +30,14 @@ pub(super) struct Inlets {
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) store_events: mpsc::UnboundedReceiver<StoreEvent>,
     pub(super) radio_status: watch::Receiver<ble::Status>,
+}
+
+/// Why the hub ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HubEnd {
+    Stopped,
+    /// Nothing can be kept any more: only a new process can.
+    StoreGone,
 }
 
 /// See the module.
@@ -51,11 +60,12 @@ pub(super) struct Hub {
     pub(super) bridge: Option<BridgeStatus>,
     pub(super) radio_used: bool,
     pub(super) strangers: BTreeSet<StrapId>,
+    pub(super) store_path: PathBuf,
 }
 
 impl Hub {
     /// Runs until cancelled, then takes what the radio still had to say.
-    pub(super) async fn run(mut self, mut inlets: Inlets, cancel: CancellationToken) -> Self {
+    pub(super) async fn run(mut self, mut inlets: Inlets, cancel: CancellationToken) -> (Self, HubEnd) {
         let mut health = self.store.health();
         let mut mqtt_state = self.mqtt.status();
         let mut watchdog = Systemd::watchdog_interval().map(tokio::time::interval);
@@ -70,7 +80,11 @@ impl Hub {
                 Some(request) = inlets.requests.recv() => self.request(request, &inlets.radio_status),
                 Some(command) = inlets.mqtt.recv() => self.handle(self.clock.now(), Input::Command(command)),
                 Some(event) = inlets.store_events.recv() => self.on_store(event),
-                Ok(()) = health.changed() => {
+                changed = health.changed() => {
+                    if changed.is_err() {
+                        tracing::error!("the store's thread has ended");
+                        return (self, HubEnd::StoreGone);
+                    }
                     let h = health.borrow_and_update().clone();
                     self.on_health(&h, &inlets.radio_status);
                 }
@@ -93,7 +107,7 @@ impl Hub {
             self.handle(now, input);
             self.drain();
         }
-        self
+        (self, HubEnd::Stopped)
     }
 
     fn handle(&mut self, now: Now, input: Input) {
@@ -166,12 +180,34 @@ impl Hub {
                 for result in results {
                     tracing::info!("the clock is known now: check {} was on {:?}", result.id, result.local_date);
                     let id = result.id.clone();
+                    if let Some(date) = result.local_date.filter(|_| result.is_valid()) {
+                        let athlete = result.athlete.clone();
+                        self.handle(self.clock.now(), Input::CheckedOn { athlete, date });
+                    }
                     let messages = self.renderer.output(&Output::Result(Box::new(result)), self.clock.now());
                     let durable = messages.into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
                     self.store.republish(id, durable);
                 }
             }
-            StoreEvent::Opened(report) => super::log_opened(&report),
+            StoreEvent::Opened(report) => {
+                super::log_opened(&report);
+                self.learn_adopted();
+            }
+        }
+    }
+
+    /// The store could not be read at start, or was replaced: who is adopted has to be asked again.
+    fn learn_adopted(&mut self) {
+        match Query::open(&self.store_path).and_then(|q| q.straps()) {
+            Ok(straps) => {
+                for s in straps {
+                    if !self.adopted.iter().any(|a| a.id == s.strap.id) {
+                        self.adopted.push(s.strap);
+                    }
+                }
+                self.new_roster(self.clock.now());
+            }
+            Err(e) => tracing::warn!("adopted straps cannot be read: {e}"),
         }
     }
 
@@ -308,6 +344,7 @@ impl Hub {
     fn new_roster(&mut self, now: Now) {
         self.roster = roster::merge(&self.configured, &self.adopted);
         self.store.athletes(self.roster.athletes.clone());
+        self.store.straps(self.configured.straps.clone());
         self.wanted.send_replace(roster::wanted(&self.roster));
         for message in self.renderer.roster(&self.roster) {
             self.tell(message);

@@ -10,9 +10,10 @@ mod systemd;
 pub use settings::Settings;
 
 use crate::ble::{self, BleConfig};
+use crate::check::CheckResult;
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
-use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Roster, Strap};
+use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Output, Roster, Strap, StrapFacts};
 use crate::mqtt::{self, MqttHandle, Renderer, Topics};
 use crate::player::Player;
 use crate::store::{self, OpenOptions, OpenReport, Query, StoreError};
@@ -79,6 +80,7 @@ pub async fn run(
     let server = control::Server::bind(&settings.control_socket)?;
     let options = OpenOptions {
         athletes: settings.roster.athletes.clone(),
+        straps: settings.roster.straps.clone(),
         flush_every: settings.flush_every,
         ..OpenOptions::new(&settings.store, &boot)
     };
@@ -90,7 +92,7 @@ pub async fn run(
     let known = Known::read(&settings, &boot, clock.now());
     let merged = roster::merge(&settings.roster, &known.adopted);
     store.athletes(merged.athletes.clone());
-    let engine = revive(&settings, &boot, &merged, &known, clock.now());
+    let (engine, again) = revive(&settings, &boot, &merged, &known, clock.now());
 
     let (mqtt_handle, mqtt_commands, topics) = match &settings.mqtt {
         Some(config) => {
@@ -110,6 +112,13 @@ pub async fn run(
     let durable: Vec<_> = first.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
     if !durable.is_empty() {
         store.publish(durable, clock.now().wall);
+    }
+    for result in again {
+        // graded by the last process, which may have died before it was stored; the store knows if it was
+        let output = Output::Result(Box::new(result.clone()));
+        let messages = renderer.output(&output, clock.now());
+        let durable = messages.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
+        store.result(result, durable);
     }
 
     let (wanted, wanted_rx) = watch::channel(roster::wanted(&merged));
@@ -148,6 +157,7 @@ pub async fn run(
         bridge: None,
         radio_used,
         strangers: BTreeSet::new(),
+        store_path: settings.store,
     };
     hub.say_bridge(&radio_status);
     let inlets = Inlets { radio: radio_rx, mqtt: mqtt_commands, requests, store_events: opened.events, radio_status };
@@ -165,7 +175,14 @@ pub async fn run(
             ble::Exit::Panicked => Ended::Panicked,
             ble::Exit::Stopped => Ended::Stopped,
         },
-        _ = &mut hub_task => return Ok(Ended::Panicked),
+        _ = &mut hub_task => {
+            // without engine or store there is nothing left to lose; the radio still has to let its straps go
+            radio_stop.cancel();
+            if let Some(handle) = &mut ble_handle {
+                handle.join().await;
+            }
+            return Ok(Ended::Panicked);
+        }
     };
 
     // the straps first: a process that leaves them connected keeps them from everybody else
@@ -202,9 +219,9 @@ async fn radio_exit(handle: &mut Option<ble::BleHandle>) -> ble::Exit {
 #[derive(Default)]
 struct Known {
     adopted: Vec<Strap>,
-    facts: Vec<(StrapId, crate::engine::StrapFacts)>,
+    facts: Vec<(StrapId, StrapFacts)>,
     checked_on: Vec<(crate::units::AthleteId, jiff::civil::Date)>,
-    mornings: Vec<crate::check::CheckResult>,
+    mornings: Vec<CheckResult>,
     records: Vec<crate::engine::Record>,
 }
 
@@ -221,9 +238,8 @@ impl Known {
 
     fn try_read(settings: &Settings, boot: &str, now: Mono) -> Result<Self, StoreError> {
         let query = Query::open(&settings.store)?;
-        let straps = query.straps()?;
-        let adopted: Vec<Strap> = straps.iter().map(|s| s.strap.clone()).collect();
-        let facts = straps.into_iter().map(|s| (s.strap.id, s.facts)).collect();
+        let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
+        let facts = query.facts()?;
         let checked_on = query.checked_on()?;
         let merged = roster::merge(&settings.roster, &adopted);
         let mut mornings = vec![];
@@ -237,13 +253,18 @@ impl Known {
 }
 
 /// An engine that remembers: the records of the last minutes of this boot are replayed into it, so that a check goes
-/// on after a crash. What it says meanwhile was said before.
-fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: Now) -> Engine {
+/// on after a crash. What it says meanwhile was said before; only results are kept, in case they were not stored.
+fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: Now) -> (Engine, Vec<CheckResult>) {
     let config =
         EngineConfig { boot: boot.to_owned(), live_interval: settings.live_interval, check: settings.check.clone() };
     let start = known.records.first().map_or(now.mono, |r| r.at);
     let mut player = Player::new(Engine::new(config), start, None);
-    let said = &mut |_, _| {};
+    let mut results = vec![];
+    let said = &mut |_, output| {
+        if let Output::Result(result) = output {
+            results.push(*result);
+        }
+    };
     player.input(start, Input::Roster(roster.clone()), said);
     for (athlete, date) in &known.checked_on {
         player.input(start, Input::CheckedOn { athlete: athlete.clone(), date: *date }, said);
@@ -264,7 +285,7 @@ fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: 
             tracing::info!("a check was running {:.0} s ago: it goes on", now.mono.since(last).as_secs_f64());
         }
     }
-    player.into_engine()
+    (player.into_engine(), results)
 }
 
 fn log_opened(report: &OpenReport) {

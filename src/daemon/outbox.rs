@@ -25,7 +25,8 @@ impl StoreOutbox {
     }
 
     fn read(&mut self) -> Result<Option<(i64, Publication)>, crate::store::StoreError> {
-        let query = match self.query.take() {
+        // a damaged database is replaced while we run: the old file still reads well, and is the wrong one
+        let query = match self.query.take().filter(Query::is_current) {
             Some(q) => q,
             None => Query::open(&self.path)?,
         };
