@@ -553,7 +553,7 @@ impl Arbiter {
         for (strap, link) in &self.links {
             let state = match (&self.adapter, link.state()) {
                 (_, LinkState::Released) => LinkState::Released,
-                (Adapter::Unknown, _) => continue,
+                (Adapter::Unknown, _) => LinkState::Unknown,
                 (Adapter::Missing, _) => LinkState::NoAdapter,
                 (Adapter::Unreachable(_), _) => LinkState::AdapterOff,
                 (Adapter::Here(info), _) if !info.powered => LinkState::AdapterOff,
