@@ -393,7 +393,7 @@ fn apply(sim: &mut Sim, fault: Fault) {
 
 /// More by `PROPTEST_CASES`.
 fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(200)
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(128)
 }
 
 proptest! {

@@ -218,11 +218,19 @@ impl Sim {
                 body.since = now;
                 body.next_beat = now + Duration::from_millis(500);
             }
+            // It is up already; BlueZ is only busy with its services.
+            InFlight::Strap(strap, StrapCall::Connect)
+                if *result == Err(Failure::InProgress) && self.bodies[strap].connected =>
+            {
+                self.connecting.remove(strap);
+            }
             InFlight::Strap(strap, StrapCall::Disconnect) => {
                 self.connecting.remove(strap);
                 self.body(*strap).connected = false;
             }
-            InFlight::Adapter(AdapterCall::StartScan) if result.is_ok() => {
+            InFlight::Adapter(AdapterCall::StartScan)
+                if result.is_ok() && matches!(self.ground, Ground::On | Ground::Off) =>
+            {
                 if self.ground == Ground::Off {
                     self.ground = Ground::On;
                 }
@@ -349,6 +357,10 @@ impl Sim {
             (None, _) if here && body.connected => Fate::Works,
             (None, _) => Fate::Fails(Failure::NotConnected),
         };
+        if (fate, call) == (Fate::Vanishes, StrapCall::Disconnect) {
+            // Nobody can know then what BlueZ does.
+            self.connecting.remove(&strap);
+        }
         let (wait, result) = match fate {
             Fate::Works => (Duration::from_millis(100), Ok(Answer::Done)),
             Fate::Fails(Failure::Timeout) => (call.limit(), Err(Failure::Timeout)),
