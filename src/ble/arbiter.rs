@@ -106,6 +106,8 @@ enum Scan {
     Starting,
     On(Mono),
     Stopping(Mono),
+    /// bluetoothd was not heard meanwhile: the scan may be gone or not. It is stopped before anything else.
+    Unsure,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +209,7 @@ impl Arbiter {
         let scan = match self.scan {
             Scan::Off(until) => Some(until),
             Scan::On(since) => Some(since + self.config.scan_on),
-            Scan::Starting | Scan::Stopping(_) => None,
+            Scan::Starting | Scan::Stopping(_) | Scan::Unsure => None,
         };
         links.chain([adapter]).chain(scan).chain(self.shutdown).filter(|at| *at > self.now).min()
     }
@@ -282,9 +284,10 @@ impl Arbiter {
         if self.adapter.is_on() && !adapter.is_on() {
             self.tell_all(LinkEvent::AdapterLost);
         }
-        if self.adapter.is_on() != adapter.is_on() {
-            // bluetoothd forgets a scan whenever it or the adapter goes.
-            self.scan = Scan::Off(self.now);
+        if !adapter.is_on() && !matches!(self.scan, Scan::Off(_)) {
+            // bluetoothd forgets a scan when the adapter goes. But did it go, or was it only not heard?
+            let unheard = matches!(adapter, Adapter::Unknown | Adapter::Unreachable(_));
+            self.scan = if unheard { Scan::Unsure } else { Scan::Off(self.now) };
         }
         self.adapter = adapter;
     }
@@ -349,8 +352,10 @@ impl Arbiter {
                 self.strikes = 0;
             }
             (AdapterCall::StopScan, result) => {
-                if let Scan::Stopping(next) = self.scan {
-                    self.scan = Scan::Off(next);
+                match self.scan {
+                    Scan::Stopping(next) => self.scan = Scan::Off(next),
+                    Scan::Unsure if self.adapter.is_on() => self.scan = Scan::Off(self.now),
+                    _ => {}
                 }
                 if let Err(failure) = result {
                     self.suspect(failure);
@@ -484,6 +489,10 @@ impl Arbiter {
                     self.call_adapter(AdapterCall::CheckAdapter);
                 }
             }
+            Scan::Unsure if self.adapter.is_on() => {
+                self.scan = Scan::Stopping(self.now);
+                self.call_adapter(AdapterCall::StopScan);
+            }
             Scan::Off(next) if self.now >= next && self.should_scan() => {
                 self.scan = Scan::Starting;
                 self.counters.scans += 1;
@@ -553,7 +562,7 @@ impl Arbiter {
         for (strap, link) in &self.links {
             let state = match (&self.adapter, link.state()) {
                 (_, LinkState::Released) => LinkState::Released,
-                (Adapter::Unknown, _) => continue,
+                (Adapter::Unknown, _) => LinkState::Unknown,
                 (Adapter::Missing, _) => LinkState::NoAdapter,
                 (Adapter::Unreachable(_), _) => LinkState::AdapterOff,
                 (Adapter::Here(info), _) if !info.powered => LinkState::AdapterOff,

@@ -206,7 +206,7 @@ impl Session {
         }
         within(EXCHANGE, peripheral.subscribe(&measurement)).await?;
         if let Ok(Some(p)) = within(PROPERTY, peripheral.properties()).await {
-            let facts = StrapFacts { name: p.advertisement_name, rssi_dbm: p.rssi, ..StrapFacts::default() };
+            let facts = StrapFacts { name: p.advertisement_name, ..StrapFacts::default() };
             sink.facts(strap, facts).await;
         }
         Ok(())

@@ -18,6 +18,8 @@ use tracing::{debug, info, warn};
 
 /// A turn of the loop at least so often: a sleep does not notice that the machine was suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// The signal strength of a strap is news once in so long.
+const RSSI_EVERY: Duration = Duration::from_secs(30);
 
 /// How Bluetooth is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,6 +93,7 @@ pub fn spawn(
         adapter_call: None,
         strap_calls: BTreeMap::new(),
         outbox: VecDeque::new(),
+        rssi_told: BTreeMap::new(),
         gave_up: false,
     };
     let task = tokio::spawn(worker.run(wanted, events, tx, status_tx, turned.clone(), cancel));
@@ -148,6 +151,7 @@ struct Worker {
     adapter_call: Option<AbortHandle>,
     strap_calls: BTreeMap<StrapId, AbortHandle>,
     outbox: VecDeque<(Now, Input)>,
+    rssi_told: BTreeMap<StrapId, Mono>,
     gave_up: bool,
 }
 
@@ -185,7 +189,12 @@ impl Worker {
             // Rounded up: tokio counts in ms, and waking early would spin.
             let sleep = tokio::time::sleep(due + Duration::from_millis(1));
             tokio::select! {
-                Some(event) = events.recv() => self.machine.handle(self.sink.clock.mono(), event),
+                Some(event) = events.recv() => {
+                    if let Event::Advert { strap, rssi } = event {
+                        self.tell_rssi(strap, rssi);
+                    }
+                    self.machine.handle(self.sink.clock.mono(), event);
+                }
                 () = sleep => self.machine.handle(self.sink.clock.mono(), Event::Timeout),
                 permit = tx.reserve(), if !self.outbox.is_empty() => {
                     match (permit, self.outbox.pop_front()) {
@@ -213,6 +222,16 @@ impl Worker {
     fn want(&mut self, straps: Vec<StrapId>) {
         *self.sink.wanted.lock().unwrap_or_else(PoisonError::into_inner) = straps.iter().copied().collect();
         self.machine.handle(self.sink.clock.mono(), Event::Wanted(straps));
+    }
+
+    /// BlueZ forgets the strength when the scan ends, so it can only be had here.
+    fn tell_rssi(&mut self, strap: StrapId, rssi: i16) {
+        let now = self.sink.clock.now();
+        if self.rssi_told.get(&strap).is_none_or(|at| now.mono.since(*at) >= RSSI_EVERY) {
+            self.rssi_told.insert(strap, now.mono);
+            let facts = StrapFacts { rssi_dbm: Some(rssi), ..StrapFacts::default() };
+            self.outbox.push_back((now, Input::Facts { strap, facts }));
+        }
     }
 
     fn session(&self) -> Option<Arc<Session>> {

@@ -1,0 +1,444 @@
+//! The Bluetooth machines in a simulated world: hours pass in milliseconds, and any sequence of faults can happen.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
+
+#[path = "ble_machine/sim.rs"]
+mod sim;
+
+use hrvd::ble::arbiter::{ArbiterConfig, Event};
+use hrvd::ble::{AdapterCall, Answer, CallId, Failure, Hint, StrapCall};
+use hrvd::engine::LinkState;
+use proptest::prelude::*;
+use sim::{Fate, Ground, Sim, strap};
+use std::time::Duration;
+
+const fn s(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+const HOUR: Duration = s(3600);
+
+fn one() -> Sim {
+    Sim::new(ArbiterConfig::default(), &[strap(1)])
+}
+
+fn hint(sim: &Sim) -> Option<Hint> {
+    sim.machine.status().straps[0].hint
+}
+
+#[test]
+fn a_good_strap_is_connected_within_seconds_and_then_left_alone() {
+    let mut sim = one();
+    sim.run(s(3));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+    sim.run(HOUR);
+    let calls: Vec<StrapCall> = sim.log.iter().map(|(_, _, c)| *c).collect();
+    assert_eq!(calls, [StrapCall::Connect, StrapCall::Setup { reopen: false }, StrapCall::ReadFacts]);
+    assert_eq!(sim.count(AdapterCall::StartScan), 1, "nothing scans while all straps are connected");
+}
+
+#[test]
+fn an_absent_strap_is_looked_for_in_bursts_and_never_called() {
+    let mut sim = one();
+    sim.body(strap(1)).in_range = false;
+    sim.run(HOUR);
+    assert_eq!(sim.state(strap(1)), LinkState::NotSeen);
+    assert!(sim.log.is_empty(), "{:?}", sim.log);
+    let bursts = sim.count(AdapterCall::StartScan);
+    assert!((250..=310).contains(&bursts), "{bursts} bursts of 8 s with 4 s between them in an hour");
+    sim.body(strap(1)).in_range = true;
+    sim.run(s(14));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn connect_then_drop_is_braked_like_a_refusal_and_named() {
+    let mut sim = one();
+    sim.body(strap(1)).drops_after = Some(s(30));
+    sim.run(HOUR);
+    let tries = sim.calls(strap(1), StrapCall::Connect);
+    assert!(tries.len() < 50, "{} connects in an hour", tries.len());
+    let gaps: Vec<u64> = tries.windows(2).map(|w| w[1].since(w[0]).as_secs()).collect();
+    assert!(gaps.last().unwrap() > &90, "back-off does not grow: {gaps:?}");
+    assert_eq!(hint(&sim), Some(Hint::DropsAfter30s));
+    assert!(sim.states[&strap(1)].contains(&LinkState::Unstable));
+    // Minutes of good data clear the record.
+    sim.body(strap(1)).drops_after = None;
+    sim.run(s(400));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+    assert_eq!(sim.machine.status().straps[0].failures, 0);
+    // A drop after a good run is made up for at once.
+    sim.body(strap(1)).connected = false;
+    sim.send(Event::Disconnected(strap(1)));
+    assert_eq!(sim.state(strap(1)), LinkState::NotSeen);
+    sim.run(s(5));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn a_short_good_run_does_not_clear_the_record() {
+    let mut sim = one();
+    sim.body(strap(1)).drops_after = Some(s(100));
+    sim.run(HOUR);
+    assert!(sim.machine.status().straps[0].failures > 10);
+}
+
+#[test]
+fn a_refusing_strap_is_named_and_every_failed_attempt_is_cancelled() {
+    let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1), strap(2)]);
+    sim.body(strap(1)).connect = Fate::Fails(Failure::Refused);
+    sim.run(s(120));
+    assert_eq!(sim.state(strap(1)), LinkState::Refuses);
+    assert_eq!(sim.state(strap(2)), LinkState::Connected);
+    assert_eq!(hint(&sim), Some(Hint::HeldByAnother));
+    let tries = sim.calls(strap(1), StrapCall::Connect).len();
+    assert_eq!(sim.calls(strap(1), StrapCall::Disconnect).len(), tries);
+    // It does not flicker: once named, it stays named until it connects.
+    let states = &sim.states[&strap(1)];
+    let named = states.iter().position(|s| *s == LinkState::Refuses).unwrap();
+    assert_eq!(states.len(), named + 1, "{states:?}");
+    sim.body(strap(1)).connect = Fate::Works;
+    sim.run(s(90));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn a_hanging_strap_does_not_keep_another_one_out() {
+    let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1), strap(2)]);
+    sim.body(strap(1)).connect = Fate::Fails(Failure::Timeout);
+    sim.run(s(60));
+    assert_eq!(sim.state(strap(2)), LinkState::Connected);
+    let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1), strap(2)]);
+    sim.body(strap(1)).connect = Fate::Vanishes;
+    sim.run(s(60));
+    assert_eq!(sim.state(strap(2)), LinkState::Connected);
+    assert!(sim.machine.status().counters.unanswered >= 1);
+}
+
+#[test]
+fn silence_is_asked_about_then_cured_then_escalated() {
+    let mut sim = one();
+    sim.body(strap(1)).beats = false;
+    sim.run(s(30));
+    assert!(sim.states[&strap(1)].contains(&LinkState::Silent));
+    let up = sim.calls(strap(1), StrapCall::Setup { reopen: false })[0];
+    let after = |call| sim.calls(strap(1), call).first().map(|at| at.since(up).as_secs());
+    assert_eq!(after(StrapCall::CheckConnected), Some(5));
+    assert_eq!(after(StrapCall::Resubscribe), Some(10));
+    assert_eq!(after(StrapCall::Disconnect), Some(20));
+    sim.run(s(120));
+    // The next connection gets a new stream; when that does not help either, the bus connection is replaced, seldom.
+    assert!(!sim.calls(strap(1), StrapCall::Setup { reopen: true }).is_empty());
+    sim.run(s(300));
+    assert_eq!(sim.count(AdapterCall::NewManager), 2);
+    assert_eq!(hint(&sim), Some(Hint::SubscribedButSilent));
+    sim.body(strap(1)).beats = true;
+    sim.run(s(120));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+    assert_eq!(hint(&sim), None);
+}
+
+#[test]
+fn a_silent_strap_beside_a_good_one_leaves_the_bus_alone() {
+    let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1), strap(2)]);
+    sim.body(strap(1)).beats = false;
+    sim.run(HOUR);
+    assert_eq!(sim.count(AdapterCall::NewManager), 1);
+    assert_eq!(sim.calls(strap(2), StrapCall::Connect).len(), 1, "the good strap was disturbed");
+}
+
+#[test]
+fn a_death_without_a_word_is_found_by_silence() {
+    let mut sim = one();
+    sim.run(s(10));
+    sim.body(strap(1)).connected = false; // no event
+    sim.run(s(12));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+    assert_eq!(sim.machine.status().counters.silences, 1);
+    assert_eq!(sim.count(AdapterCall::NewManager), 1);
+}
+
+#[test]
+fn normal_states_of_a_machine_are_reported_for_a_day_without_giving_up() {
+    for (ground, state) in [
+        (Ground::NoAdapter, LinkState::NoAdapter),
+        (Ground::Off, LinkState::AdapterOff),
+        (Ground::NoService, LinkState::AdapterOff),
+        (Ground::NoBus, LinkState::AdapterOff),
+    ] {
+        for announced in [false, true] {
+            let mut sim = one();
+            sim.run(s(5));
+            sim.set_ground(ground, announced);
+            sim.run(s(30));
+            assert_eq!(sim.state(strap(1)), state, "{ground:?}");
+            sim.run(24 * HOUR);
+            assert!(!sim.gave_up, "{ground:?}");
+            assert_eq!(sim.ground, ground, "the adapter was switched on");
+            sim.set_ground(Ground::On, announced);
+            sim.run(s(60));
+            assert_eq!(sim.state(strap(1)), LinkState::Connected, "{ground:?}");
+        }
+    }
+}
+
+#[test]
+fn power_on_switches_the_adapter_on() {
+    let mut sim = Sim::new(ArbiterConfig { power_on: true, ..ArbiterConfig::default() }, &[strap(1)]);
+    sim.set_ground(Ground::Off, false);
+    sim.run(s(15));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn a_hung_bluetoothd_leads_to_new_connections_and_in_the_end_to_giving_up() {
+    let mut sim = one();
+    sim.run(s(5));
+    sim.set_ground(Ground::Hung, false);
+    sim.run(s(240));
+    assert!(sim.count(AdapterCall::NewManager) >= 3);
+    assert!(!sim.gave_up);
+    sim.run(s(120));
+    assert!(sim.gave_up);
+    assert_eq!(sim.machine.status().counters.gave_up, 1);
+    // Healed in time it does not give up.
+    let mut sim = one();
+    sim.set_ground(Ground::Hung, false);
+    sim.run(s(200));
+    sim.set_ground(Ground::On, false);
+    sim.run(HOUR);
+    assert!(!sim.gave_up);
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn a_link_that_appears_by_itself_is_adopted_even_during_back_off() {
+    let mut sim = one();
+    sim.body(strap(1)).connect = Fate::Fails(Failure::Refused);
+    sim.run(s(300));
+    sim.body(strap(1)).connect = Fate::Works;
+    sim.body(strap(1)).in_range = true;
+    sim.body(strap(1)).connected = true;
+    sim.send(Event::Connected(strap(1)));
+    sim.run(s(3));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+    assert_eq!(sim.machine.status().counters.adopted, 1);
+}
+
+#[test]
+fn a_link_announced_but_not_there_is_not_adopted() {
+    let mut sim = one();
+    sim.body(strap(1)).in_range = false;
+    sim.run(s(20));
+    sim.send(Event::Connected(strap(1)));
+    sim.send(Event::Frame(strap(1)));
+    sim.run(s(60));
+    assert!(sim.calls(strap(1), StrapCall::Connect).is_empty(), "a connect would have hung for 30 s");
+}
+
+#[test]
+fn unwanted_straps_are_let_go_and_wanted_again_connected() {
+    let mut sim = one();
+    sim.run(s(5));
+    sim.want(&[]);
+    assert_eq!(sim.state(strap(1)), LinkState::Released);
+    sim.run(s(2));
+    assert!(!sim.body(strap(1)).connected);
+    let calls = sim.log.len();
+    sim.run(HOUR);
+    assert_eq!(sim.log.len(), calls);
+    sim.want(&[strap(1)]);
+    sim.run(s(15));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn an_unwanted_strap_is_let_go_in_the_middle_of_a_connect() {
+    let mut sim = one();
+    sim.body(strap(1)).connect = Fate::Fails(Failure::Timeout);
+    sim.run(s(3));
+    assert_eq!(sim.calls(strap(1), StrapCall::Connect).len(), 1);
+    sim.want(&[]);
+    assert_eq!(sim.calls(strap(1), StrapCall::Disconnect).len(), 1);
+    sim.run(s(1));
+    assert!(sim.machine.status().straps.is_empty());
+}
+
+#[test]
+fn the_end_lets_all_go_at_once_and_is_bounded() {
+    let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1), strap(2), strap(3)]);
+    sim.run(s(10));
+    let at = sim.now;
+    sim.shut_down();
+    for n in 1..=3 {
+        assert_eq!(sim.calls(strap(n), StrapCall::Disconnect), [at], "not in parallel");
+    }
+    sim.run(s(1));
+    assert!(sim.machine.is_finished());
+    // The same with a world that does not answer.
+    let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1)]);
+    sim.run(s(10));
+    sim.whim = Some(Fate::Vanishes);
+    sim.shut_down();
+    sim.run(s(4));
+    assert!(!sim.machine.is_finished());
+    sim.run(s(1));
+    assert!(sim.machine.is_finished());
+}
+
+#[test]
+fn a_night_in_suspend_is_survived() {
+    let mut sim = one();
+    sim.run(s(10));
+    sim.body(strap(1)).connected = false;
+    sim.now = sim.now + 8 * HOUR;
+    sim.send(Event::Timeout);
+    sim.run(s(20));
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn a_late_answer_is_nobodys_answer() {
+    let mut sim = one();
+    sim.run(s(10));
+    sim.send(Event::Done(CallId(1), Err(Failure::BusLost)));
+    sim.send(Event::Done(CallId(u64::MAX), Ok(Answer::NoAdapter)));
+    assert_eq!(sim.machine.status().counters.late, 2);
+    assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+// ---------------------------------------------------------------- any sequence of faults
+
+#[derive(Clone, Debug)]
+enum Fault {
+    Pass(u64),
+    Whim(Option<Fate>),
+    Ground(Ground, bool),
+    InRange(u8, bool),
+    Beats(u8, bool),
+    Connect(u8, Fate),
+    Setup(u8, Fate),
+    Drop(u8, bool),
+    Event(Event),
+    Want(u8),
+}
+
+fn failure() -> impl Strategy<Value = Failure> {
+    use Failure::*;
+    prop::sample::select(vec![
+        Timeout,
+        InProgress,
+        Refused,
+        NotConnected,
+        Gone,
+        NoService,
+        BusLost,
+        Stale,
+        Denied,
+        AdapterOff,
+        NoHeartRate,
+        Other,
+    ])
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![Just(Fate::Works), failure().prop_map(Fate::Fails), Just(Fate::Vanishes)]
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    use Ground::*;
+    let n = 1u8..=3;
+    prop_oneof![
+        4 => (1u64..40_000).prop_map(Fault::Pass),
+        2 => prop::option::of(fate()).prop_map(Fault::Whim),
+        1 => (prop::sample::select(vec![On, On, Off, NoAdapter, NoService, Hung, NoBus]), any::<bool>())
+            .prop_map(|(g, a)| Fault::Ground(g, a)),
+        1 => (n.clone(), any::<bool>()).prop_map(|(n, b)| Fault::InRange(n, b)),
+        1 => (n.clone(), any::<bool>()).prop_map(|(n, b)| Fault::Beats(n, b)),
+        1 => (n.clone(), fate()).prop_map(|(n, f)| Fault::Connect(n, f)),
+        1 => (n.clone(), fate()).prop_map(|(n, f)| Fault::Setup(n, f)),
+        2 => (n.clone(), any::<bool>()).prop_map(|(n, b)| Fault::Drop(n, b)),
+        2 => (n, 0u8..5).prop_map(|(n, kind)| Fault::Event(match kind {
+            0 => Event::Connected(strap(n)),
+            1 => Event::Disconnected(strap(n)),
+            2 => Event::Frame(strap(n)),
+            3 => Event::Advert { strap: strap(n), rssi: -90 },
+            _ => Event::Done(CallId(u64::MAX - u64::from(n)), Ok(Answer::Done)),
+        })),
+        1 => (0u8..8).prop_map(Fault::Want),
+    ]
+}
+
+fn apply(sim: &mut Sim, fault: Fault) {
+    match fault {
+        Fault::Pass(ms) => sim.run(Duration::from_millis(ms)),
+        Fault::Whim(whim) => sim.whim = whim,
+        Fault::Ground(ground, announced) => sim.set_ground(ground, announced),
+        Fault::InRange(n, b) => sim.body(strap(n)).in_range = b,
+        Fault::Beats(n, b) => sim.body(strap(n)).beats = b,
+        Fault::Connect(n, f) => sim.body(strap(n)).connect = f,
+        Fault::Setup(n, f) => sim.body(strap(n)).setup = f,
+        Fault::Drop(n, announced) => {
+            sim.body(strap(n)).connected = false;
+            if announced {
+                sim.send(Event::Disconnected(strap(n)));
+            }
+        }
+        Fault::Event(event) => sim.send(event),
+        Fault::Want(mask) => {
+            let straps: Vec<_> = (1..=3).filter(|n| mask & (1 << (n - 1)) != 0).map(strap).collect();
+            sim.want(&straps);
+        }
+    }
+}
+
+/// More by `PROPTEST_CASES`.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(128)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases()) })]
+
+    /// The simulated world checks at every step: one connect at a time, no call beside one that may hang, nothing but
+    /// wanted straps, no scan while connecting, no timeout in the past. And whatever happened: once the world is well
+    /// again, every wanted strap is connected and delivers within minutes.
+    #[test]
+    fn whatever_happens_a_healthy_world_ends_connected(faults in prop::collection::vec(fault(), 1..60)) {
+        let all = [strap(1), strap(2), strap(3)];
+        let mut sim = Sim::new(ArbiterConfig::default(), &all);
+        for fault in faults {
+            apply(&mut sim, fault);
+        }
+        if sim.gave_up {
+            return Ok(());
+        }
+        sim.whim = None;
+        for body in sim.bodies.values_mut() {
+            *body = sim::Body { connected: body.connected, ..sim::Body::default() };
+        }
+        sim.set_ground(Ground::On, false);
+        sim.want(&all);
+        // The longest way: a hanging connect for each strap, a rebuilt bus, and a full back-off of 75 s.
+        sim.run(s(300));
+        for strap in all {
+            prop_assert_eq!(sim.state(strap), LinkState::Connected, "{:?}", sim.machine.status());
+            prop_assert!(sim.body(strap).connected);
+        }
+        // And it stays so.
+        let calls = sim.log.len();
+        sim.run(s(600));
+        prop_assert_eq!(sim.log.len(), calls, "{:?}", &sim.log[calls..]);
+    }
+
+    /// Letting go ends in time, whatever happened before and whatever answers.
+    #[test]
+    fn the_end_comes_within_five_seconds(faults in prop::collection::vec(fault(), 1..40)) {
+        let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1), strap(2), strap(3)]);
+        for fault in faults {
+            apply(&mut sim, fault);
+        }
+        sim.shut_down();
+        sim.run(s(5));
+        prop_assert!(sim.machine.is_finished());
+    }
+}

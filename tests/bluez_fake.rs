@@ -1,0 +1,500 @@
+//! The real btleplug code against a fake `org.bluez` on a private bus: every fault that was seen on a real bluetoothd.
+//!
+//! The code under test runs in a child process, because the address of the system bus is an environment variable: the
+//! test binary starts itself again with `child_main` as the only test.
+#![cfg(feature = "daemon")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
+
+#[path = "common/bluez_child.rs"]
+mod child;
+mod common;
+
+use child::{Daemon, Line};
+use common::bluez::{ConnectMode, FakeBluez};
+use std::time::Duration;
+
+const A: &str = "C0:FF:EE:00:00:01";
+const B: &str = "C0:FF:EE:00:00:02";
+const C: &str = "C0:FF:EE:00:00:03";
+const BEAT: Duration = Duration::from_millis(50);
+/// Enough for a burst of scanning, a connect and a set-up on a loaded machine.
+const SOON: Duration = Duration::from_secs(15);
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+const fn s(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+/// Not a test: the process under test, when the harness starts this binary again.
+#[test]
+fn child_main() {
+    child::main();
+}
+
+fn start(straps: &[&str]) -> (FakeBluez, Daemon) {
+    let fake = FakeBluez::start();
+    for strap in straps {
+        fake.add_strap(strap, &format!("Strap {}", &strap[15..]));
+    }
+    let daemon = Daemon::builder(&fake).wanted(straps).start();
+    (fake, daemon)
+}
+
+/// Everything that BlueZ passed on arrived, once each and in order.
+fn assert_complete(daemon: &Daemon, strap: &str, heard: &[Vec<u8>]) {
+    daemon.wait(ms(3000), "the last frame", |l| matches!(l, Line::Packet { bytes, .. } if Some(bytes) == heard.last()));
+    let got = daemon.packets(strap);
+    assert_eq!(got.len(), heard.len(), "lost or doubled frames of {strap}");
+    assert_eq!(got, heard);
+}
+
+#[test]
+fn connects_subscribes_delivers_and_tells_what_it_knows() {
+    let (fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_state(A, "connected", SOON);
+    daemon.wait_packets(A, 20, SOON);
+    let states = daemon.states(A);
+    assert!(states.ends_with(&["connecting".into(), "connected".into()]), "{states:?}");
+    for fact in ["Strap 01", "battery_pct: Some(90)", "location: Some(1)", "Acme", "0815", "1.2.3", "rssi_dbm: Some(-6"]
+    {
+        daemon.wait(SOON, fact, |l| matches!(l, Line::Facts { text, .. } if text.contains(fact)));
+    }
+    // Battery and location were read meanwhile; reads appear in the stream and must not be taken for heart rate.
+    assert_complete(&daemon, A, &beat.finish());
+    // Nothing scans when all wanted straps are connected.
+    std::thread::sleep(s(1));
+    assert!(!fake.with(|w| w.is_scanning()));
+    assert!(!fake.with(|w| w.connected_while_scanning), "connected while scanning");
+}
+
+#[test]
+fn a_strap_that_disconnects_is_back_without_duplicates() {
+    let (fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    for round in 1..=2 {
+        let before = daemon.mark();
+        let had = daemon.packets(A).len();
+        fake.disconnect(A);
+        daemon.wait_state_since(before, A, "not_seen", SOON);
+        daemon.wait_state_since(before, A, "connected", SOON);
+        daemon.wait_packets(A, had + 10, SOON);
+        println!("round {round}: data again after {:?}", daemon.first_packet_since(before, A));
+        assert_eq!(daemon.counter("drops"), round);
+    }
+    assert_complete(&daemon, A, &beat.finish());
+    assert_eq!(daemon.counter("managers"), 0, "a dropped strap is no reason to touch the bus");
+}
+
+#[test]
+fn a_strap_out_of_reach_is_not_called_and_comes_back() {
+    let (fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let had = daemon.packets(A).len();
+    let before = daemon.mark();
+    fake.vanish(A, ms(800));
+    daemon.wait_state_since(before, A, "not_seen", SOON);
+    let connects = fake.count(&format!("Connect {A}"));
+    std::thread::sleep(s(5));
+    // BlueZ still knows the device, but it does not advertise: a connect would hang for 30 s.
+    assert_eq!(fake.count(&format!("Connect {A}")), connects);
+    fake.appear(A);
+    daemon.wait_packets(A, had + 10, SOON);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn an_adapter_switched_off_stays_off_and_is_used_again_when_on() {
+    let (fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let before = daemon.mark();
+    fake.power(false);
+    daemon.wait_state_since(before, A, "adapter_off", s(2));
+    let scans = fake.count("StartDiscovery");
+    std::thread::sleep(s(7));
+    assert!(!fake.with(|w| w.is_powered()), "switched the adapter on against the administrator's will");
+    assert_eq!(fake.count("StartDiscovery"), scans);
+    let had = daemon.packets(A).len();
+    let on = daemon.mark();
+    fake.power(true);
+    daemon.wait_packets(A, had + 10, SOON);
+    println!("data again {:?} after power on", daemon.first_packet_since(on, A));
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn power_on_switches_the_adapter_on() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.power(false);
+    let daemon = Daemon::builder(&fake).wanted(&[A]).power_on().start();
+    let _beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 5, SOON);
+    assert!(fake.with(|w| w.is_powered()));
+}
+
+#[test]
+fn bluetoothd_restarted() {
+    let (mut fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let before = daemon.mark();
+    fake.stop_bluetoothd();
+    daemon.wait_state_since(before, A, "adapter_off", SOON);
+    std::thread::sleep(s(6));
+    assert!(daemon.is_alive(), "a stopped bluetoothd is a state to report, not a reason to die");
+    let had = daemon.packets(A).len();
+    let up = daemon.mark();
+    fake.start_bluetoothd();
+    daemon.wait_packets(A, had + 10, s(25));
+    println!("data again {:?} after the start of bluetoothd", daemon.first_packet_since(up, A));
+    assert_complete(&daemon, A, &beat.finish());
+    assert_eq!(daemon.counter("managers"), 0);
+}
+
+#[test]
+fn bluetoothd_killed_without_a_word() {
+    let (mut fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let had = daemon.packets(A).len();
+    let before = daemon.mark();
+    fake.kill_bluetoothd();
+    fake.start_bluetoothd();
+    // No event tells of it: only the silence does.
+    daemon.wait_state_since(before, A, "silent", SOON);
+    daemon.wait_packets(A, had + 10, s(25));
+    println!("data again {:?} after the kill", daemon.first_packet_since(before, A));
+    assert_complete(&daemon, A, &beat.finish());
+    assert_eq!(daemon.counter("silences"), 1);
+}
+
+#[test]
+fn a_lost_bus_is_replaced_and_the_process_lives() {
+    let (mut fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let before = daemon.mark();
+    fake.kill_bus();
+    daemon.wait_state_since(before, A, "adapter_off", s(20));
+    println!("noticed after {:?}", daemon.since_mark(before));
+    let had = daemon.packets(A).len();
+    fake.restart_bus();
+    let up = daemon.mark();
+    daemon.wait_packets(A, had + 10, s(45));
+    println!("data again {:?} after the bus came back", daemon.first_packet_since(up, A));
+    assert!(daemon.counter("managers") >= 1);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn an_unplugged_adapter_is_reported_and_used_again() {
+    let (fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let before = daemon.mark();
+    fake.unplug();
+    daemon.wait_state_since(before, A, "no_adapter", SOON);
+    std::thread::sleep(s(6));
+    let had = daemon.packets(A).len();
+    fake.replug();
+    daemon.wait_packets(A, had + 10, s(25));
+    // The old streams revive; new ones beside them would double every beat.
+    assert_complete(&daemon, A, &beat.finish());
+    assert_eq!(daemon.counter("managers"), 0);
+    assert!(daemon.counter("adapter_lookups") >= 2);
+}
+
+#[test]
+fn no_adapter_at_the_start_is_a_state() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.unplug();
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    daemon.wait_state(A, "no_adapter", SOON);
+    let _beat = fake.beat(A, BEAT);
+    fake.replug();
+    daemon.wait_packets(A, 5, s(25));
+}
+
+#[test]
+fn no_bus_at_the_start_is_a_state() {
+    let mut fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.kill_bus();
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    daemon.wait_state(A, "adapter_off", SOON);
+    let _beat = fake.beat(A, BEAT);
+    fake.restart_bus();
+    daemon.wait_packets(A, 5, s(45));
+}
+
+#[test]
+fn a_hanging_connect_is_cancelled_and_does_not_block_for_ever() {
+    let (fake, daemon) = start(&[A]);
+    fake.strap(A, |s| s.connect = ConnectMode::Hang);
+    let _beat = fake.beat(A, BEAT);
+    daemon.wait_state(A, "connecting", SOON);
+    // D-Bus gives up after 30 s while BlueZ goes on: only a disconnect ends its attempt.
+    daemon.wait_calls(&fake, &format!("Disconnect {A}"), 1, s(40));
+    fake.strap(A, |s| s.connect = ConnectMode::Accept(ms(50)));
+    daemon.wait_packets(A, 5, SOON);
+    assert_eq!(daemon.counter("connect_failures"), 1);
+}
+
+#[test]
+fn a_connection_that_appears_by_itself_is_adopted() {
+    let (fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let had = daemon.packets(A).len();
+    // Gone, not advertising any more; then BlueZ connects it by itself, as it does after an attempt that timed out.
+    let before = daemon.mark();
+    fake.strap(A, |s| s.advertising = false);
+    fake.disconnect(A);
+    daemon.wait_state_since(before, A, "not_seen", SOON);
+    std::thread::sleep(s(1));
+    fake.with(|w| w.connect_by_itself(A));
+    daemon.wait_state_since(before, A, "connected", SOON);
+    daemon.wait_packets(A, had + 10, SOON);
+    assert_eq!(daemon.counter("adopted"), 1);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn a_strap_connected_before_the_start_is_adopted() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.strap(A, |s| s.advertising = false);
+    fake.with(|w| w.connect_by_itself(A));
+    std::thread::sleep(ms(200));
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn a_strap_that_refuses_is_named_and_does_not_starve_the_others() {
+    let (fake, daemon) = {
+        let fake = FakeBluez::start();
+        fake.add_strap(A, "Refuser");
+        fake.add_strap(B, "Good");
+        fake.strap(A, |s| s.connect = ConnectMode::Refuse(ms(300)));
+        let daemon = Daemon::builder(&fake).wanted(&[A, B]).start();
+        (fake, daemon)
+    };
+    let beat = fake.beat(B, BEAT);
+    daemon.wait_packets(B, 10, SOON);
+    daemon.wait_state(A, "refuses", s(20));
+    daemon.wait(SOON, "a hint", |l| matches!(l, Line::Status(t) if t.contains("HeldByAnother")));
+    fake.strap(A, |s| s.connect = ConnectMode::Accept(ms(50)));
+    let mark = daemon.mark();
+    daemon.wait_state_since(mark, A, "connected", s(30));
+    assert_complete(&daemon, B, &beat.finish());
+}
+
+#[test]
+fn no_heart_rate_service_is_a_failure_not_a_connection() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Lamp");
+    fake.strap(A, |s| s.without.extend([0x2a37]));
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    daemon.wait(SOON, "setup failure", |l| matches!(l, Line::Status(t) if t.contains("hint: Some(NoHeartRate)")));
+    daemon.wait_calls(&fake, &format!("Disconnect {A}"), 1, SOON);
+    assert!(!daemon.states(A).contains(&"connected".to_owned()), "{:?}", daemon.states(A));
+    // The strap's table was stale: next time it is whole.
+    fake.strap(A, |s| s.without.clear());
+    let _beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 5, s(25));
+}
+
+#[test]
+fn a_subscription_in_progress_means_not_connected() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.strap(A, |s| s.subscribe_faults = 1);
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 5, SOON);
+    assert_eq!(daemon.counter("setup_failures"), 1);
+    assert_eq!(fake.count(&format!("Connect {A}")), 2);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn equal_frames_bursts_and_malformed_frames_pass_untouched() {
+    let (fake, daemon) = start(&[A]);
+    daemon.wait_state(A, "connected", SOON);
+    let mut sent: Vec<Vec<u8>> = vec![vec![0x10, 60, 0, 4]; 19];
+    sent.extend([vec![0x10], vec![0x01, 60], vec![0x10, 60, 1, 4, 7], vec![], vec![0x10; 200]]);
+    for frame in &sent {
+        assert!(fake.notify(A, frame));
+    }
+    daemon.wait_packets(A, sent.len(), SOON);
+    assert_eq!(daemon.packets(A), sent);
+}
+
+#[test]
+fn a_silent_strap_is_named_asked_subscribed_again_and_reconnected() {
+    let (fake, daemon) = start(&[A]);
+    daemon.wait_state(A, "connected", SOON);
+    let before = daemon.mark();
+    daemon.wait_state_since(before, A, "silent", SOON);
+    daemon.wait_calls(&fake, &format!("StopNotify {A}"), 1, SOON);
+    daemon.wait_calls(&fake, &format!("Disconnect {A}"), 1, SOON);
+    daemon.wait(SOON, "hint", |l| matches!(l, Line::Status(t) if t.contains("SubscribedButSilent")));
+    let mark = daemon.mark();
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_state_since(mark, A, "connected", s(20));
+    daemon.wait_packets(A, 10, SOON);
+    assert_eq!(daemon.counter("silent_reconnects"), 1);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn letting_some_straps_go_does_not_silence_the_others() {
+    let (fake, mut daemon) = start(&[A, B, C]);
+    let beats = [A, B, C].map(|strap| fake.beat(strap, BEAT));
+    for strap in [A, B, C] {
+        daemon.wait_packets(strap, 10, s(30));
+    }
+    assert_eq!(fake.with(|w| w.most_connecting), 1, "more than one connect at a time");
+    assert!(!fake.with(|w| w.connected_while_scanning));
+    let [_, _, last] = beats;
+    // Dropping a stream removes the youngest match rule of the connection, which is another strap's.
+    daemon.command_line(&format!("wanted {C}"));
+    daemon.wait_state(A, "released", SOON);
+    daemon.wait_state(B, "released", SOON);
+    daemon.wait_calls(&fake, &format!("Disconnect {A}"), 1, SOON);
+    let had = daemon.packets(C).len();
+    daemon.wait_packets(C, had + 20, SOON);
+    assert_complete(&daemon, C, &last.finish());
+    assert_eq!(daemon.counter("silences"), 0);
+    assert!(fake.with(|w| !w.straps[A].connected && !w.straps[B].connected));
+    // And back again, on the same connection.
+    let mark = daemon.mark();
+    daemon.command_line(&format!("wanted {A},{C}"));
+    daemon.wait_state_since(mark, A, "connected", SOON);
+    assert!(daemon.first_packet_since_within(mark, A, SOON) < SOON);
+}
+
+#[test]
+fn a_strap_that_nobody_wants_is_never_touched() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Mine");
+    fake.add_strap(B, "Neighbour");
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    let _beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 5, SOON);
+    assert!(fake.with(|w| w.straps[B].object), "the neighbour was seen");
+    assert!(!fake.calls().iter().any(|c| c.ends_with(B)), "{:?}", fake.calls());
+}
+
+#[test]
+fn all_straps_are_let_go_in_parallel_at_the_end() {
+    let (fake, mut daemon) = start(&[A, B, C]);
+    let _beats = [A, B, C].map(|strap| fake.beat(strap, BEAT));
+    for strap in [A, B, C] {
+        daemon.wait_packets(strap, 5, s(30));
+        fake.strap(strap, |s| s.disconnect_takes = ms(2300));
+    }
+    let mark = daemon.mark();
+    daemon.command_line("stop");
+    daemon.wait(s(6), "exit", |l| matches!(l, Line::Exit(how) if how == "Stopped"));
+    let took = daemon.since_mark(mark);
+    assert!(took < ms(4500), "took {took:?}");
+    for strap in [A, B, C] {
+        assert!(!fake.with(|w| w.straps[strap].connected), "{strap} is still occupied");
+    }
+}
+
+#[test]
+fn an_object_that_vanished_is_found_again() {
+    let (fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 5, SOON);
+    let had = daemon.packets(A).len();
+    fake.strap(A, |s| s.in_range = false);
+    fake.disconnect(A);
+    fake.with(|w| w.remove_object(A));
+    std::thread::sleep(s(2));
+    fake.appear(A);
+    daemon.wait_packets(A, had + 10, SOON);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn a_bluetoothd_that_hangs_is_noticed_and_survived() {
+    let (fake, daemon) = start(&[A]);
+    let _beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 5, SOON);
+    let mark = daemon.mark();
+    fake.with(|w| w.hang = true);
+    daemon.wait(s(25), "a new connection to the bus", |l| matches!(l, Line::Status(t) if !t.contains("managers: 0")));
+    println!("noticed after {:?}", daemon.since_mark(mark));
+    let had = daemon.packets(A).len();
+    fake.with(|w| w.hang = false);
+    daemon.wait_packets(A, had + 10, s(45));
+}
+
+#[test]
+fn a_scan_in_progress_is_a_scan() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.with(|w| w.scan_in_progress = true);
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    daemon.wait(SOON, "scanning", |l| matches!(l, Line::Status(t) if t.contains("scanning: true")));
+    fake.with(|w| w.scan_in_progress = false);
+    let _beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 5, s(30));
+}
+
+#[test]
+fn the_command_line_sees_straps_and_layers() {
+    let mut fake = FakeBluez::start();
+    fake.add_strap(A, "Polar H10 0001");
+    fake.add_strap(B, "Strap");
+    let out = Daemon::run_once(&fake, "scan");
+    assert!(out.contains(A) && out.contains("Polar H10 0001") && out.contains("heart_rate: true"), "{out}");
+    let out = Daemon::run_once(&fake, "probe");
+    assert!(out.contains("hci0") && out.contains("00:11:22:33:44:55") && out.contains("bus: Ok"), "{out}");
+    assert!(!fake.with(|w| w.is_scanning()), "the scan was not stopped");
+    fake.power(false);
+    assert!(Daemon::run_once(&fake, "scan").contains("AdapterOff"));
+    fake.unplug();
+    assert!(Daemon::run_once(&fake, "scan").contains("NoAdapter"));
+    fake.kill_bluetoothd();
+    assert!(Daemon::run_once(&fake, "probe").contains("adapters: Err(NoService)"));
+    fake.kill_bus();
+    assert!(Daemon::run_once(&fake, "probe").contains("bus: Err(BusLost)"));
+}
+
+#[test]
+fn latency_from_notification_to_queue() {
+    let (fake, daemon) = start(&[A]);
+    daemon.wait_state(A, "connected", SOON);
+    let mut sent = Vec::new();
+    for n in 0..200u16 {
+        let [low, high] = n.to_le_bytes();
+        sent.push(child::mono_micros());
+        assert!(fake.notify(A, &[0x10, 60, low, high]));
+        std::thread::sleep(ms(20));
+    }
+    daemon.wait_packets(A, 200, SOON);
+    let mut stamped: Vec<u64> = daemon.arrivals(A).iter().zip(&sent).map(|((at, _), s)| at - s).collect();
+    let mut queued: Vec<u64> = daemon.arrivals(A).iter().zip(&sent).map(|((_, at), s)| at - s).collect();
+    stamped.sort_unstable();
+    queued.sort_unstable();
+    println!(
+        "notification -> stamp: p50 {} us, p99 {} us; -> out of the queue: p50 {} us, p99 {} us",
+        stamped[100], stamped[198], queued[100], queued[198]
+    );
+    assert!(stamped[100] < 50_000, "p50 {} us", stamped[100]);
+}

@@ -1,0 +1,75 @@
+//! A private dbus-daemon.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub struct Bus {
+    dir: tempfile::TempDir,
+    child: Option<Child>,
+}
+
+impl Bus {
+    pub fn start() -> Self {
+        let mut bus = Self { dir: tempfile::tempdir().expect("temporary directory"), child: None };
+        bus.restart();
+        bus
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.dir.path().join("bus")
+    }
+
+    pub fn address(&self) -> String {
+        format!("unix:path={}", self.socket().display())
+    }
+
+    pub fn restart(&mut self) {
+        self.kill();
+        let config = self.dir.path().join("bus.conf");
+        let text = format!(
+            r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <listen>{}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*"/><allow send_type="signal"/><allow receive_sender="*"/><allow own="*"/><allow user="*"/>
+  </policy>
+</busconfig>"#,
+            self.address()
+        );
+        std::fs::write(&config, text).expect("bus configuration");
+        let child = Command::new("dbus-daemon")
+            .arg("--nofork")
+            .arg("--nopidfile")
+            .arg(format!("--config-file={}", config.display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|e| panic!("these tests need the program dbus-daemon (Debian: dbus-daemon or dbus): {e}"));
+        self.child = Some(child);
+        #[allow(clippy::disallowed_methods)] // a harness may wait by the clock
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::os::unix::net::UnixStream::connect(self.socket()).is_err() {
+            #[allow(clippy::disallowed_methods)]
+            let late = Instant::now() > deadline;
+            assert!(!late, "dbus-daemon does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let _ = std::fs::remove_file(self.socket());
+    }
+}
+
+impl Drop for Bus {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

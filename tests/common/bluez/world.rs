@@ -1,0 +1,722 @@
+//! What the fake bluetoothd knows and how it behaves. No I/O: messages go into a queue.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedSender;
+use zbus::Message;
+use zbus::zvariant::{ObjectPath, OwnedValue, Value};
+
+const ADAPTER: &str = "/org/bluez/hci0";
+const ADAPTER1: &str = "org.bluez.Adapter1";
+const DEVICE1: &str = "org.bluez.Device1";
+const SERVICE1: &str = "org.bluez.GattService1";
+const CHARACTERISTIC1: &str = "org.bluez.GattCharacteristic1";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const FAILED: &str = "org.bluez.Error.Failed";
+const IN_PROGRESS: &str = "org.bluez.Error.InProgress";
+/// A strap advertises so often.
+const ADVERTISING_INTERVAL: Duration = Duration::from_millis(200);
+
+type Properties = HashMap<&'static str, Value<'static>>;
+
+/// The GATT table of a strap: service, characteristic, flags.
+const TABLE: [(u16, u16, &[&str]); 9] = [
+    (0x180d, 0x2a37, &["notify"]),
+    (0x180d, 0x2a38, &["read"]),
+    (0x180f, 0x2a19, &["read", "notify"]),
+    (0x180a, 0x2a29, &["read"]),
+    (0x180a, 0x2a24, &["read"]),
+    (0x180a, 0x2a25, &["read"]),
+    (0x180a, 0x2a26, &["read"]),
+    (0x180a, 0x2a27, &["read"]),
+    (0x180a, 0x2a28, &["read"]),
+];
+
+fn uuid(short: u16) -> String {
+    format!("0000{short:04x}-0000-1000-8000-00805f9b34fb")
+}
+
+/// What becomes of a connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectMode {
+    /// Succeeds after a while.
+    Accept(Duration),
+    /// The strap advertises but does not take the connection: an error after a while, and the object is removed.
+    Refuse(Duration),
+    /// No answer; BlueZ goes on trying.
+    Hang,
+}
+
+/// One strap and its script.
+#[derive(Debug)]
+pub struct Strap {
+    pub address: String,
+    pub name: String,
+    /// In radio reach.
+    pub in_range: bool,
+    /// Advertises while it is not connected.
+    pub advertising: bool,
+    pub connect: ConnectMode,
+    /// BlueZ has an object for it.
+    pub object: bool,
+    pub connected: bool,
+    /// Signal strength as BlueZ remembers it.
+    pub rssi: Option<i16>,
+    pub battery: u8,
+    /// Services of these numbers are missing.
+    pub without: BTreeSet<u16>,
+    /// StartNotify fails like this so many times.
+    pub subscribe_faults: u32,
+    /// How long an answer to ReadValue takes; `None` never comes.
+    pub read_delay: Option<Duration>,
+    /// How long a disconnect takes (2.0 to 2.6 s on the real thing).
+    pub disconnect_takes: Duration,
+    /// Connected at least once, so that a restart does not forget it.
+    known: bool,
+    /// GATT objects are on the bus.
+    gatt: bool,
+    /// BlueZ is trying to connect; perhaps somebody waits for the answer.
+    trying: bool,
+    waiting: Option<Message>,
+    sessions: BTreeSet<(u16, String)>,
+    advertised: Option<Instant>,
+    /// How often the link came up.
+    pub connections: usize,
+}
+
+impl Strap {
+    pub fn new(address: &str, name: &str) -> Self {
+        Self {
+            address: address.to_owned(),
+            name: name.to_owned(),
+            in_range: true,
+            advertising: true,
+            connect: ConnectMode::Accept(Duration::from_millis(50)),
+            object: false,
+            connected: false,
+            rssi: None,
+            battery: 90,
+            without: BTreeSet::new(),
+            subscribe_faults: 0,
+            read_delay: Some(Duration::ZERO),
+            disconnect_takes: Duration::from_millis(100),
+            known: false,
+            gatt: false,
+            trying: false,
+            waiting: None,
+            sessions: BTreeSet::new(),
+            advertised: None,
+            connections: 0,
+        }
+    }
+
+    fn path(&self) -> String {
+        format!("{ADAPTER}/dev_{}", self.address.replace(':', "_"))
+    }
+
+    fn properties(&self) -> Properties {
+        let uuids: Vec<String> =
+            [0x180d, 0x180f, 0x180a].into_iter().filter(|u| !self.without.contains(u)).map(uuid).collect();
+        let mut p: Properties = HashMap::from([
+            ("Address", Value::from(self.address.clone())),
+            ("AddressType", Value::from("random")),
+            ("Name", Value::from(self.name.clone())),
+            ("Alias", Value::from(self.name.clone())),
+            ("UUIDs", Value::from(uuids)),
+            ("Connected", Value::from(self.connected)),
+            ("ServicesResolved", Value::from(self.connected && self.gatt)),
+        ]);
+        for flag in ["Paired", "Bonded", "Trusted", "Blocked", "LegacyPairing"] {
+            p.insert(flag, Value::from(false));
+        }
+        if let Some(rssi) = self.rssi {
+            p.insert("RSSI", Value::from(rssi));
+        }
+        p
+    }
+
+    fn has(&self, service: u16, characteristic: u16) -> bool {
+        self.gatt && !self.without.contains(&service) && !self.without.contains(&characteristic)
+    }
+
+    fn value(&self, characteristic: u16) -> Vec<u8> {
+        match characteristic {
+            0x2a19 => vec![self.battery],
+            0x2a38 => vec![1],
+            0x2a29 => b"Acme".to_vec(),
+            0x2a24 => b"Strap 1".to_vec(),
+            0x2a25 => b"0815\0".to_vec(),
+            0x2a26 => b"1.2.3".to_vec(),
+            0x2a27 => b"B".to_vec(),
+            0x2a28 => b"4.5".to_vec(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Later {
+    Reply(Message, Vec<u8>),
+    Connected(String),
+    Refused(String),
+    Disconnected(String, Message),
+}
+
+/// Everything bluetoothd knows.
+#[derive(Debug)]
+pub struct World {
+    pub straps: BTreeMap<String, Strap>,
+    pub calls: Vec<String>,
+    /// Most connects that were under way at the same time.
+    pub most_connecting: usize,
+    /// A connect was asked for while scanning.
+    pub connected_while_scanning: bool,
+    /// Every method call goes unanswered: bluetoothd hangs.
+    pub hang: bool,
+    /// StartDiscovery fails with "Operation already in progress".
+    pub scan_in_progress: bool,
+    /// An object that was never connected and is not seen for so long is removed, without an event that btleplug sees.
+    pub temporary: Duration,
+    adapter: bool,
+    powered: bool,
+    scanner: Option<String>,
+    out: Option<UnboundedSender<Message>>,
+    later: Vec<(Instant, Later)>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            straps: BTreeMap::new(),
+            calls: Vec::new(),
+            most_connecting: 0,
+            connected_while_scanning: false,
+            hang: false,
+            scan_in_progress: false,
+            temporary: Duration::from_secs(30),
+            adapter: true,
+            powered: true,
+            scanner: None,
+            out: None,
+            later: Vec::new(),
+        }
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // a harness lives in real time
+fn now() -> Instant {
+    Instant::now()
+}
+
+impl World {
+    pub fn is_scanning(&self) -> bool {
+        self.scanner.is_some()
+    }
+
+    pub fn is_powered(&self) -> bool {
+        self.powered
+    }
+
+    // ---- faults ----
+
+    pub fn notify(&mut self, address: &str, bytes: &[u8]) -> bool {
+        let Some(strap) = self.straps.get(address) else { return false };
+        let heard = strap.connected && strap.gatt && strap.sessions.iter().any(|(c, _)| *c == 0x2a37);
+        if heard {
+            let path = format!("{}/service180d/char2a37", strap.path());
+            self.changed(&path, CHARACTERISTIC1, HashMap::from([("Value", Value::from(bytes.to_vec()))]));
+        }
+        heard
+    }
+
+    pub fn drop_link(&mut self, address: &str) {
+        let Some(strap) = self.straps.get_mut(address) else { return };
+        if std::mem::take(&mut strap.connected) {
+            let path = strap.path();
+            self.changed(
+                &path,
+                DEVICE1,
+                HashMap::from([("ServicesResolved", Value::from(false)), ("Connected", Value::from(false))]),
+            );
+        }
+    }
+
+    pub fn appear(&mut self, address: &str) {
+        let Some(strap) = self.straps.get_mut(address) else { return };
+        strap.in_range = true;
+        if strap.trying {
+            self.after(Duration::from_millis(50), Later::Connected(address.to_owned()));
+        }
+    }
+
+    /// BlueZ finishes an attempt that nobody waits for any more.
+    pub fn connect_by_itself(&mut self, address: &str) {
+        let Some(strap) = self.straps.get_mut(address) else { return };
+        strap.trying = true;
+        strap.object = true;
+        self.after(Duration::ZERO, Later::Connected(address.to_owned()));
+    }
+
+    /// The object is removed; btleplug has no event for that.
+    pub fn remove_object(&mut self, address: &str) {
+        let Some(strap) = self.straps.get_mut(address) else { return };
+        if std::mem::take(&mut strap.object) {
+            strap.known = false;
+            strap.gatt = false;
+            strap.rssi = None;
+            strap.sessions.clear();
+            let path = strap.path();
+            self.removed(&path, DEVICE1);
+        }
+    }
+
+    pub fn power(&mut self, on: bool) {
+        if self.powered == on || !self.adapter {
+            return;
+        }
+        if !on {
+            self.drop_everything();
+        }
+        self.powered = on;
+        self.changed(ADAPTER, ADAPTER1, HashMap::from([("Powered", Value::from(on))]));
+    }
+
+    pub fn unplug(&mut self) {
+        self.power(false);
+        self.adapter = false;
+        for strap in self.straps.values_mut() {
+            strap.object = false;
+            strap.gatt = false;
+            strap.sessions.clear();
+        }
+        self.removed(ADAPTER, ADAPTER1);
+    }
+
+    pub fn replug(&mut self) {
+        self.adapter = true;
+        self.powered = true;
+        self.added(ADAPTER.to_owned(), ADAPTER1, self.adapter_properties());
+        for strap in self.straps.values_mut() {
+            strap.object = strap.known;
+        }
+    }
+
+    pub fn say_goodbye(&mut self) {
+        self.power(false);
+        self.powered = true;
+    }
+
+    pub fn forget_sessions(&mut self) {
+        self.scanner = None;
+        for strap in self.straps.values_mut() {
+            strap.connected = false;
+            strap.trying = false;
+            strap.waiting = None;
+            strap.gatt = false;
+            strap.sessions.clear();
+            strap.object = strap.known;
+            strap.rssi = None;
+        }
+    }
+
+    fn drop_everything(&mut self) {
+        let all: Vec<String> = self.straps.keys().cloned().collect();
+        for address in all {
+            self.drop_link(&address);
+            if let Some(strap) = self.straps.get_mut(&address) {
+                strap.trying = false;
+                if let Some(call) = strap.waiting.take() {
+                    self.fail(&call, FAILED, "Input/output error");
+                }
+            }
+        }
+        self.scanner = None;
+    }
+
+    // ---- clockwork ----
+
+    pub fn start(&mut self, out: UnboundedSender<Message>) {
+        self.out = Some(out);
+    }
+
+    pub fn stopped(&mut self) {
+        self.out = None;
+        self.later.clear();
+    }
+
+    pub fn tick(&mut self) {
+        let now = now();
+        let (due, later) = std::mem::take(&mut self.later).into_iter().partition(|(at, _)| *at <= now);
+        self.later = later;
+        for (_, what) in due {
+            self.happen(what);
+        }
+        let all: Vec<String> = self.straps.keys().cloned().collect();
+        for address in all {
+            self.advertise(&address, now);
+        }
+    }
+
+    fn advertise(&mut self, address: &str, now: Instant) {
+        let scanning = self.scanner.is_some() && self.powered;
+        let temporary = self.temporary;
+        let Some(strap) = self.straps.get_mut(address) else { return };
+        let seen = scanning && strap.in_range && strap.advertising && !strap.connected;
+        if !seen {
+            let old = strap.advertised.is_some_and(|at| now.duration_since(at) > temporary);
+            if strap.object && !strap.known && !strap.connected && !strap.trying && old {
+                self.remove_object(address);
+            }
+            return;
+        }
+        if strap.advertised.is_some_and(|at| now.duration_since(at) < ADVERTISING_INTERVAL) {
+            return;
+        }
+        strap.advertised = Some(now);
+        strap.rssi = Some(if strap.rssi == Some(-60) { -61 } else { -60 });
+        let path = strap.path();
+        if strap.object {
+            let rssi = HashMap::from([("RSSI", Value::from(strap.rssi.unwrap_or_default()))]);
+            self.changed(&path, DEVICE1, rssi);
+        } else {
+            strap.object = true;
+            let properties = strap.properties();
+            self.added(path, DEVICE1, properties);
+        }
+    }
+
+    fn happen(&mut self, what: Later) {
+        match what {
+            Later::Reply(call, value) => {
+                self.send(Message::method_return(&call.header()).and_then(|b| b.build(&value)))
+            }
+            Later::Connected(address) => {
+                let Some(strap) = self.straps.get_mut(&address) else { return };
+                if !strap.trying || !strap.in_range {
+                    return;
+                }
+                strap.trying = false;
+                strap.connected = true;
+                strap.connections += 1;
+                strap.known = true;
+                strap.object = true;
+                strap.gatt = true;
+                let (path, waiting) = (strap.path(), strap.waiting.take());
+                self.changed(&path, DEVICE1, HashMap::from([("Connected", Value::from(true))]));
+                self.changed(&path, DEVICE1, HashMap::from([("ServicesResolved", Value::from(true))]));
+                if let Some(call) = waiting {
+                    self.done(&call);
+                }
+            }
+            Later::Refused(address) => {
+                let Some(strap) = self.straps.get_mut(&address) else { return };
+                strap.trying = false;
+                if let Some(call) = strap.waiting.take() {
+                    self.fail(&call, FAILED, "le-connection-abort-by-local");
+                    self.remove_object(&address);
+                }
+            }
+            Later::Disconnected(address, call) => {
+                self.drop_link(&address);
+                self.done(&call);
+            }
+        }
+    }
+
+    fn after(&mut self, wait: Duration, what: Later) {
+        self.later.push((now() + wait, what));
+    }
+
+    // ---- method calls ----
+
+    pub fn call(&mut self, message: &Message) {
+        let header = message.header();
+        let (Some(path), Some(member)) = (header.path(), header.member()) else { return };
+        let (path, member) = (path.as_str().to_owned(), member.as_str().to_owned());
+        if self.hang {
+            return;
+        }
+        if path == "/" {
+            return match member.as_str() {
+                "GetManagedObjects" => self.managed_objects(message),
+                _ => self.unknown(message, &member),
+            };
+        }
+        if path == ADAPTER && self.adapter {
+            return self.call_adapter(message, &member);
+        }
+        let Some((address, rest)) = split(&path) else { return self.unknown(message, &member) };
+        if !matches!(member.as_str(), "Get" | "GetAll" | "Introspect") {
+            self.calls.push(format!("{member} {address}"));
+        }
+        match self.straps.get(&address) {
+            Some(strap) if strap.object && self.adapter => {}
+            _ => return self.unknown(message, &member),
+        }
+        match rest {
+            None => self.call_device(message, &member, &address),
+            Some((service, characteristic)) => self.call_gatt(message, &member, &address, service, characteristic),
+        }
+    }
+
+    fn call_adapter(&mut self, message: &Message, member: &str) {
+        let sender = message.header().sender().map(ToString::to_string).unwrap_or_default();
+        match member {
+            "GetAll" => self.reply(message, &self.adapter_properties()),
+            "Set" => {
+                if let Ok((_, name, value)) = message.body().deserialize::<(String, String, OwnedValue)>() {
+                    self.calls.push(format!("Set {name}"));
+                    if let ("Powered", Ok(on)) = (name.as_str(), bool::try_from(value)) {
+                        self.power(on);
+                    }
+                }
+                self.done(message);
+            }
+            "SetDiscoveryFilter" => self.done(message),
+            "StartDiscovery" => {
+                self.calls.push("StartDiscovery".to_owned());
+                if !self.powered {
+                    self.fail(message, "org.bluez.Error.NotReady", "Resource Not Ready");
+                } else if self.scanner.as_deref() == Some(&sender) || self.scan_in_progress {
+                    self.fail(message, IN_PROGRESS, "Operation already in progress");
+                } else {
+                    self.scanner = Some(sender);
+                    self.done(message);
+                }
+            }
+            "StopDiscovery" => {
+                self.calls.push("StopDiscovery".to_owned());
+                if self.scanner.take().is_none() {
+                    self.fail(message, FAILED, "No discovery started");
+                } else {
+                    for strap in self.straps.values_mut() {
+                        strap.rssi = None;
+                    }
+                    self.done(message);
+                }
+            }
+            _ => self.unknown(message, member),
+        }
+    }
+
+    fn call_device(&mut self, message: &Message, member: &str, address: &str) {
+        let scanning = self.scanner.is_some();
+        let Some(strap) = self.straps.get_mut(address) else { return };
+        match member {
+            "GetAll" => {
+                let properties = strap.properties();
+                self.reply(message, &properties);
+            }
+            "Get" => {
+                let name = message.body().deserialize::<(String, String)>().map(|(_, name)| name).unwrap_or_default();
+                match strap.properties().remove(name.as_str()) {
+                    Some(value) => self.reply(message, &value),
+                    None => self.fail(message, "org.freedesktop.DBus.Error.InvalidArgs", "No such property"),
+                }
+            }
+            "Introspect" => {
+                let services: BTreeSet<u16> =
+                    TABLE.iter().filter(|(s, c, _)| strap.has(*s, *c)).map(|(s, _, _)| *s).collect();
+                self.introspect(message, services.into_iter().map(|s| format!("service{s:04x}")));
+            }
+            "Connect" => {
+                self.connected_while_scanning |= scanning;
+                if strap.connected {
+                    return self.done(message);
+                }
+                if strap.trying {
+                    return self.fail(message, IN_PROGRESS, "Operation already in progress");
+                }
+                strap.trying = true;
+                strap.waiting = Some(message.clone());
+                let mode = if strap.in_range { strap.connect } else { ConnectMode::Hang };
+                match mode {
+                    ConnectMode::Accept(wait) => self.after(wait, Later::Connected(address.to_owned())),
+                    ConnectMode::Refuse(wait) => self.after(wait, Later::Refused(address.to_owned())),
+                    ConnectMode::Hang => {}
+                }
+                let connecting = self.straps.values().filter(|s| s.trying).count();
+                self.most_connecting = self.most_connecting.max(connecting);
+            }
+            "Disconnect" => {
+                if std::mem::take(&mut strap.trying) {
+                    if let Some(call) = strap.waiting.take() {
+                        self.fail(&call, FAILED, "br-connection-canceled");
+                    }
+                    self.remove_object(address);
+                    return self.done(message);
+                }
+                if !strap.connected {
+                    return self.done(message);
+                }
+                strap.sessions.clear();
+                let wait = strap.disconnect_takes;
+                self.after(wait, Later::Disconnected(address.to_owned(), message.clone()));
+            }
+            _ => self.unknown(message, member),
+        }
+    }
+
+    fn call_gatt(&mut self, message: &Message, member: &str, address: &str, service: u16, characteristic: Option<u16>) {
+        let sender = message.header().sender().map(ToString::to_string).unwrap_or_default();
+        let Some(strap) = self.straps.get_mut(address) else { return };
+        let Some(characteristic) = characteristic else {
+            let found: Vec<u16> =
+                TABLE.iter().filter(|(s, c, _)| *s == service && strap.has(*s, *c)).map(|(_, c, _)| *c).collect();
+            if found.is_empty() {
+                return self.unknown(message, member);
+            }
+            return match member {
+                "Introspect" => self.introspect(message, found.into_iter().map(|c| format!("char{c:04x}"))),
+                "Get" => match message.body().deserialize::<(String, String)>() {
+                    Ok((_, name)) if name == "UUID" => self.reply(message, &Value::from(uuid(service))),
+                    _ => self.reply(message, &Value::from(true)),
+                },
+                _ => self.unknown(message, member),
+            };
+        };
+        let Some((_, _, flags)) = TABLE.iter().find(|(s, c, _)| (*s, *c) == (service, characteristic)) else {
+            return self.unknown(message, member);
+        };
+        if !strap.has(service, characteristic) {
+            return self.unknown(message, member);
+        }
+        let session = (characteristic, sender);
+        match member {
+            "GetAll" => {
+                let flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
+                let properties: Properties =
+                    HashMap::from([("UUID", Value::from(uuid(characteristic))), ("Flags", Value::from(flags))]);
+                self.reply(message, &properties);
+            }
+            "Introspect" => self.introspect(message, std::iter::empty()),
+            "ReadValue" if !strap.connected => self.fail(message, FAILED, "Not connected"),
+            "ReadValue" => {
+                let (value, wait) = (strap.value(characteristic), strap.read_delay);
+                let path = format!("{}/service{service:04x}/char{characteristic:04x}", strap.path());
+                // A read shows up among the notifications.
+                self.changed(&path, CHARACTERISTIC1, HashMap::from([("Value", Value::from(value.clone()))]));
+                if let Some(wait) = wait {
+                    self.after(wait, Later::Reply(message.clone(), value));
+                }
+            }
+            "StartNotify" if strap.subscribe_faults > 0 => {
+                strap.subscribe_faults -= 1;
+                self.fail(message, IN_PROGRESS, "In Progress");
+            }
+            "StartNotify" if !strap.connected && strap.sessions.contains(&session) => {
+                self.fail(message, IN_PROGRESS, "In Progress");
+            }
+            "StartNotify" if !strap.connected => self.fail(message, FAILED, "Not connected"),
+            "StartNotify" => {
+                strap.sessions.insert(session);
+                self.done(message);
+            }
+            "StopNotify" => {
+                if strap.sessions.remove(&session) {
+                    self.done(message);
+                } else {
+                    self.fail(message, FAILED, "No notify session started");
+                }
+            }
+            _ => self.unknown(message, member),
+        }
+    }
+
+    fn adapter_properties(&self) -> Properties {
+        HashMap::from([
+            ("Address", Value::from("00:11:22:33:44:55")),
+            ("AddressType", Value::from("public")),
+            ("Name", Value::from("fake")),
+            ("Alias", Value::from("fake")),
+            ("Modalias", Value::from("usb:v1D6Bp0246d0542")),
+            ("Powered", Value::from(self.powered)),
+            ("Discovering", Value::from(self.scanner.is_some())),
+        ])
+    }
+
+    fn managed_objects(&mut self, message: &Message) {
+        let mut tree: HashMap<ObjectPath<'static>, HashMap<&'static str, Properties>> = HashMap::new();
+        if self.adapter {
+            tree.insert(path(ADAPTER), HashMap::from([(ADAPTER1, self.adapter_properties())]));
+            for strap in self.straps.values().filter(|s| s.object) {
+                tree.insert(path(&strap.path()), HashMap::from([(DEVICE1, strap.properties())]));
+            }
+        }
+        self.reply(message, &tree);
+    }
+
+    fn introspect(&mut self, message: &Message, nodes: impl Iterator<Item = String>) {
+        let nodes: String = nodes.map(|n| format!("<node name=\"{n}\"/>")).collect();
+        self.reply(message, &format!("<node>{nodes}</node>"));
+    }
+
+    // ---- messages ----
+
+    fn send(&mut self, message: zbus::Result<Message>) {
+        let message = message.expect("a well-formed message");
+        if let Some(out) = &self.out {
+            let _ = out.send(message);
+        }
+    }
+
+    fn reply<B: zbus::export::serde::Serialize + zbus::zvariant::DynamicType>(&mut self, call: &Message, body: &B) {
+        self.send(Message::method_return(&call.header()).and_then(|b| b.build(body)));
+    }
+
+    fn done(&mut self, call: &Message) {
+        self.reply(call, &());
+    }
+
+    fn fail(&mut self, call: &Message, name: &'static str, text: &str) {
+        self.send(Message::error(&call.header(), name).and_then(|b| b.build(&text)));
+    }
+
+    fn unknown(&mut self, call: &Message, member: &str) {
+        let interface = call.header().interface().map(ToString::to_string).unwrap_or_default();
+        let text = format!("Method \"{member}\" with signature \"\" on interface \"{interface}\" doesn't exist\n");
+        self.fail(call, "org.freedesktop.DBus.Error.UnknownObject", &text);
+    }
+
+    fn changed(&mut self, path: &str, interface: &str, properties: Properties) {
+        let gone: Vec<&str> = Vec::new();
+        self.send(
+            Message::signal(path, PROPERTIES, "PropertiesChanged")
+                .and_then(|b| b.build(&(interface, properties, gone))),
+        );
+    }
+
+    fn added(&mut self, object: String, interface: &'static str, properties: Properties) {
+        let body = (path(&object), HashMap::from([(interface, properties)]));
+        self.send(
+            Message::signal("/", "org.freedesktop.DBus.ObjectManager", "InterfacesAdded").and_then(|b| b.build(&body)),
+        );
+    }
+
+    fn removed(&mut self, object: &str, interface: &str) {
+        let body = (path(object), vec![interface]);
+        self.send(
+            Message::signal("/", "org.freedesktop.DBus.ObjectManager", "InterfacesRemoved")
+                .and_then(|b| b.build(&body)),
+        );
+    }
+}
+
+fn path(text: &str) -> ObjectPath<'static> {
+    ObjectPath::try_from(text.to_owned()).expect("a valid path")
+}
+
+type Gatt = Option<(u16, Option<u16>)>;
+
+/// `/org/bluez/hci0/dev_XX.../service180d/char2a37` taken apart.
+fn split(path: &str) -> Option<(String, Gatt)> {
+    let mut parts = path.strip_prefix(ADAPTER)?.strip_prefix("/dev_")?.split('/');
+    let address = parts.next()?.replace('_', ":");
+    let number = |part: &str, prefix: &str| u16::from_str_radix(part.strip_prefix(prefix)?, 16).ok();
+    let gatt = match (parts.next(), parts.next()) {
+        (None, _) => None,
+        (Some(s), None) => Some((number(s, "service")?, None)),
+        (Some(s), Some(c)) => Some((number(s, "service")?, Some(number(c, "char")?))),
+    };
+    Some((address, gatt))
+}

@@ -1,0 +1,371 @@
+//! The process under test and the harness that reads it.
+
+use super::common::bluez::FakeBluez;
+use hrvd::ble::arbiter::ArbiterConfig;
+use hrvd::ble::{BleConfig, ScanOptions, Status, probe, scan, spawn};
+use hrvd::clock::{Clock, ClockTrust};
+use hrvd::engine::Input;
+use hrvd::units::StrapId;
+use std::io::{BufRead, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+const MODE: &str = "HRVD_TEST_BLE_CHILD";
+
+pub fn mono_micros() -> u64 {
+    Clock::system(ClockTrust::Auto).mono().as_micros()
+}
+
+// ---------------------------------------------------------------- the child
+
+/// The child's whole life; returns at once in any other process.
+pub fn main() {
+    let Ok(mode) = std::env::var(MODE) else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    if std::env::var("HRVD_TEST_LOG").is_ok() {
+        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(std::io::stderr).init();
+    }
+    runtime.block_on(async {
+        match mode.as_str() {
+            "run" => run().await,
+            "scan" => look_around().await,
+            "probe" => say(&format!("{:?}", probe().await)),
+            other => panic!("unknown mode {other}"),
+        }
+    });
+    drop(runtime);
+    std::process::exit(0);
+}
+
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "\n@{text}").unwrap();
+    out.flush().unwrap();
+}
+
+async fn look_around() {
+    let options = ScanOptions { adapter: None, all: false, power_on: false, duration: Duration::from_secs(1) };
+    match scan(options, Clock::system(ClockTrust::Auto)).await {
+        Ok(mut adverts) => {
+            while let Some(advert) = adverts.recv().await {
+                say(&format!("{advert:?}"));
+            }
+        }
+        Err(e) => say(&format!("{e:?}")),
+    }
+}
+
+fn straps(list: &str) -> Vec<StrapId> {
+    list.split(',').filter(|s| !s.is_empty()).map(|s| s.parse().unwrap()).collect()
+}
+
+fn say_input(clock: &Clock, at: u64, input: &Input) {
+    match input {
+        Input::Packet { strap, bytes } => {
+            let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+            say(&format!("PACKET {strap} {at} {} .{hex}", clock.mono().as_micros()));
+        }
+        Input::Link { strap, state } => say(&format!("LINK {strap} {}", state.as_str())),
+        Input::Facts { strap, facts } => say(&format!("FACTS {strap} {facts:?}")),
+        other => panic!("unexpected {other:?}"),
+    }
+}
+
+async fn run() {
+    let clock = Clock::system(ClockTrust::Auto);
+    let mut machine = ArbiterConfig {
+        power_on: std::env::var("HRVD_TEST_POWER_ON").is_ok(),
+        scan_on: Duration::from_secs(2),
+        scan_off: Duration::from_millis(500),
+        ..ArbiterConfig::default()
+    };
+    machine.link.silence = Duration::from_secs(2);
+    let (wanted_tx, wanted) = tokio::sync::watch::channel(straps(&std::env::var("HRVD_TEST_WANTED").unwrap()));
+    let (tx, mut rx) = tokio::sync::mpsc::channel(256);
+    let cancel = CancellationToken::new();
+    let mut handle = spawn(BleConfig { adapter: None, machine }, wanted, tx, clock.clone(), cancel.clone());
+    let mut status = handle.status();
+    let (commands_tx, mut commands) = tokio::sync::mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if commands_tx.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    let mut last = Status::default();
+    loop {
+        tokio::select! {
+            biased;
+            Some((now, input)) = rx.recv() => say_input(&clock, now.mono.as_micros(), &input),
+            Ok(()) = status.changed() => {
+                let new = status.borrow_and_update().clone();
+                if new != last {
+                    say(&format!("STATUS {new:?}"));
+                    last = new;
+                }
+            }
+            Some(command) = commands.recv() => match command.split_once(' ') {
+                Some(("wanted", list)) => drop(wanted_tx.send(straps(list))),
+                _ => cancel.cancel(),
+            },
+            exit = handle.join() => {
+                say(&format!("EXIT {exit:?}"));
+                return;
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------- the harness
+
+#[derive(Clone, Debug)]
+pub enum Line {
+    Link { strap: String, state: String },
+    Packet { strap: String, stamped: u64, queued: u64, bytes: Vec<u8> },
+    Facts { text: String },
+    Status(String),
+    Exit(String),
+}
+
+fn parse(line: &str) -> Option<Line> {
+    let (word, rest) = line.split_once(' ')?;
+    let mut parts = rest.split(' ').map(str::to_owned);
+    Some(match word {
+        "@LINK" => Line::Link { strap: parts.next()?, state: parts.next()? },
+        "@PACKET" => Line::Packet {
+            strap: parts.next()?,
+            stamped: parts.next()?.parse().ok()?,
+            queued: parts.next()?.parse().ok()?,
+            bytes: {
+                let hex = parts.next()?;
+                let hex = hex.strip_prefix('.')?;
+                (0..hex.len() / 2)
+                    .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16))
+                    .collect::<Result<_, _>>()
+                    .ok()?
+            },
+        },
+        "@FACTS" => Line::Facts { text: rest.to_owned() },
+        "@STATUS" => Line::Status(rest.to_owned()),
+        "@EXIT" => Line::Exit(rest.to_owned()),
+        _ => return None,
+    })
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Mutex<(Vec<(Instant, Line)>, bool)>,
+    more: Condvar,
+}
+
+pub struct Builder {
+    command: Command,
+}
+
+impl Builder {
+    pub fn wanted(mut self, straps: &[&str]) -> Self {
+        self.command.env("HRVD_TEST_WANTED", straps.join(","));
+        self
+    }
+    pub fn power_on(mut self) -> Self {
+        self.command.env("HRVD_TEST_POWER_ON", "1");
+        self
+    }
+    pub fn start(mut self) -> Daemon {
+        let mut child =
+            self.command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("this test binary, once more");
+        let stdin = child.stdin.take().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let log: Arc<Log> = Arc::default();
+        let writer = log.clone();
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some(line) = parse(&line) {
+                    writer.lines.lock().unwrap().0.push((now(), line));
+                    writer.more.notify_all();
+                }
+            }
+            writer.lines.lock().unwrap().1 = true;
+            writer.more.notify_all();
+        });
+        Daemon { child, stdin, log }
+    }
+}
+
+#[allow(clippy::disallowed_methods)] // a harness lives in real time
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// A point in the log.
+#[derive(Clone, Copy)]
+pub struct Mark(usize, Instant);
+
+/// The process under test.
+pub struct Daemon {
+    child: Child,
+    stdin: ChildStdin,
+    log: Arc<Log>,
+}
+
+impl Daemon {
+    fn command(fake: &FakeBluez, mode: &str) -> Command {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "child_main", "--nocapture", "--test-threads=1"]);
+        command.env(MODE, mode).env("DBUS_SYSTEM_BUS_ADDRESS", fake.address());
+        command
+    }
+
+    pub fn builder(fake: &FakeBluez) -> Builder {
+        Builder { command: Self::command(fake, "run") }
+    }
+
+    /// Runs one of the other modes to its end.
+    pub fn run_once(fake: &FakeBluez, mode: &str) -> String {
+        let out = Self::command(fake, mode).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).lines().filter(|l| l.starts_with('@')).collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn command_line(&mut self, text: &str) {
+        writeln!(self.stdin, "{text}").unwrap();
+    }
+
+    pub fn mark(&self) -> Mark {
+        Mark(self.log.lines.lock().unwrap().0.len(), now())
+    }
+
+    pub fn since_mark(&self, mark: Mark) -> Duration {
+        now().duration_since(mark.1)
+    }
+
+    pub fn is_alive(&self) -> bool {
+        !self.log.lines.lock().unwrap().1
+    }
+
+    /// Waits until `done` says so of the log from `mark` on.
+    fn wait_log<R>(&self, limit: Duration, what: &str, done: impl Fn(&[(Instant, Line)]) -> Option<R>) -> R {
+        let deadline = now() + limit;
+        let mut log = self.log.lines.lock().unwrap();
+        loop {
+            if let Some(r) = done(&log.0) {
+                return r;
+            }
+            let left = deadline.saturating_duration_since(now());
+            if left.is_zero() || log.1 {
+                let tail: Vec<String> = log.0.iter().rev().take(12).rev().map(|(_, l)| format!("{l:?}")).collect();
+                panic!("no {what} within {limit:?} (ended: {}); the log ends with\n{}", log.1, tail.join("\n"));
+            }
+            log = self.log.more.wait_timeout(log, left).unwrap().0;
+        }
+    }
+
+    pub fn wait(&self, limit: Duration, what: &str, is: impl Fn(&Line) -> bool) {
+        self.wait_log(limit, what, |log| log.iter().any(|(_, l)| is(l)).then_some(()));
+    }
+
+    pub fn wait_state(&self, strap: &str, state: &str, limit: Duration) {
+        self.wait_state_since(Mark(0, now()), strap, state, limit);
+    }
+
+    pub fn wait_state_since(&self, mark: Mark, strap: &str, state: &str, limit: Duration) {
+        self.wait_log(limit, &format!("state {state} of {strap}"), |log| {
+            log[mark.0..]
+                .iter()
+                .any(|(_, l)| matches!(l, Line::Link { strap: s, state: t } if s == strap && t == state))
+                .then_some(())
+        });
+    }
+
+    pub fn wait_packets(&self, strap: &str, n: usize, limit: Duration) {
+        self.wait_log(limit, &format!("{n} packets of {strap}"), |log| {
+            (log.iter().filter(|(_, l)| matches!(l, Line::Packet { strap: s, .. } if s == strap)).count() >= n)
+                .then_some(())
+        });
+    }
+
+    /// Waits until the fake was called so often.
+    pub fn wait_calls(&self, fake: &FakeBluez, call: &str, n: usize, limit: Duration) {
+        let deadline = now() + limit;
+        while fake.count(call) < n {
+            assert!(now() < deadline, "{call}: not {n} times within {limit:?}; calls: {:?}", fake.calls());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn states(&self, strap: &str) -> Vec<String> {
+        let log = self.log.lines.lock().unwrap();
+        log.0
+            .iter()
+            .filter_map(|(_, l)| match l {
+                Line::Link { strap: s, state } if s == strap => Some(state.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub fn packets(&self, strap: &str) -> Vec<Vec<u8>> {
+        let log = self.log.lines.lock().unwrap();
+        log.0
+            .iter()
+            .filter_map(|(_, l)| match l {
+                Line::Packet { strap: s, bytes, .. } if s == strap => Some(bytes.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Arrival stamp and moment of leaving the queue, in us since boot.
+    pub fn arrivals(&self, strap: &str) -> Vec<(u64, u64)> {
+        let log = self.log.lines.lock().unwrap();
+        log.0
+            .iter()
+            .filter_map(|(_, l)| match l {
+                Line::Packet { strap: s, stamped, queued, .. } if s == strap => Some((*stamped, *queued)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// How long after `mark` the first packet after the latest pause of half a second came.
+    pub fn first_packet_since(&self, mark: Mark, strap: &str) -> Duration {
+        self.first_packet_since_within(mark, strap, Duration::from_secs(1))
+    }
+
+    pub fn first_packet_since_within(&self, mark: Mark, strap: &str, limit: Duration) -> Duration {
+        self.wait_log(limit, "packet", |log| {
+            let mut times =
+                log[mark.0..].iter().filter(|(_, l)| matches!(l, Line::Packet { strap: s, .. } if s == strap));
+            let mut first = times.next()?.0;
+            let mut last = first;
+            for (at, _) in times {
+                if at.duration_since(last) > Duration::from_millis(500) {
+                    first = *at;
+                }
+                last = *at;
+            }
+            Some(first.saturating_duration_since(mark.1))
+        })
+    }
+
+    /// A counter of the newest status.
+    pub fn counter(&self, name: &str) -> u64 {
+        // The status trails the packets by a turn of the loop.
+        std::thread::sleep(Duration::from_millis(100));
+        let log = self.log.lines.lock().unwrap();
+        let status = log.0.iter().rev().find_map(|(_, l)| if let Line::Status(t) = l { Some(t) } else { None });
+        let text = status.expect("a status");
+        let (_, rest) = text.split_once(&format!("{name}: ")).unwrap_or_else(|| panic!("{name} not in {text}"));
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
