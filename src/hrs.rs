@@ -178,8 +178,9 @@ mod tests {
     #[test]
     fn vectors() {
         use Contact::*;
+        type Row = (&'static str, Option<u16>, Contact, Option<u16>, &'static [f64], Option<Defect>);
         #[rustfmt::skip]
-        let table: &[(&str, Option<u16>, Contact, Option<u16>, &[f64], Option<Defect>)] = &[
+        let table: &[Row] = &[
             ("10 3C 00 04", Some(60), Unsupported, None, &[1000.0], None),
             ("16 48 40 03 5A 03", Some(72), Good, None, &[812.5, 837.890625], None),
             ("11 2C 01 66 01", Some(300), Unsupported, None, &[349.609375], None),

@@ -81,7 +81,7 @@ impl RrTicks {
     /// The nearest tick count for an interval in ms; `None` if it does not fit 16 bits or is not positive.
     pub fn from_ms(ms: f64) -> Option<Self> {
         let ticks = (ms * 1024.0 / 1000.0).round();
-        (ticks >= 1.0 && ticks < 65535.0).then_some(Self(ticks as u16))
+        (1.0..65535.0).contains(&ticks).then_some(Self(ticks as u16))
     }
 }
 

@@ -21,7 +21,9 @@ words! {
 impl Grade {
     /// Grade by artifact share (%), coverage (ΣRR over time) and whether a gap lies inside.
     pub fn of(artifact_pct: f64, coverage: f64, gap: bool) -> Self {
-        if !(artifact_pct <= 10.0) || !(coverage >= 0.90) {
+        // NaN is bad too
+        let usable = artifact_pct <= 10.0 && coverage >= 0.90;
+        if !usable {
             Self::Bad
         } else if artifact_pct > 5.0 || coverage < 0.95 {
             Self::Poor

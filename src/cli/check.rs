@@ -55,7 +55,7 @@ fn follow(
     let mut guide = Guide::new(look);
     // the state before the start may still be in the pipe: the check begins with its first running phase
     let mut running = false;
-    while let Some(v) = client.next()? {
+    while let Some(v) = client.receive()? {
         if v["athlete"].as_str() != Some(&athlete) {
             continue;
         }

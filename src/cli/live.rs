@@ -17,7 +17,7 @@ pub fn run(athlete: Option<&AthleteId>, global: &Global, around: &Surroundings, 
     };
     let mut listen = || -> Result<(), ClientError> {
         client.ask(&Op::Subscribe { athlete: athlete.map(ToString::to_string) })?;
-        while let Some(v) = client.next()? {
+        while let Some(v) = client.receive()? {
             let written = if terminal.json { writeln!(terminal.out, "{v}") } else { plain(&v, terminal) };
             if written.and_then(|()| terminal.out.flush()).is_err() {
                 return Ok(()); // nobody reads any more

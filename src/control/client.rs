@@ -57,7 +57,7 @@ impl Client {
         line.push('\n');
         self.stream.write_all(line.as_bytes())?;
         loop {
-            let Some(v) = self.next()? else {
+            let Some(v) = self.receive()? else {
                 return Err(ClientError::Broken(ErrorKind::UnexpectedEof.into()));
             };
             match v["type"].as_str() {
@@ -74,7 +74,7 @@ impl Client {
     }
 
     /// The next JSON object; `None` when the daemon has gone.
-    pub fn next(&mut self) -> Result<Option<Value>, ClientError> {
+    pub fn receive(&mut self) -> Result<Option<Value>, ClientError> {
         let mut line = String::new();
         if self.lines.read_line(&mut line)? == 0 {
             return Ok(None);
