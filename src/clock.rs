@@ -160,8 +160,15 @@ impl ManualClock {
 }
 
 /// Identifies this boot: [`Mono`] values of different boots must never be compared.
+///
+/// The service's sandbox hides `/proc/sys` (`ProcSubset=pid`), so its unit hands the kernel's file over as the
+/// credential `boot-id`.
 pub fn boot_id() -> std::io::Result<String> {
-    boot_id_from(Path::new("/proc/sys/kernel/random/boot_id"))
+    let kernel = boot_id_from(Path::new("/proc/sys/kernel/random/boot_id"));
+    match (kernel, std::env::var_os("CREDENTIALS_DIRECTORY")) {
+        (Err(_), Some(dir)) => boot_id_from(&Path::new(&dir).join("boot-id")),
+        (kernel, _) => kernel,
+    }
 }
 
 fn boot_id_from(path: &Path) -> std::io::Result<String> {
