@@ -219,6 +219,53 @@ async fn farewell_to_a_frozen_broker_is_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_removed_while_we_were_off_leaves_no_ghost() {
+    let broker = Mosquitto::open();
+    let client = Client::start(config(broker.port));
+    set_all(&client);
+    client.connected().await;
+    client.handle.shutdown(ms(1000)).await;
+    // Somebody else's topics are not ours to clean.
+    let other = Observer::new(broker.port);
+    other.publish("hrvd/other/athlete/alex/check", "theirs", true);
+    other.publish("homeassistant/device/hrvd_other_athlete_alex/config", "theirs", true);
+    let again = Client::start(config(broker.port));
+    // The roster has no athlete any more, but still the strap.
+    let stays: Vec<_> = state_topics().into_iter().filter(|t| !t.contains("alex")).collect();
+    for topic in &stays {
+        again.handle.set_retained(topic.clone(), b"here".to_vec());
+    }
+    again.connected().await;
+    other.until("alex is gone", |seen| seen.iter().any(|s| s.topic.ends_with("alex/morning") && s.payload.is_empty()));
+    again.push("end");
+    again.until_sent(1).await;
+    let mut kept: Vec<_> = retained(broker.port).into_iter().map(|s| s.topic).collect();
+    kept.sort();
+    let mut wanted = stays;
+    wanted.extend([
+        STATUS.to_owned(),
+        "hrvd/other/athlete/alex/check".to_owned(),
+        "homeassistant/device/hrvd_other_athlete_alex/config".to_owned(),
+    ]);
+    wanted.sort();
+    assert_eq!(kept, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_roster_is_known_nobody_is_removed() {
+    let broker = Mosquitto::open();
+    let client = Client::start(config(broker.port));
+    set_all(&client);
+    client.connected().await;
+    client.handle.shutdown(ms(1000)).await;
+    let early = Client::start(config(broker.port));
+    early.connected().await;
+    early.push("end");
+    early.until_sent(1).await;
+    assert_eq!(retained(broker.port).len(), state_topics().len() + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_accepts_but_does_not_answer() {
     let broker = Mosquitto::open();
     broker.freeze();

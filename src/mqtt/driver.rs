@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 const OUTBOX_REST: Duration = Duration::from_secs(60);
 /// How soon a message is offered again to a link that does not keep up.
 const BUSY_RETRY: Duration = Duration::from_millis(100);
+/// How many topics that the broker still keeps are looked at.
+const MAX_STRAYS: usize = 256;
 /// So many links in a row that end soon after they began look like a rival.
 const SHORT_LINKS: u32 = 3;
 
@@ -87,6 +89,8 @@ struct Session {
     leaving: bool,
     /// The farewell is over; nothing may follow.
     gone: bool,
+    /// Topics of ours that the broker kept from an earlier run.
+    strays: Vec<String>,
     in_flight: Option<InFlight>,
     last_marked: Option<i64>,
     ack: Timer,
@@ -153,7 +157,8 @@ impl<O: OutboxSource> Driver<O> {
     /// One link from the first attempt to its end.
     async fn session(&mut self) -> End {
         let mut s = Session::default();
-        let opening = Link::open(&self.config, self.topics.status(), self.topics.subscriptions());
+        let filters = [self.topics.subscriptions(), self.topics.strays()].concat();
+        let opening = Link::open(&self.config, self.topics.status(), filters);
         let mut link = tokio::select! {
             opened = opening => match opened {
                 Ok(link) => link,
@@ -251,6 +256,11 @@ impl<O: OutboxSource> Driver<O> {
                 let (min, max) = self.config.timing.birth;
                 s.birth = after(min + (max - min).mul_f64(fastrand::f64()));
             }
+        } else if self.topics.command_athlete(&message.topic).is_none() {
+            // Our own state, kept by the broker; what comes back of what we say now is not retained.
+            if message.retained && s.strays.len() < MAX_STRAYS {
+                s.strays.push(message.topic.clone());
+            }
         } else {
             match command::parse(&self.topics, message) {
                 Ok(command) => {
@@ -260,6 +270,25 @@ impl<O: OutboxSource> Driver<O> {
                     }
                 }
                 Err(why) => self.complain(message, why),
+            }
+        }
+    }
+
+    /// Removes what a run before us left of straps and athletes that are not there any more. Only now, when everything
+    /// desired is known and said.
+    fn sweep(&self, link: &Link, s: &mut Session) {
+        link.unsubscribe(self.topics.strays());
+        let mut inner = self.shared.lock();
+        // Without a gateway there was no roster yet, and nobody can be missing in it.
+        if !inner.desired.knows(&self.topics, &self.topics.gateway_discovery()) {
+            return;
+        }
+        for stray in std::mem::take(&mut s.strays) {
+            if !inner.desired.knows(&self.topics, &stray) {
+                tracing::info!(topic = %stray, "MQTT: removing what is left of somebody who is gone");
+                for topic in self.topics.siblings(&stray) {
+                    inner.desired.set(&self.topics, topic, Vec::new());
+                }
             }
         }
     }
@@ -383,6 +412,7 @@ impl<O: OutboxSource> Driver<O> {
                 if !s.ready {
                     s.ready = true;
                     self.shared.lock().up = true;
+                    self.sweep(link, s);
                     if !s.heard {
                         s.echo = after(self.config.timing.echo);
                     }
