@@ -7,18 +7,16 @@
 use super::backoff::Backoff;
 use super::command::{self, Complaints, Ignored};
 use super::config::MqttConfig;
-use super::desired::Due;
 use super::handle::{ConnectionState, Shared};
 use super::link::{Link, LinkError, LinkEvent, Message, NotTaken};
 use super::outbox::OutboxSource;
+use super::session::{InFlight, Saying, Session, after, rung};
 use super::topics::{OFFLINE, ONLINE, Topics};
 use crate::engine::Command;
 use crate::publication::Publication;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 /// How long an empty outbox is left alone if nobody wakes us.
@@ -39,67 +37,6 @@ pub(super) struct Driver<O> {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) stop: CancellationToken,
     pub(super) complaints: Complaints,
-}
-
-/// What is on its way at QoS 1.
-#[derive(Debug)]
-enum Saying {
-    Retained(Due),
-    Online,
-    Event,
-    Durable(i64, Publication),
-    Offline,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    what: Saying,
-    id: Option<u16>,
-}
-
-/// A timer that may not run.
-type Timer = Option<Pin<Box<Sleep>>>;
-
-fn after(d: Duration) -> Timer {
-    Some(Box::pin(tokio::time::sleep(d)))
-}
-
-/// Ends when the timer does, and stops it; never ends if it does not run.
-async fn rung(timer: &mut Timer) {
-    match timer {
-        Some(sleep) => sleep.await,
-        None => std::future::pending().await,
-    }
-    *timer = None;
-}
-
-/// State of one link.
-#[derive(Default)]
-struct Session {
-    /// The broker accepted us.
-    up: bool,
-    /// It has our whole state and knows that we are there.
-    ready: bool,
-    /// `online` has to be said.
-    online_due: bool,
-    /// Our own `online` came back to us.
-    heard: bool,
-    /// It did not come back in time.
-    unheard: bool,
-    leaving: bool,
-    /// The farewell is over; nothing may follow.
-    gone: bool,
-    /// Topics of ours that the broker kept from an earlier run.
-    strays: Vec<String>,
-    in_flight: Option<InFlight>,
-    last_marked: Option<i64>,
-    ack: Timer,
-    birth: Timer,
-    stable: Timer,
-    echo: Timer,
-    outbox_rest: Timer,
-    busy: Timer,
-    farewell: Timer,
 }
 
 enum End {

@@ -14,8 +14,10 @@ mod driver;
 mod entity;
 mod handle;
 mod link;
+mod message;
 mod outbox;
 mod render;
+mod session;
 mod tls;
 mod topics;
 
@@ -23,8 +25,9 @@ pub use command::MAX_COMMAND;
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
 pub use entity::Language;
 pub use handle::{ConnectionState, MqttHandle};
+pub use message::{Delivery, Message};
 pub use outbox::{NoOutbox, OutboxSource};
-pub use render::{BridgeStatus, Delivery, Message, RenderOptions, Renderer};
+pub use render::{BridgeStatus, RenderOptions, Renderer};
 pub use topics::{OFFLINE, ONLINE, TOPICS, Topics, Use};
 
 use crate::engine::Command;
