@@ -280,7 +280,7 @@ async fn a_broker_that_accepts_but_does_not_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_broker_is_noticed_without_anything_to_say() {
     let broker = Mosquitto::open();
-    let client = Client::start(impatient(broker.port));
+    let client = Client::start(MqttConfig { keep_alive: Duration::from_secs(1), ..config(broker.port) });
     client.connected().await;
     broker.freeze();
     let down = client.until("down", |s| matches!(s, ConnectionState::Down { .. })).await;
@@ -349,7 +349,7 @@ async fn a_late_command_does_not_fire() {
     client.connected().await;
     client.handle.shutdown(ms(1000)).await;
     // While we are away: one for a session that might wait, one that the broker keeps.
-    observer.publish(SET, "start", false);
+    observer.publish_acked(SET, "start");
     observer.publish("hrvd/g/athlete/kim/check/set", "start", true);
     observer.until_message("hrvd/g/athlete/kim/check/set", "start");
     let mut again = Client::start(config(broker.port));
@@ -470,6 +470,25 @@ async fn a_broker_that_is_not_there_yet() {
     client.handle.shutdown(ms(500)).await;
     assert_eq!(client.state(), ConnectionState::Closed);
     assert!(client.outbox.sent().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stable_link_makes_the_waits_short_again() {
+    let mut broker = Mosquitto::open();
+    broker.kill();
+    let mut config = config(broker.port);
+    config.timing.backoff_max = Duration::from_secs(60);
+    config.timing.stable = ms(200);
+    let client = Client::start(config);
+    // Waits of 50 ms that double for 3.3 s: the next ones are 1.6 s at least.
+    tokio::time::sleep(ms(3300)).await;
+    broker.run();
+    client.connected().await;
+    tokio::time::sleep(ms(400)).await;
+    broker.kill();
+    client.until("down", |s| matches!(s, ConnectionState::Down { .. })).await;
+    broker.run();
+    tokio::time::timeout(ms(1300), client.connected()).await.expect("the wait did not start anew");
 }
 
 #[tokio::test(flavor = "multi_thread")]
