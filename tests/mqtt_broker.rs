@@ -70,6 +70,54 @@ async fn says_who_it_is_then_how_it_is_then_that_it_is_there() {
     client.handle.shutdown(ms(1000)).await;
 }
 
+/// The way the daemon goes: engine output, rendered, delivered.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_engine_says_arrives() {
+    use hrvd::engine::{Athlete, Live, Output, Roster, Strap};
+    use hrvd::mqtt::{RenderOptions, Renderer};
+    use hrvd::units::{Mono, Now};
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let client = Client::start(config(broker.port));
+    let mut renderer = Renderer::new(Topics::new(&config(broker.port)), RenderOptions::default());
+    let (alex, strap) = ("alex".parse().unwrap(), "a09e1a9f6e53".parse().unwrap());
+    let athlete = Athlete {
+        id: alex,
+        name: "Alex".into(),
+        time_zone: jiff::tz::TimeZone::UTC,
+        posture: hrvd::check::Posture::Supine,
+        wake_window: None,
+    };
+    let straps = vec![Strap { id: strap, athlete: athlete.id.clone(), name: None }];
+    let live = Live {
+        athlete: athlete.id.clone(),
+        strap,
+        at: Mono::from_secs(1),
+        hr_bpm: Some(61),
+        rr_ms: None,
+        rmssd_ms: None,
+        pairs: 0,
+        artifact_pct: None,
+        contact: None,
+    };
+    for message in renderer.roster(&Roster { athletes: vec![athlete], straps }) {
+        assert_eq!(client.handle.deliver(message), None);
+    }
+    client.connected().await;
+    for message in renderer.output(&Output::Live(live), Now { mono: Mono::from_secs(1), wall: None }) {
+        assert_eq!(client.handle.deliver(message), None);
+    }
+    observer.until_message(LIVE, r#"{"hr":61,"rr":null,"rmssd":null,"artifact_pct":null,"contact":null}"#);
+    let mut kept: Vec<_> = retained(broker.port).into_iter().map(|s| s.topic).collect();
+    kept.sort();
+    // All but the morning (there was none) and the gateway's own state.
+    let mut wanted: Vec<_> =
+        state_topics().into_iter().filter(|t| !t.ends_with("morning") && !t.ends_with("bridge")).collect();
+    wanted.push(STATUS.into());
+    wanted.sort();
+    assert_eq!(kept, wanted);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_changes_are_said_and_removals_reach_the_broker() {
     let broker = Mosquitto::open();

@@ -4,6 +4,10 @@
 //! retained state is kept here as a desired state and said again whenever a broker could have forgotten it; durable
 //! messages belong to the store and are marked when the broker has them; events need a link; live values are sent at
 //! once or never.
+//!
+//! Wiring: [`spawn`], then [`Renderer::roster`], [`Renderer::bridge`] and [`Renderer::morning`] (the last valid result of
+//! each athlete, from the store) through [`MqttHandle::deliver`]; from then on each [`Renderer::output`] the same way.
+//! What `deliver` gives back goes into the store's outbox, followed by [`MqttHandle::outbox_wake`].
 
 mod backoff;
 mod command;
