@@ -70,6 +70,54 @@ async fn says_who_it_is_then_how_it_is_then_that_it_is_there() {
     client.handle.shutdown(ms(1000)).await;
 }
 
+/// The way the daemon goes: engine output, rendered, delivered.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_engine_says_arrives() {
+    use hrvd::engine::{Athlete, Live, Output, Roster, Strap};
+    use hrvd::mqtt::{RenderOptions, Renderer};
+    use hrvd::units::{Mono, Now};
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let client = Client::start(config(broker.port));
+    let mut renderer = Renderer::new(Topics::new(&config(broker.port)), RenderOptions::default());
+    let (alex, strap) = ("alex".parse().unwrap(), "a09e1a9f6e53".parse().unwrap());
+    let athlete = Athlete {
+        id: alex,
+        name: "Alex".into(),
+        time_zone: jiff::tz::TimeZone::UTC,
+        posture: hrvd::check::Posture::Supine,
+        wake_window: None,
+    };
+    let straps = vec![Strap { id: strap, athlete: athlete.id.clone(), name: None }];
+    let live = Live {
+        athlete: athlete.id.clone(),
+        strap,
+        at: Mono::from_secs(1),
+        hr_bpm: Some(61),
+        rr_ms: None,
+        rmssd_ms: None,
+        pairs: 0,
+        artifact_pct: None,
+        contact: None,
+    };
+    for message in renderer.roster(&Roster { athletes: vec![athlete], straps }) {
+        assert_eq!(client.handle.deliver(message), None);
+    }
+    client.connected().await;
+    for message in renderer.output(&Output::Live(live), Now { mono: Mono::from_secs(1), wall: None }) {
+        assert_eq!(client.handle.deliver(message), None);
+    }
+    observer.until_message(LIVE, r#"{"hr":61,"rr":null,"rmssd":null,"artifact_pct":null,"contact":null}"#);
+    let mut kept: Vec<_> = retained(broker.port).into_iter().map(|s| s.topic).collect();
+    kept.sort();
+    // All but the morning (there was none) and the gateway's own state.
+    let mut wanted: Vec<_> =
+        state_topics().into_iter().filter(|t| !t.ends_with("morning") && !t.ends_with("bridge")).collect();
+    wanted.push(STATUS.into());
+    wanted.sort();
+    assert_eq!(kept, wanted);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_changes_are_said_and_removals_reach_the_broker() {
     let broker = Mosquitto::open();
@@ -219,6 +267,53 @@ async fn farewell_to_a_frozen_broker_is_bounded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_was_removed_while_we_were_off_leaves_no_ghost() {
+    let broker = Mosquitto::open();
+    let client = Client::start(config(broker.port));
+    set_all(&client);
+    client.connected().await;
+    client.handle.shutdown(ms(1000)).await;
+    // Somebody else's topics are not ours to clean.
+    let other = Observer::new(broker.port);
+    other.publish("hrvd/other/athlete/alex/check", "theirs", true);
+    other.publish("homeassistant/device/hrvd_other_athlete_alex/config", "theirs", true);
+    let again = Client::start(config(broker.port));
+    // The roster has no athlete any more, but still the strap.
+    let stays: Vec<_> = state_topics().into_iter().filter(|t| !t.contains("alex")).collect();
+    for topic in &stays {
+        again.handle.set_retained(topic.clone(), b"here".to_vec());
+    }
+    again.connected().await;
+    other.until("alex is gone", |seen| seen.iter().any(|s| s.topic.ends_with("alex/morning") && s.payload.is_empty()));
+    again.push("end");
+    again.until_sent(1).await;
+    let mut kept: Vec<_> = retained(broker.port).into_iter().map(|s| s.topic).collect();
+    kept.sort();
+    let mut wanted = stays;
+    wanted.extend([
+        STATUS.to_owned(),
+        "hrvd/other/athlete/alex/check".to_owned(),
+        "homeassistant/device/hrvd_other_athlete_alex/config".to_owned(),
+    ]);
+    wanted.sort();
+    assert_eq!(kept, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_roster_is_known_nobody_is_removed() {
+    let broker = Mosquitto::open();
+    let client = Client::start(config(broker.port));
+    set_all(&client);
+    client.connected().await;
+    client.handle.shutdown(ms(1000)).await;
+    let early = Client::start(config(broker.port));
+    early.connected().await;
+    early.push("end");
+    early.until_sent(1).await;
+    assert_eq!(retained(broker.port).len(), state_topics().len() + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_accepts_but_does_not_answer() {
     let broker = Mosquitto::open();
     broker.freeze();
@@ -233,7 +328,7 @@ async fn a_broker_that_accepts_but_does_not_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_broker_is_noticed_without_anything_to_say() {
     let broker = Mosquitto::open();
-    let client = Client::start(impatient(broker.port));
+    let client = Client::start(MqttConfig { keep_alive: Duration::from_secs(1), ..config(broker.port) });
     client.connected().await;
     broker.freeze();
     let down = client.until("down", |s| matches!(s, ConnectionState::Down { .. })).await;
@@ -302,7 +397,7 @@ async fn a_late_command_does_not_fire() {
     client.connected().await;
     client.handle.shutdown(ms(1000)).await;
     // While we are away: one for a session that might wait, one that the broker keeps.
-    observer.publish(SET, "start", false);
+    observer.publish_acked(SET, "start");
     observer.publish("hrvd/g/athlete/kim/check/set", "start", true);
     observer.until_message("hrvd/g/athlete/kim/check/set", "start");
     let mut again = Client::start(config(broker.port));
@@ -423,6 +518,25 @@ async fn a_broker_that_is_not_there_yet() {
     client.handle.shutdown(ms(500)).await;
     assert_eq!(client.state(), ConnectionState::Closed);
     assert!(client.outbox.sent().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stable_link_makes_the_waits_short_again() {
+    let mut broker = Mosquitto::open();
+    broker.kill();
+    let mut config = config(broker.port);
+    config.timing.backoff_max = Duration::from_secs(60);
+    config.timing.stable = ms(200);
+    let client = Client::start(config);
+    // Waits of 50 ms that double for 3.3 s: the next ones are 1.6 s at least.
+    tokio::time::sleep(ms(3300)).await;
+    broker.run();
+    client.connected().await;
+    tokio::time::sleep(ms(400)).await;
+    broker.kill();
+    client.until("down", |s| matches!(s, ConnectionState::Down { .. })).await;
+    broker.run();
+    tokio::time::timeout(ms(1300), client.connected()).await.expect("the wait did not start anew");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -243,7 +243,6 @@ fn discovery_obeys_home_assistant() {
         "en",
         "avty",
         "avty_mode",
-        "qos",
         "message_expiry_interval",
     ];
     const CLASS_UNITS: &[(&str, Option<&str>)] = &[

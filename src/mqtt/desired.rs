@@ -56,6 +56,11 @@ impl Desired {
         Some(Due { topic: topic.clone(), payload: e.payload.clone(), version: e.version })
     }
 
+    /// Whether something is desired at a topic, be it nothing.
+    pub(super) fn knows(&self, topics: &Topics, topic: &str) -> bool {
+        self.entries.contains_key(&(topics.rank(topic), topic.to_owned()))
+    }
+
     /// Whether the newest state of a topic did not reach the broker yet.
     pub(super) fn is_dirty(&self, topics: &Topics, topic: &str) -> bool {
         self.entries.get(&(topics.rank(topic), topic.to_owned())).is_some_and(|e| e.dirty)

@@ -117,7 +117,6 @@ impl Discovery<'_> {
         put("def_ent_id", json!(format!("{}.{}_{}", e.platform, device.slug, slugify(e.name.en))));
         if e.source == Source::CheckSet {
             put("cmd_t", json!(topic));
-            put("qos", json!(1));
             put("message_expiry_interval", json!(COMMAND_EXPIRY_S));
         } else {
             put("stat_t", json!(topic));

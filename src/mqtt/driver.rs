@@ -7,24 +7,24 @@
 use super::backoff::Backoff;
 use super::command::{self, Complaints, Ignored};
 use super::config::MqttConfig;
-use super::desired::Due;
 use super::handle::{ConnectionState, Shared};
 use super::link::{Link, LinkError, LinkEvent, Message, NotTaken};
 use super::outbox::OutboxSource;
+use super::session::{InFlight, Saying, Session, after, rung};
 use super::topics::{OFFLINE, ONLINE, Topics};
 use crate::engine::Command;
 use crate::publication::Publication;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 /// How long an empty outbox is left alone if nobody wakes us.
 const OUTBOX_REST: Duration = Duration::from_secs(60);
 /// How soon a message is offered again to a link that does not keep up.
 const BUSY_RETRY: Duration = Duration::from_millis(100);
+/// How many topics that the broker still keeps are looked at.
+const MAX_STRAYS: usize = 256;
 /// So many links in a row that end soon after they began look like a rival.
 const SHORT_LINKS: u32 = 3;
 
@@ -37,65 +37,6 @@ pub(super) struct Driver<O> {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) stop: CancellationToken,
     pub(super) complaints: Complaints,
-}
-
-/// What is on its way at QoS 1.
-#[derive(Debug)]
-enum Saying {
-    Retained(Due),
-    Online,
-    Event,
-    Durable(i64, Publication),
-    Offline,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    what: Saying,
-    id: Option<u16>,
-}
-
-/// A timer that may not run.
-type Timer = Option<Pin<Box<Sleep>>>;
-
-fn after(d: Duration) -> Timer {
-    Some(Box::pin(tokio::time::sleep(d)))
-}
-
-/// Ends when the timer does, and stops it; never ends if it does not run.
-async fn rung(timer: &mut Timer) {
-    match timer {
-        Some(sleep) => sleep.await,
-        None => std::future::pending().await,
-    }
-    *timer = None;
-}
-
-/// State of one link.
-#[derive(Default)]
-struct Session {
-    /// The broker accepted us.
-    up: bool,
-    /// It has our whole state and knows that we are there.
-    ready: bool,
-    /// `online` has to be said.
-    online_due: bool,
-    /// Our own `online` came back to us.
-    heard: bool,
-    /// It did not come back in time.
-    unheard: bool,
-    leaving: bool,
-    /// The farewell is over; nothing may follow.
-    gone: bool,
-    in_flight: Option<InFlight>,
-    last_marked: Option<i64>,
-    ack: Timer,
-    birth: Timer,
-    stable: Timer,
-    echo: Timer,
-    outbox_rest: Timer,
-    busy: Timer,
-    farewell: Timer,
 }
 
 enum End {
@@ -153,7 +94,8 @@ impl<O: OutboxSource> Driver<O> {
     /// One link from the first attempt to its end.
     async fn session(&mut self) -> End {
         let mut s = Session::default();
-        let opening = Link::open(&self.config, Some(self.topics.status()), self.topics.subscriptions());
+        let filters = [self.topics.subscriptions(), self.topics.strays()].concat();
+        let opening = Link::open(&self.config, Some(self.topics.status()), filters);
         let mut link = tokio::select! {
             opened = opening => match opened {
                 Ok(link) => link,
@@ -251,6 +193,11 @@ impl<O: OutboxSource> Driver<O> {
                 let (min, max) = self.config.timing.birth;
                 s.birth = after(min + (max - min).mul_f64(fastrand::f64()));
             }
+        } else if self.topics.command_athlete(&message.topic).is_none() {
+            // Our own state, kept by the broker; what comes back of what we say now is not retained.
+            if message.retained && s.strays.len() < MAX_STRAYS {
+                s.strays.push(message.topic.clone());
+            }
         } else {
             match command::parse(&self.topics, message) {
                 Ok(command) => {
@@ -260,6 +207,25 @@ impl<O: OutboxSource> Driver<O> {
                     }
                 }
                 Err(why) => self.complain(message, why),
+            }
+        }
+    }
+
+    /// Removes what a run before us left of straps and athletes that are not there any more. Only now, when everything
+    /// desired is known and said.
+    fn sweep(&self, link: &Link, s: &mut Session) {
+        link.unsubscribe(self.topics.strays());
+        let mut inner = self.shared.lock();
+        // Without a gateway there was no roster yet, and nobody can be missing in it.
+        if !inner.desired.knows(&self.topics, &self.topics.gateway_discovery()) {
+            return;
+        }
+        for stray in std::mem::take(&mut s.strays) {
+            if !inner.desired.knows(&self.topics, &stray) {
+                tracing::info!(topic = %stray, "MQTT: removing what is left of somebody who is gone");
+                for topic in self.topics.siblings(&stray) {
+                    inner.desired.set(&self.topics, topic, Vec::new());
+                }
             }
         }
     }
@@ -383,6 +349,7 @@ impl<O: OutboxSource> Driver<O> {
                 if !s.ready {
                     s.ready = true;
                     self.shared.lock().up = true;
+                    self.sweep(link, s);
                     if !s.heard {
                         s.echo = after(self.config.timing.echo);
                     }

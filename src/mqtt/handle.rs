@@ -1,7 +1,7 @@
 //! What the rest of the daemon holds of the MQTT edge.
 
 use super::desired::Desired;
-use super::render::{Delivery, Message};
+use super::message::{Delivery, Message};
 use super::topics::Topics;
 use crate::publication::Publication;
 use std::collections::{BTreeMap, VecDeque};

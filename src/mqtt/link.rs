@@ -126,6 +126,14 @@ impl Link {
         self.client.try_publish(p.topic.as_str(), qos, p.retain, p.payload.as_slice()).map_err(|_| NotTaken::Busy)
     }
 
+    /// Listens no more to these.
+    pub(super) fn unsubscribe(&self, filters: Vec<String>) {
+        for filter in filters {
+            // Without it we hear a little more than we need; no reason to fail.
+            let _ = self.client.try_unsubscribe(filter);
+        }
+    }
+
     /// Asks for a clean end; `Closed` follows.
     pub(super) fn disconnect(&self) -> Result<(), NotTaken> {
         self.client.try_disconnect().map_err(|_| NotTaken::Busy)

@@ -4,6 +4,10 @@
 //! retained state is kept here as a desired state and said again whenever a broker could have forgotten it; durable
 //! messages belong to the store and are marked when the broker has them; events need a link; live values are sent at
 //! once or never.
+//!
+//! Wiring: [`spawn`], then [`Renderer::roster`], [`Renderer::bridge`] and [`Renderer::morning`] (the last valid result of
+//! each athlete, from the store) through [`MqttHandle::deliver`]; from then on each [`Renderer::output`] the same way.
+//! What `deliver` gives back goes into the store's outbox, followed by [`MqttHandle::outbox_wake`].
 
 mod backoff;
 mod command;
@@ -14,9 +18,11 @@ mod driver;
 mod entity;
 mod handle;
 mod link;
+mod message;
 mod monitor;
 mod outbox;
 mod render;
+mod session;
 mod tls;
 mod topics;
 
@@ -24,9 +30,10 @@ pub use command::MAX_COMMAND;
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
 pub use entity::Language;
 pub use handle::{ConnectionState, MqttHandle};
+pub use message::{Delivery, Message};
 pub use monitor::{NoEntry, Seen, follow, probe};
 pub use outbox::{NoOutbox, OutboxSource};
-pub use render::{BridgeStatus, Delivery, Message, RenderOptions, Renderer};
+pub use render::{BridgeStatus, RenderOptions, Renderer};
 pub use topics::{OFFLINE, ONLINE, TOPICS, Topics, Use};
 
 use crate::engine::Command;

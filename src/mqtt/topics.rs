@@ -125,7 +125,20 @@ impl Topics {
     pub fn ha_status(&self) -> &str {
         &self.ha_status
     }
-    /// Everything we listen to.
+    /// What the broker may still keep of straps and athletes that are gone; looked at once after each connection.
+    pub(super) fn strays(&self) -> Vec<String> {
+        vec![format!("{}/strap/+/availability", self.root), format!("{}/athlete/+/check", self.root)]
+    }
+    /// All topics of the strap or athlete that one of them belongs to.
+    pub(super) fn siblings(&self, topic: &str) -> Vec<String> {
+        let mut levels = topic.strip_prefix(self.root.as_str()).unwrap_or_default().split('/').skip(1);
+        match (levels.next(), levels.next()) {
+            (Some("strap"), Some(slug)) => slug.parse().map_or_else(|_| Vec::new(), |id| self.all_of_strap(id)),
+            (Some("athlete"), Some(slug)) => slug.parse().map_or_else(|_| Vec::new(), |id| self.all_of_athlete(&id)),
+            _ => Vec::new(),
+        }
+    }
+    /// Everything we listen to as long as we are connected.
     pub fn subscriptions(&self) -> Vec<String> {
         vec![format!("{}/athlete/+/check/set", self.root), self.status(), self.ha_status.clone()]
     }

@@ -247,6 +247,15 @@ impl Observer {
         (&self.stream).write_all(&packet(0x30 | u8::from(retain), &body)).unwrap();
     }
 
+    /// At QoS 1: a broker keeps it for sessions that are away.
+    pub fn publish_acked(&self, topic: &str, payload: &str) {
+        let mut body = Vec::new();
+        text(&mut body, topic);
+        body.extend([0, 7]);
+        body.extend(payload.as_bytes());
+        (&self.stream).write_all(&packet(0x32, &body)).unwrap();
+    }
+
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }

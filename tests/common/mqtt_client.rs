@@ -35,10 +35,9 @@ pub fn config(port: u16) -> MqttConfig {
     }
 }
 
-/// Gives up early too.
+/// Gives up early when an acknowledgement does not come.
 pub fn impatient(port: u16) -> MqttConfig {
     let mut config = config(port);
-    config.keep_alive = Duration::from_secs(1);
     config.timing.ack = ms(1000);
     config
 }
