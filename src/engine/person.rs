@@ -17,12 +17,15 @@ pub(super) struct Person {
     pub(super) checked_on: Option<Date>,
     /// The strap whose values are shown.
     pub(super) live_strap: Option<StrapId>,
+    /// Values go out with the first packet from here on; `None` while no heart rate comes.
     next_live: Option<Mono>,
+    /// A packet came since values were last looked at.
+    fresh: bool,
 }
 
 impl Person {
     pub(super) fn new(athlete: Athlete) -> Self {
-        Self { athlete, machine: None, checked_on: None, live_strap: None, next_live: None }
+        Self { athlete, machine: None, checked_on: None, live_strap: None, next_live: None, fresh: false }
     }
 
     pub(super) fn is_checking(&self) -> bool {
@@ -47,17 +50,20 @@ impl Person {
         if self.live_strap == Some(strap) || !other_is_online {
             self.live_strap = Some(strap);
             self.next_live.get_or_insert(now);
+            self.fresh = true;
         }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Mono> {
-        self.machine.as_ref().and_then(Machine::poll_timeout).into_iter().chain(self.next_live).min()
+        // live values need no timer: they go out with packets, and their end is the strap's own timeout
+        self.machine.as_ref().and_then(Machine::poll_timeout)
     }
 
-    /// Live values, when they are due. The last message of a stream holds nothing: an old value is never live.
+    /// Live values, when they are due: together with a packet, so that they are as fresh as can be. The last message of a stream holds nothing: an old value is never live.
     pub(super) fn poll_live(&mut self, now: Mono, interval: Duration, strap: Option<&StrapState>) -> Option<Live> {
-        self.next_live.filter(|due| now >= *due)?;
+        let due = self.next_live?;
         let id = self.live_strap?;
+        let fresh = std::mem::take(&mut self.fresh);
         let Some(strap) = strap.filter(|s| s.online(now)) else {
             self.next_live = None;
             self.live_strap = None;
@@ -73,7 +79,11 @@ impl Person {
                 contact: None,
             });
         };
-        self.next_live = Some(now + interval);
+        if !fresh || now < due {
+            return None;
+        }
+        // half a notification of grace, so that an interval of 5 s is five packets and not sometimes six
+        self.next_live = Some(now + interval.saturating_sub(GRACE));
         let window = strap.rolling();
         let td = window.time_domain();
         let enough = td.pairs >= MIN_LIVE_PAIRS;
@@ -98,6 +108,8 @@ impl Person {
     }
 }
 
+/// Half the usual distance of notifications.
+const GRACE: Duration = Duration::from_millis(500);
 /// Fewer pairs in the live window give no RMSSD.
 const MIN_LIVE_PAIRS: usize = 20;
 /// More artifacts in the live window give no RMSSD, %.
