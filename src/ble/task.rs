@@ -254,7 +254,7 @@ impl Worker {
     fn execute(&mut self, action: Action) {
         match action {
             Action::Publish(strap, state) => {
-                info!(%strap, state = state.as_str(), "link");
+                info!("strap {strap}: {}", state.as_str().replace('_', " "));
                 self.outbox.push_back((self.sink.clock.now(), Input::Link { strap, state }));
             }
             Action::Forget(strap) => {

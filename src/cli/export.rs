@@ -2,10 +2,12 @@
 
 use super::Exit;
 use super::args::{ExportFormat, ExportWhat, Global};
+use super::ask::connect;
 use super::terminal::Terminal;
 use crate::artifact;
 use crate::check::CheckResult;
 use crate::config::Surroundings;
+use crate::control::{ClientError, Op};
 use crate::engine::{Record, RecordKind};
 use crate::hrs;
 use crate::json::{self, Zero};
@@ -45,10 +47,18 @@ enum ExportError {
 
 /// Writes what was asked for.
 pub fn run(args: &ExportArgs<'_>, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
-    let path = match super::run::load(global, around) {
-        Ok(loaded) => loaded.config.store.path,
+    let config = match super::run::load(global, around) {
+        Ok(loaded) => loaded.config,
         Err(exit) => return exit,
     };
+    // what a running daemon still holds in its journal belongs to the export too
+    match connect(&config).and_then(|mut c| c.ask(&Op::Seal)) {
+        Ok(_) | Err(ClientError::NotRunning(_)) => {}
+        Err(e) => {
+            let _ = writeln!(terminal.err, "the newest minutes may be missing: {e}");
+        }
+    }
+    let path = config.store.path;
     let done = (|| -> Result<(), ExportError> {
         let query = Query::open(&path)?;
         match args.output {

@@ -48,6 +48,8 @@ pub enum Op {
     },
     /// What the daemon is doing.
     Status,
+    /// Move what was recorded so far into the database, for a reader.
+    Seal,
 }
 
 /// An answer that says no, with what to do about it.

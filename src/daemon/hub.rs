@@ -270,6 +270,19 @@ impl Hub {
     }
 
     fn request(&mut self, request: Request, radio: &watch::Receiver<ble::Status>) {
+        if request.op == Op::Seal {
+            // the writer answers in its own time; the hub waits for nobody
+            let sealed = self.store.seal();
+            tokio::spawn(async move {
+                let answer = match sealed.await {
+                    Ok(Ok(())) => Ok(json!({})),
+                    Ok(Err(e)) => Err(Refusal::new(e.to_string())),
+                    Err(_) => Err(Refusal::new("hrvd is stopping")),
+                };
+                let _ = request.reply.send(answer);
+            });
+            return;
+        }
         let answer = self.answer(request.op, radio);
         let _ = request.reply.send(answer);
     }
@@ -338,6 +351,7 @@ impl Hub {
                 Ok(json!({"strap": id.to_string()}))
             }
             Op::Status => Ok(self.status(now, radio)),
+            Op::Seal => Ok(json!({})),
         }
     }
 

@@ -276,6 +276,14 @@ impl StoreHandle {
         answer
     }
 
+    /// Moves everything that was recorded so far into the database, as it happens by itself every few minutes: for an
+    /// export of what still runs.
+    pub fn seal(&self) -> oneshot::Receiver<Result<(), StoreError>> {
+        let (done, answer) = oneshot::channel();
+        self.send(Message::Seal(done));
+        answer
+    }
+
     /// State of the writer, to read or to wait for. A closed channel means that the thread has ended.
     pub fn health(&self) -> watch::Receiver<StoreHealth> {
         self.inner.health.clone()

@@ -26,6 +26,8 @@ pub(super) enum Message {
     Straps(Vec<Strap>),
     Op(Op),
     Flush(oneshot::Sender<Result<(), StoreError>>),
+    /// Write everything into the database, for a reader that wants it there.
+    Seal(oneshot::Sender<Result<(), StoreError>>),
 }
 
 /// State of the writer thread.
@@ -160,6 +162,10 @@ impl Writer {
                 let raw = self.write_journal(sync);
                 let outcome = self.write_ops().and(raw);
                 self.settle(&outcome);
+            }
+            Message::Seal(done) => {
+                let outcome = self.seal(false);
+                let _ = done.send(outcome); // nobody waits any more
             }
             Message::Flush(done) => {
                 let outcome = self.write_journal(true).and_then(|()| self.write_ops());
