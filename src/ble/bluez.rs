@@ -49,6 +49,8 @@ const PROPERTY: Duration = Duration::from_secs(2);
 const EXCHANGE: Duration = Duration::from_secs(5);
 /// Time for service discovery, which is some forty calls in a row.
 const DISCOVERY: Duration = Duration::from_secs(10);
+/// Time for unsubscribing before a disconnect, which itself takes up to 2.6 s of the 5 s that all may take.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Time to reach the bus.
 const NEW_MANAGER: Duration = Duration::from_secs(6);
 
@@ -176,7 +178,12 @@ impl Session {
     }
 
     pub(super) async fn disconnect(&self, strap: StrapId) -> Result<(), Failure> {
-        self.peripheral(strap).await?.disconnect().await.map_err(|e| failure(&e))
+        let peripheral = self.peripheral(strap).await?;
+        if let Some(measurement) = characteristic(&peripheral, HEART_RATE, MEASUREMENT) {
+            // Some straps take an end without this for an accident and start recording into their memory.
+            let _ = within(FAREWELL, peripheral.unsubscribe(&measurement)).await;
+        }
+        peripheral.disconnect().await.map_err(|e| failure(&e))
     }
 
     pub(super) async fn check_connected(&self, strap: StrapId) -> Result<(), Failure> {
