@@ -109,6 +109,33 @@ fn a_strap_out_of_reach_is_not_called_and_comes_back() {
 }
 
 #[test]
+fn a_device_that_bluez_only_remembers_is_not_here() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.strap(A, |s| s.remember());
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    // It is announced as discovered at the start, without a signal strength.
+    daemon.wait_state(A, "not_seen", SOON);
+    std::thread::sleep(s(2));
+    assert!(!fake.calls().iter().any(|c| c.starts_with("Connect")), "{:?}", fake.calls());
+    let _beat = fake.beat(A, BEAT);
+    fake.appear(A);
+    daemon.wait_packets(A, 5, SOON);
+}
+
+#[test]
+fn a_read_that_hangs_does_not_hold_up_the_beats() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.strap(A, |s| s.read_delay = None);
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 200, s(30));
+    assert_eq!(daemon.counter("silences") + daemon.counter("drops"), 0);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
 fn an_adapter_switched_off_stays_off_and_is_used_again_when_on() {
     let (fake, daemon) = start(&[A]);
     let beat = fake.beat(A, BEAT);
