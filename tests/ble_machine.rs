@@ -34,6 +34,9 @@ fn a_good_strap_is_connected_within_seconds_and_then_left_alone() {
     let calls: Vec<StrapCall> = sim.log.iter().map(|(_, _, c)| *c).collect();
     assert_eq!(calls, [StrapCall::Connect, StrapCall::Setup { reopen: false }, StrapCall::ReadFacts]);
     assert_eq!(sim.count(AdapterCall::StartScan), 1, "nothing scans while all straps are connected");
+    sim.run(6 * HOUR);
+    assert_eq!(sim.calls(strap(1), StrapCall::ReadFacts).len(), 2, "the battery is read again now and then");
+    assert_eq!(sim.calls(strap(1), StrapCall::Connect).len(), 1);
 }
 
 #[test]

@@ -109,6 +109,33 @@ fn a_strap_out_of_reach_is_not_called_and_comes_back() {
 }
 
 #[test]
+fn a_device_that_bluez_only_remembers_is_not_here() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.strap(A, |s| s.remember());
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    // It is announced as discovered at the start, without a signal strength.
+    daemon.wait_state(A, "not_seen", SOON);
+    std::thread::sleep(s(2));
+    assert!(!fake.calls().iter().any(|c| c.starts_with("Connect")), "{:?}", fake.calls());
+    let _beat = fake.beat(A, BEAT);
+    fake.appear(A);
+    daemon.wait_packets(A, 5, SOON);
+}
+
+#[test]
+fn a_read_that_hangs_does_not_hold_up_the_beats() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.strap(A, |s| s.read_delay = None);
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 200, s(30));
+    assert_eq!(daemon.counter("silences") + daemon.counter("drops"), 0);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
 fn an_adapter_switched_off_stays_off_and_is_used_again_when_on() {
     let (fake, daemon) = start(&[A]);
     let beat = fake.beat(A, BEAT);
@@ -369,7 +396,7 @@ fn letting_some_straps_go_does_not_silence_the_others() {
     assert!(!fake.with(|w| w.connected_while_scanning));
     let [_, _, last] = beats;
     // Dropping a stream removes the youngest match rule of the connection, which is another strap's.
-    daemon.command_line(&format!("wanted {C}"));
+    daemon.tell(&format!("wanted {C}"));
     daemon.wait_state(A, "released", SOON);
     daemon.wait_state(B, "released", SOON);
     daemon.wait_calls(&fake, &format!("Disconnect {A}"), 1, SOON);
@@ -380,9 +407,35 @@ fn letting_some_straps_go_does_not_silence_the_others() {
     assert!(fake.with(|w| !w.straps[A].connected && !w.straps[B].connected));
     // And back again, on the same connection.
     let mark = daemon.mark();
-    daemon.command_line(&format!("wanted {A},{C}"));
+    daemon.tell(&format!("wanted {A},{C}"));
     daemon.wait_state_since(mark, A, "connected", SOON);
     assert!(daemon.first_packet_since_within(mark, A, SOON) < SOON);
+}
+
+#[test]
+fn seven_straps_survive_a_killed_bluetoothd() {
+    let seven: Vec<String> = (1..=7).map(|n| format!("C0:FF:EE:00:00:{n:02}")).collect();
+    let names: Vec<&str> = seven.iter().map(String::as_str).collect();
+    let (mut fake, daemon) = start(&names);
+    let beats: Vec<_> = names.iter().map(|strap| fake.beat(strap, BEAT)).collect();
+    for strap in &names {
+        daemon.wait_packets(strap, 10, s(30));
+    }
+    println!("seven connected after {:?}", daemon.age());
+    let had: Vec<usize> = names.iter().map(|strap| daemon.packets(strap).len()).collect();
+    fake.kill_bluetoothd();
+    let killed = daemon.mark();
+    fake.start_bluetoothd();
+    for (strap, had) in names.iter().zip(had) {
+        daemon.wait_packets(strap, had + 20, s(40));
+    }
+    println!("all seven again {:?} after the kill", daemon.since_mark(killed));
+    for (strap, beat) in names.iter().zip(beats) {
+        assert_complete(&daemon, strap, &beat.finish());
+    }
+    assert_eq!(fake.with(|w| w.most_connecting), 1, "more than one connect at a time");
+    assert!(!fake.with(|w| w.connected_while_scanning));
+    assert_eq!(daemon.counter("managers"), 0);
 }
 
 #[test]
@@ -406,10 +459,17 @@ fn all_straps_are_let_go_in_parallel_at_the_end() {
         fake.strap(strap, |s| s.disconnect_takes = ms(2300));
     }
     let mark = daemon.mark();
-    daemon.command_line("stop");
+    daemon.tell("stop");
     daemon.wait(s(6), "exit", |l| matches!(l, Line::Exit(how) if how == "Stopped"));
     let took = daemon.since_mark(mark);
+    println!("all let go after {took:?}");
     assert!(took < ms(4500), "took {took:?}");
+    for strap in [A, B, C] {
+        // Unsubscribed first: some straps take an end without it for an accident.
+        let calls = fake.calls();
+        let last: Vec<&String> = calls.iter().filter(|c| c.ends_with(strap)).rev().take(2).collect();
+        assert!(last[0].starts_with("Disconnect") && last[1].starts_with("StopNotify"), "{last:?}");
+    }
     for strap in [A, B, C] {
         assert!(!fake.with(|w| w.straps[strap].connected), "{strap} is still occupied");
     }

@@ -16,6 +16,8 @@ const GOOD_RUN: Duration = Duration::from_secs(180);
 const PARAMS_DROP: std::ops::RangeInclusive<u64> = 28..=32;
 /// A frame so soon after the end of a connection may have been under way before it.
 const STALE_FRAME: Duration = Duration::from_secs(2);
+/// The battery is read again so often; not every strap notifies it.
+const FACTS_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// BlueZ resolves the services of a link that it opened by itself; so often we ask again, a second apart.
 const ADOPT_TRIES: u8 = 10;
 
@@ -67,7 +69,7 @@ struct Up {
     /// Last frame, or the moment the subscription stood.
     fresh: Mono,
     any_frame: bool,
-    facts_asked: bool,
+    facts_at: Option<Mono>,
     silence: Silence,
 }
 
@@ -457,13 +459,8 @@ impl Link {
                 n.setups += 1;
                 self.refusals = 0;
                 self.absent = Some(false);
-                self.phase = Phase::Up(Up {
-                    since: now,
-                    fresh: now,
-                    any_frame: false,
-                    facts_asked: false,
-                    silence: Silence::None,
-                });
+                self.phase =
+                    Phase::Up(Up { since: now, fresh: now, any_frame: false, facts_at: None, silence: Silence::None });
                 if std::mem::take(&mut self.doubt) {
                     self.issue(now, StrapCall::CheckConnected);
                 }
@@ -503,8 +500,8 @@ impl Link {
             return;
         }
         let Phase::Up(mut up) = self.phase else { return };
-        if up.any_frame && !up.facts_asked {
-            up.facts_asked = true;
+        if up.any_frame && up.facts_at.is_none_or(|at| now.since(at) >= FACTS_EVERY) {
+            up.facts_at = Some(now);
             self.phase = Phase::Up(up);
             self.issue(now, StrapCall::ReadFacts);
             return;

@@ -4,6 +4,7 @@
 pub mod arbiter;
 pub mod backoff;
 mod call;
+mod event;
 pub mod link;
 mod status;
 
@@ -12,6 +13,8 @@ pub use status::{Adapter, Counters, Hint, Status, StrapStatus};
 
 #[cfg(feature = "daemon")]
 mod bluez;
+#[cfg(feature = "daemon")]
+mod errors;
 #[cfg(feature = "daemon")]
 mod scan;
 #[cfg(feature = "daemon")]

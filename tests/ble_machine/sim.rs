@@ -218,16 +218,15 @@ impl Sim {
                 body.since = now;
                 body.next_beat = now + Duration::from_millis(500);
             }
-            // It is up already; BlueZ is only busy with its services.
-            InFlight::Strap(strap, StrapCall::Connect)
-                if *result == Err(Failure::InProgress) && self.bodies[strap].connected =>
-            {
+            // Rejected at once: whatever BlueZ is doing, this call did not begin it.
+            InFlight::Strap(strap, StrapCall::Connect) if *result == Err(Failure::InProgress) => {
                 self.connecting.remove(strap);
             }
             InFlight::Strap(strap, StrapCall::Disconnect) => {
                 self.connecting.remove(strap);
                 self.body(*strap).connected = false;
             }
+            InFlight::Adapter(AdapterCall::StopScan) => self.scanning = false,
             InFlight::Adapter(AdapterCall::StartScan)
                 if result.is_ok() && matches!(self.ground, Ground::On | Ground::Off) =>
             {
@@ -285,7 +284,8 @@ impl Sim {
             self.flying.clear();
             self.connecting.clear();
         }
-        if matches!(call, AdapterCall::NewManager | AdapterCall::StopScan) {
+        let lost = call == AdapterCall::StopScan && self.whim == Some(Fate::Vanishes);
+        if call == AdapterCall::NewManager || lost {
             self.scanning = false;
         }
         // A call whose executor vanished is given up by its deadline; any other must have ended.

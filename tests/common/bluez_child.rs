@@ -191,7 +191,7 @@ impl Builder {
             writer.lines.lock().unwrap().1 = true;
             writer.more.notify_all();
         });
-        Daemon { child, stdin, log }
+        Daemon { child, stdin, log, born: now() }
     }
 }
 
@@ -209,6 +209,7 @@ pub struct Daemon {
     child: Child,
     stdin: ChildStdin,
     log: Arc<Log>,
+    born: Instant,
 }
 
 impl Daemon {
@@ -230,7 +231,7 @@ impl Daemon {
         String::from_utf8_lossy(&out.stdout).lines().filter(|l| l.starts_with('@')).collect::<Vec<_>>().join("\n")
     }
 
-    pub fn command_line(&mut self, text: &str) {
+    pub fn tell(&mut self, text: &str) {
         writeln!(self.stdin, "{text}").unwrap();
     }
 
@@ -240,6 +241,10 @@ impl Daemon {
 
     pub fn since_mark(&self, mark: Mark) -> Duration {
         now().duration_since(mark.1)
+    }
+
+    pub fn age(&self) -> Duration {
+        now().duration_since(self.born)
     }
 
     pub fn is_alive(&self) -> bool {

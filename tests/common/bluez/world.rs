@@ -110,6 +110,13 @@ impl Strap {
         }
     }
 
+    /// Was connected on another day; now out of reach.
+    pub fn remember(&mut self) {
+        self.known = true;
+        self.object = true;
+        self.in_range = false;
+    }
+
     fn path(&self) -> String {
         format!("{ADAPTER}/dev_{}", self.address.replace(':', "_"))
     }
