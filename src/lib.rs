@@ -9,6 +9,7 @@
 #[cfg(panic = "abort")]
 compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async panic in a spawned task");
 
+pub mod analyze;
 pub mod artifact;
 pub mod check;
 pub mod engine;
