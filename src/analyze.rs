@@ -105,7 +105,7 @@ pub struct Window {
     pub sample_entropy: Metric,
     /// Baevsky's stress index.
     pub stress_index: Metric,
-    /// Breaths a minute, from respiratory arrhythmia.
+    /// Breaths a minute, from respiratory arrhythmia; whole ones, it is not finer than that.
     pub breathing_per_min: Metric,
 }
 
@@ -322,7 +322,7 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
             at_least(entropy::MIN_INTERVALS, 0.0).and_then(|()| entropy::sample_entropy(longest))
         }),
         stress_index: clean(3.0, &mut || at_least(50, 0.0).and_then(|()| baevsky::stress_index(longest))),
-        breathing_per_min: continuous(5.0, &mut || breathing::estimate(longest).map(|b| b.per_min)),
+        breathing_per_min: continuous(5.0, &mut || breathing::estimate(longest).map(|b| b.per_min.round())),
     }
 }
 

@@ -17,3 +17,6 @@ pub mod hrs;
 pub mod hrv;
 pub mod timeline;
 pub mod units;
+
+#[cfg(feature = "daemon")]
+pub mod cli;

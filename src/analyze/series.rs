@@ -1,5 +1,7 @@
 //! RR intervals from a text file: one a line, in ms or in seconds.
 
+use crate::timeline::Beat;
+use crate::units::Mono;
 use std::fmt;
 
 /// Intervals with the gaps between them.
@@ -16,13 +18,15 @@ pub struct Series {
 pub struct LineError {
     /// Line, from 1.
     pub line: usize,
+    /// What it says, shortened.
+    pub text: String,
     /// Cause.
-    pub cause: String,
+    pub cause: &'static str,
 }
 
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.cause)
+        write!(f, "line {}: {}: '{}'", self.line, self.cause, self.text)
     }
 }
 
@@ -33,45 +37,59 @@ const UNIT_BORDER: f64 = 10.0;
 /// Longest that a line may say, ms: a drop-out of ten minutes.
 const LONGEST_MS: f64 = 600_000.0;
 
-/// Reads RR text. Empty lines and lines that start with `#` are skipped. The unit is that of all values: a file in which
-/// some look like ms and some like seconds is refused at the first that differs from the first value.
-pub fn parse_rr_text(text: &str) -> Result<Series, LineError> {
-    let mut values: Vec<f64> = Vec::new();
-    let mut seconds = false;
-    for (i, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
-        let word = line.trim();
-        if word.is_empty() || word.starts_with('#') {
+/// Reads RR text. `#` begins a comment, empty lines are skipped. The unit is that of the first value; a value that can
+/// only be in the other unit is an error. Every bad line is named, not only the first.
+pub fn parse_rr_text(text: &str) -> Result<Series, Vec<LineError>> {
+    let mut rr_ms: Vec<f64> = Vec::new();
+    let mut errors = Vec::new();
+    let mut seconds = None;
+    for (i, line) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
+        let word = line.split('#').next().unwrap_or_default().trim();
+        if word.is_empty() {
             continue;
         }
-        let error = |cause: String| Err(LineError { line: i + 1, cause });
-        let Ok(value) = word.parse::<f64>() else {
-            let shown: String = word.chars().take(40).collect();
-            return error(format!("'{shown}' is not a number"));
+        let value = word.parse::<f64>();
+        let cause = match value {
+            Err(_) => "not a number",
+            Ok(v) if !v.is_finite() || v <= 0.0 => "not a positive interval",
+            Ok(v) => {
+                let unit_is_s = *seconds.get_or_insert(v < UNIT_BORDER);
+                let ms = if unit_is_s { v * 1000.0 } else { v };
+                if !unit_is_s && v < UNIT_BORDER {
+                    "looks like seconds in a file in ms"
+                } else if ms <= LONGEST_MS {
+                    rr_ms.push(ms);
+                    continue;
+                } else if unit_is_s {
+                    "looks like ms in a file in seconds"
+                } else {
+                    "longer than ten minutes"
+                }
+            }
         };
-        if !value.is_finite() || value <= 0.0 {
-            return error(format!("'{word}' is not a positive interval"));
-        }
-        if values.is_empty() {
-            seconds = value < UNIT_BORDER;
-        }
-        let in_seconds = value < UNIT_BORDER;
-        // Seconds may hold a drop-out longer than ten seconds; ms below ten are no interval at all.
-        if in_seconds && !seconds {
-            return error(format!("{value} looks like seconds in a file in ms"));
-        }
-        if !in_seconds && seconds && value > LONGEST_MS / 1000.0 {
-            return error(format!("{value} looks like ms in a file in seconds"));
-        }
-        let ms = if seconds { value * 1000.0 } else { value };
-        if ms > LONGEST_MS {
-            return error(format!("{value} is longer than ten minutes"));
-        }
-        values.push(ms);
+        errors.push(LineError { line: i + 1, text: word.chars().take(40).collect(), cause });
     }
-    if values.is_empty() {
-        return Err(LineError { line: 1, cause: "no interval in the file".into() });
+    if rr_ms.is_empty() && errors.is_empty() {
+        errors.push(LineError { line: 1, text: String::new(), cause: "no interval in the file" });
     }
-    Ok(Series { rr_ms: values, gaps: Vec::new() })
+    if errors.is_empty() { Ok(Series { rr_ms, gaps: Vec::new() }) } else { Err(errors) }
+}
+
+impl Series {
+    /// From beats in time. `gap` says that the transport lost beats before one; how long follows from the times.
+    pub fn from_beats(beats: impl IntoIterator<Item = (Beat, bool)>) -> Self {
+        let mut out = Self::default();
+        let mut last: Option<Mono> = None;
+        for (beat, gap) in beats {
+            if let (true, Some(last)) = (gap, last) {
+                let us = beat.at.diff_micros(last) as f64;
+                out.gaps.push((out.rr_ms.len(), (us / 1e6 - beat.rr.as_ms() / 1e3).max(0.0)));
+            }
+            out.rr_ms.push(beat.rr.as_ms());
+            last = Some(beat.at);
+        }
+        out
+    }
 }
 
 #[cfg(test)]
@@ -81,29 +99,40 @@ mod tests {
     #[test]
     fn reads_both_units() {
         let want = [812.5, 900.0];
-        for text in ["812.5\n900\n", "\u{feff}812.5\r\n900\r\n", "# note\n\n 812.5 \n9e2", "0.8125\n0.9\n"] {
+        for text in [
+            "812.5\n900\n",
+            "812.5 # first\n900",
+            "\u{feff}812.5\r\n900\r\n",
+            "# note\n\n 812.5 \n9e2",
+            "0.8125\n0.9\n",
+        ] {
             assert_eq!(parse_rr_text(text).unwrap().rr_ms, want, "{text:?}");
         }
     }
 
     #[test]
     fn says_what_is_wrong_and_where() {
-        for (text, line, cause) in [
-            ("", 1, "no interval"),
-            ("900\nabc\n", 2, "'abc' is not a number"),
-            ("900\n\n0\n", 3, "not a positive"),
-            ("900\n-5\n", 2, "not a positive"),
-            ("900\nNaN\n", 2, "not a positive"),
-            ("900\ninf\n", 2, "not a positive"),
-            ("900\n0,9\n", 2, "not a number"),
-            ("900\n0.9\n", 2, "seconds in a file in ms"),
-            ("0.9\n900\n", 2, "ms in a file in seconds"),
-            ("900\n1e9\n", 2, "longer than ten minutes"),
-            ("900 910\n", 1, "not a number"),
+        for (text, want) in [
+            ("", "line 1: no interval in the file: ''"),
+            ("900\nabc\n", "line 2: not a number: 'abc'"),
+            ("900\n\n0\n", "line 3: not a positive interval: '0'"),
+            ("900\nNaN\n", "line 2: not a positive interval: 'NaN'"),
+            ("900\n0,9\n", "line 2: not a number: '0,9'"),
+            ("900\n0.9\n", "line 2: looks like seconds in a file in ms: '0.9'"),
+            ("0.9\n900\n", "line 2: looks like ms in a file in seconds: '900'"),
+            ("900\n1e9\n", "line 2: longer than ten minutes: '1e9'"),
+            ("900 910\n", "line 1: not a number: '900 910'"),
         ] {
-            let e = parse_rr_text(text).unwrap_err();
-            assert_eq!(e.line, line, "{text:?}");
-            assert!(e.cause.contains(cause), "{text:?}: {}", e.cause);
+            assert_eq!(parse_rr_text(text).unwrap_err()[0].to_string(), want, "{text:?}");
         }
+        assert_eq!(parse_rr_text("900\nx\n-1\n910").unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn gaps_get_their_length_from_the_times() {
+        use crate::units::RrTicks;
+        let beat = |s, ticks| Beat { at: Mono::from_secs(s), rr: RrTicks(ticks) };
+        let s = Series::from_beats([(beat(10, 1024), true), (beat(11, 1024), false), (beat(17, 1024), true)]);
+        assert_eq!(s, Series { rr_ms: vec![1000.0; 3], gaps: vec![(2, 5.0)] });
     }
 }
