@@ -9,6 +9,7 @@
 #[cfg(panic = "abort")]
 compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async panic in a spawned task");
 
+pub mod analyze;
 pub mod artifact;
 pub mod ble;
 pub mod check;
@@ -18,7 +19,6 @@ pub mod hrv;
 pub mod player;
 pub mod publication;
 pub mod recording;
-pub mod rr_text;
 pub mod sim;
 pub mod timeline;
 pub mod units;

@@ -125,7 +125,7 @@ fn steady() -> HeartConfig {
 }
 
 fn pyhrv() -> Vec<Notification> {
-    let rr = hrvd::rr_text::parse(include_str!("data/pyhrv_short.txt")).unwrap();
+    let rr = hrvd::analyze::parse_rr_text(include_str!("data/pyhrv_short.txt")).unwrap().rr_ms;
     StrapSim::new(rr.into_iter().filter_map(RrTicks::from_ms)).collect()
 }
 

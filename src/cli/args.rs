@@ -148,6 +148,11 @@ pub enum Command {
         #[arg(long, value_name = "max|N", default_value = "max")]
         speed: Speed,
     },
+    /// Compute every HRV metric of recordings: a table, JSON, a picture
+    #[command(
+        after_help = "Examples:\n  hrvd analyze night.txt --window 300 --json\n  hrvd analyze morning.hrvd --plot morning.svg\n  hrvd analyze a.txt b.txt --detector kubios --labels --json"
+    )]
+    Analyze(super::analyze::AnalyzeArgs),
     /// Show what this program does, with a simulated strap and without Bluetooth
     ///
     /// The whole daemon runs: a recorded rest session is played through a simulated strap, the check is guided and

@@ -3,17 +3,16 @@
 use super::Exit;
 use super::args::{ExportFormat, ExportWhat, Global};
 use super::ask::connect;
+use super::tape::segments;
 use super::terminal::Terminal;
 use crate::artifact;
 use crate::check::CheckResult;
 use crate::config::Surroundings;
 use crate::control::{ClientError, Op};
-use crate::engine::{Record, RecordKind};
-use crate::hrs;
+use crate::engine::Record;
 use crate::json::{self, Zero};
 use crate::recording::text;
 use crate::store::{Query, RecordingInfo, StoreError};
-use crate::timeline::{Beat, GapReason, Placed, Timeline};
 use crate::units::AthleteId;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -135,33 +134,7 @@ fn records(info: &RecordingInfo, query: &Query) -> Result<Vec<Record>, ExportErr
 
 /// One row a beat: its time since boot and by the wall clock, its interval, its label, the gap before it.
 fn beats(info: &RecordingInfo, query: &Query, table: &mut Table<'_>) -> Result<(), ExportError> {
-    let mut segments: Vec<(Option<GapReason>, Vec<Beat>)> = vec![];
-    let mut timeline = Timeline::new();
-    let mut take = |p: Placed| {
-        if p.beats.is_empty() {
-            return;
-        }
-        match segments.last_mut().filter(|_| p.gap.is_none()) {
-            Some((_, beats)) => beats.extend(p.beats),
-            None => segments.push((p.gap, p.beats.into_vec())),
-        }
-    };
-    for record in records(info, query)? {
-        if let Some(due) = timeline.poll_timeout().filter(|t| *t <= record.at) {
-            take(timeline.expire(due));
-        }
-        match record.kind {
-            RecordKind::Packet { strap, bytes } if strap == info.strap => {
-                take(timeline.push(record.at, &hrs::decode(&bytes).0.rr));
-            }
-            RecordKind::Link { strap, up: false } if strap == info.strap => {
-                take(timeline.break_off(GapReason::LinkUp));
-            }
-            _ => {}
-        }
-    }
-    take(timeline.break_off(GapReason::LinkUp));
-    for (gap, beats) in segments {
+    for (gap, beats) in segments(&records(info, query)?, info.strap) {
         let rr: Vec<f64> = beats.iter().map(|b| b.rr.as_ms()).collect();
         let labels = artifact::classify(&rr);
         for (i, (beat, label)) in beats.iter().zip(labels).enumerate() {

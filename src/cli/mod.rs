@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 pub mod adopt;
+pub mod analyze;
 pub mod args;
 mod ask;
 pub mod check;
@@ -15,6 +16,7 @@ pub mod live;
 pub mod replay;
 pub mod run;
 pub mod scan;
+mod tape;
 pub mod terminal;
 
 pub use args::{Cli, Command, ConfigCommand, Global, Speed};
@@ -60,6 +62,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
             demo::run(&args, global, around, terminal)
         }
         Command::Scan { seconds } => scan::run(*seconds, global, around, terminal),
+        Command::Analyze(args) => analyze_files(args, terminal),
         Command::Doctor => doctor::run(global, around, terminal),
         Command::Export { what, format, athlete, id, output } => {
             let args = export::ExportArgs {
@@ -73,6 +76,18 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
         }
         // done before, by `offline`
         Command::Config(_) | Command::Completions { .. } => Exit::Done,
+    }
+}
+
+fn analyze_files(args: &analyze::AnalyzeArgs, terminal: &mut Terminal<'_>) -> Exit {
+    match analyze::run(args, terminal.json, &tape::series, terminal.out, terminal.err) {
+        Ok(true) => Exit::Done,
+        Ok(false) => Exit::Usage,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(e) => {
+            let _ = writeln!(terminal.err, "error: cannot write: {e}");
+            Exit::Failed
+        }
     }
 }
 

@@ -4,13 +4,13 @@ use super::Exit;
 use super::args::{Global, Speed};
 use super::guide::{Guide, Look, result_words};
 use super::terminal::Terminal;
+use crate::analyze::parse_rr_text;
 use crate::check::CheckConfig;
 use crate::clock::{Clock, ClockTrust};
 use crate::engine::{Athlete, Command, Config, Engine, Input, Output, Record, RecordKind, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
 use crate::player::Player;
 use crate::recording::text;
-use crate::rr_text;
 use crate::sim::StrapSim;
 use crate::units::{AthleteId, Mono, RrTicks, StrapId};
 use jiff::tz::TimeZone;
@@ -45,12 +45,12 @@ fn read(path: &Path) -> Result<Tape, Vec<String>> {
         let decoded = text::decode(&content).map_err(|e| vec![format!("{name}:{e}")])?;
         return Ok(Tape { records: decoded.records, skipped: decoded.skipped });
     }
-    let rr =
-        rr_text::parse(&content).map_err(|errors| errors.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>())?;
-    if rr.is_empty() {
-        return Err(vec![format!("{name}: holds no intervals")]);
-    }
-    let notifications = StrapSim::new(rr.into_iter().filter_map(RrTicks::from_ms));
+    let rr = parse_rr_text(&content)
+        .map_err(|errors| errors.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>())?
+        .rr_ms;
+    let ticks: Option<Vec<RrTicks>> = rr.iter().map(|ms| RrTicks::from_ms(*ms)).collect();
+    let ticks = ticks.ok_or_else(|| vec![format!("{name}: holds an interval over 63.9 s, which no strap can send")])?;
+    let notifications = StrapSim::new(ticks.into_iter());
     let records = notifications
         .map(|n| Record { at: START + n.at, kind: RecordKind::Packet { strap: TEXT_STRAP, bytes: n.bytes } })
         .collect();

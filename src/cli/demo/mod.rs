@@ -7,8 +7,8 @@ use super::Exit;
 use super::args::Global;
 use super::guide::{Look, result_words};
 use super::terminal::Terminal;
+use crate::analyze::parse_rr_text;
 use crate::config::Surroundings;
-use crate::rr_text;
 use crate::units::RrTicks;
 use broker::Broker;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -54,8 +54,8 @@ pub fn run(args: &DemoArgs, global: &Global, around: &Surroundings, terminal: &m
             Err(e) => return fail(e, terminal),
         },
     };
-    let rr: Vec<RrTicks> = match rr_text::parse(SAMPLE) {
-        Ok(rr) => rr.into_iter().filter_map(RrTicks::from_ms).collect(),
+    let rr: Vec<RrTicks> = match parse_rr_text(SAMPLE) {
+        Ok(series) => series.rr_ms.into_iter().filter_map(RrTicks::from_ms).collect(),
         Err(_) => return Exit::Failed,
     };
     let look = Look::of_stderr(global.no_color);

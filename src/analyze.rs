@@ -1,0 +1,432 @@
+//! Batch analysis of a finished recording: labels, windows, every metric that its data allow.
+
+mod plot;
+mod series;
+
+pub use plot::svg;
+pub use series::{LineError, Series, parse_rr_text};
+
+use crate::artifact::{self, Label};
+use crate::check::Grade;
+use crate::hrv::bands::Bands;
+use crate::hrv::dfa::{self, Variant};
+use crate::hrv::lomb::Lomb;
+use crate::hrv::nn::Segment;
+use crate::hrv::time::TimeDomain;
+use crate::hrv::welch::{Detrend, Welch};
+use crate::hrv::{Metric, Why, baevsky, breathing, entropy};
+
+/// What happens to artifacts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Artifacts {
+    /// Measured as it is.
+    Keep,
+    /// Left out of the time domain; spectra, DFA, entropy and breathing use the corrected series.
+    #[default]
+    Exclude,
+    /// Everything from the corrected series.
+    Correct,
+}
+
+/// Which detector labels the beats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DetectorKind {
+    /// Lipponen & Tarvainen 2019 as in NeuroKit2, with its time-preserving correction.
+    Kubios,
+    /// The detector of the daemon.
+    #[default]
+    Live,
+}
+
+/// How to analyse.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Length of a window, s; the whole recording if `None`.
+    pub window_s: Option<f64>,
+    /// Distance between windows, s; the length of one if `None`.
+    pub step_s: Option<f64>,
+    /// What happens to artifacts.
+    pub artifacts: Artifacts,
+    /// Who finds them.
+    pub detector: DetectorKind,
+    /// Which DFA.
+    pub dfa: Variant,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            window_s: None,
+            step_s: None,
+            artifacts: Artifacts::default(),
+            detector: DetectorKind::default(),
+            dfa: Variant::Exercise,
+        }
+    }
+}
+
+/// The outcome for one recording.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Intervals.
+    pub n: usize,
+    /// From the start of the first interval to the end of the last, s, gaps included.
+    pub duration_s: f64,
+    /// One after the other.
+    pub windows: Vec<Window>,
+    /// One letter an interval: N, M, X, E, L, S, or G for one that spans a drop-out.
+    pub labels: String,
+}
+
+/// The metrics of one window. Definitions and limits: `docs/signal.md`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Start, s from the start of the recording.
+    pub start_s: f64,
+    /// Length, s.
+    pub length_s: f64,
+    /// Intervals that end inside, flagged ones included.
+    pub n: usize,
+    /// Flagged ones, %; `None` without any interval.
+    pub artifact_pct: Option<f64>,
+    /// Sum of the intervals over the length.
+    pub coverage: f64,
+    /// Quality.
+    pub grade: Grade,
+    /// Time domain and Poincaré.
+    pub time: TimeDomain,
+    /// Welch band powers.
+    pub welch: Bands,
+    /// Lomb–Scargle band powers.
+    pub lomb: Bands,
+    /// DFA α1 of the chosen variant.
+    pub dfa_alpha1: Metric,
+    /// Sample entropy.
+    pub sample_entropy: Metric,
+    /// Baevsky's stress index.
+    pub stress_index: Metric,
+    /// Breaths a minute, from respiratory arrhythmia; whole ones, it is not finer than that.
+    pub breathing_per_min: Metric,
+}
+
+impl Window {
+    /// Every metric by its name in JSON, in order.
+    pub fn metrics(&self) -> [(&'static str, Metric); 20] {
+        let t = &self.time;
+        [
+            ("mean_rr_ms", t.mean_rr_ms),
+            ("mean_hr_bpm", t.mean_hr_bpm),
+            ("sdnn_ms", t.sdnn_ms),
+            ("rmssd_ms", t.rmssd_ms),
+            ("ln_rmssd", t.ln_rmssd),
+            ("sdsd_ms", t.sdsd_ms),
+            ("pnn50_pct", t.pnn50_pct),
+            ("pnn20_pct", t.pnn20_pct),
+            ("sd1_ms", t.sd1_ms),
+            ("sd2_ms", t.sd2_ms),
+            ("welch.vlf_ms2", self.welch.vlf_ms2),
+            ("welch.lf_ms2", self.welch.lf_ms2),
+            ("welch.hf_ms2", self.welch.hf_ms2),
+            ("lomb.vlf_ms2", self.lomb.vlf_ms2),
+            ("lomb.lf_ms2", self.lomb.lf_ms2),
+            ("lomb.hf_ms2", self.lomb.hf_ms2),
+            ("dfa_alpha1", self.dfa_alpha1),
+            ("sample_entropy", self.sample_entropy),
+            ("stress_index", self.stress_index),
+            ("breathing_per_min", self.breathing_per_min),
+        ]
+    }
+}
+
+/// A drop-out inside a text file shows as one interval longer than this, ms.
+const DROP_OUT_MS: f64 = 4000.0;
+/// A window may fall short of a required length by about one interval, s.
+const SLACK_S: f64 = 2.0;
+/// Spectra, DFA, entropy and breathing restart at a gap; with more gap time than this share there is no value.
+const MOST_GAP: f64 = 0.05;
+
+/// Intervals without a gap, labelled, with their corrected form.
+struct Stretch {
+    rr: Vec<f64>,
+    labels: Vec<Label>,
+    /// End of each interval, s.
+    ends: Vec<f64>,
+    fixed: Vec<f64>,
+    fixed_ends: Vec<f64>,
+}
+
+/// Analyses one recording.
+pub fn analyze(series: &Series, options: &Options) -> Report {
+    let (stretches, labels, duration_s) = label(series, options.detector);
+    let mut tools = Tools { welch: Welch::new(), lomb: Lomb::new() };
+    let windows = spans(duration_s, options)
+        .into_iter()
+        .map(|(start, length)| window(&stretches, start, length, options, &mut tools))
+        .collect();
+    Report { n: series.rr_ms.len(), duration_s, windows, labels }
+}
+
+/// Start and length of each window: all that fit, or one from the start if not even one does.
+fn spans(duration_s: f64, options: &Options) -> Vec<(f64, f64)> {
+    let Some(length) = options.window_s.filter(|s| s.is_finite() && *s > 0.0) else {
+        return vec![(0.0, duration_s)];
+    };
+    let step = options.step_s.filter(|s| s.is_finite() && *s > 0.0).unwrap_or(length);
+    let last = ((duration_s + SLACK_S - length) / step).floor().max(0.0) as usize;
+    (0..=last).map(|k| (k as f64 * step, length)).collect()
+}
+
+fn label(series: &Series, detector: DetectorKind) -> (Vec<Stretch>, String, f64) {
+    let rr = &series.rr_ms;
+    let mut stretches = Vec::new();
+    let mut letters = String::with_capacity(rr.len());
+    let mut now = 0.0;
+    let mut gaps = series.gaps.iter().peekable();
+    let mut from = 0;
+    while from < rr.len() {
+        if let Some((_, gap_s)) = gaps.next_if(|g| g.0 == from) {
+            now += gap_s;
+        }
+        let drop_out = |x: f64| detector == DetectorKind::Live && x > DROP_OUT_MS;
+        if drop_out(rr[from]) {
+            letters.push('G');
+            now += rr[from] / 1000.0;
+            from += 1;
+            continue;
+        }
+        let stop = gaps.peek().map_or(rr.len(), |g| g.0.clamp(from + 1, rr.len()));
+        let to = (from..stop).find(|i| drop_out(rr[*i])).unwrap_or(stop);
+        let part = rr[from..to].to_vec();
+        let (labels, fixed) = match detector {
+            DetectorKind::Live => {
+                let labels = artifact::classify(&part);
+                let fixed = artifact::repair(&part, &labels);
+                (labels, fixed)
+            }
+            DetectorKind::Kubios => {
+                let labels = artifact::lipponen_tarvainen(&part);
+                let fixed = artifact::correct(&part, &labels);
+                (labels, fixed)
+            }
+        };
+        letters.extend(labels.iter().map(|l| l.letter()));
+        // Sums in ms, as the window rule is defined, and only then seconds.
+        let ends = |x: &[f64]| -> Vec<f64> {
+            let mut sum = 0.0;
+            x.iter()
+                .map(|rr| {
+                    sum += rr;
+                    now + sum / 1000.0
+                })
+                .collect()
+        };
+        let (ends, fixed_ends) = (ends(&part), ends(&fixed));
+        now = ends.last().copied().unwrap_or(now);
+        stretches.push(Stretch { rr: part, labels, ends, fixed, fixed_ends });
+        from = to;
+    }
+    (stretches, letters, now)
+}
+
+struct Tools {
+    welch: Welch,
+    lomb: Lomb,
+}
+
+fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options, tools: &mut Tools) -> Window {
+    let inside = |ends: &[f64]| {
+        let from = ends.partition_point(|t| *t <= start_s);
+        let to = ends.partition_point(|t| *t <= start_s + length_s);
+        from..to.max(from)
+    };
+    let keep = options.artifacts == Artifacts::Keep;
+    let normal = vec![Label::Normal; stretches.iter().map(|s| s.rr.len().max(s.fixed.len())).max().unwrap_or(0)];
+    let (mut n, mut flagged, mut sum, mut used) = (0, 0, 0.0, 0);
+    let mut segments = Vec::new();
+    let mut longest: &[f64] = &[];
+    for s in stretches {
+        let raw = inside(&s.ends);
+        let labels = &s.labels[raw.clone()];
+        n += raw.len();
+        used += usize::from(!raw.is_empty());
+        flagged += labels.iter().filter(|l| !l.is_normal()).count();
+        sum += s.rr[raw.clone()].iter().sum::<f64>() / 1000.0;
+        let fixed = &s.fixed[inside(&s.fixed_ends)];
+        let after = raw.start > 0 && !s.labels[raw.start - 1].is_normal();
+        segments.push(match options.artifacts {
+            Artifacts::Keep => Segment::new(&s.rr[raw.clone()], &normal, false),
+            Artifacts::Exclude => Segment::new(&s.rr[raw.clone()], labels, after),
+            Artifacts::Correct => Segment::new(fixed, &normal, false),
+        });
+        let whole = if keep { &s.rr[raw] } else { fixed };
+        if whole.iter().sum::<f64>() > longest.iter().sum::<f64>() {
+            longest = whole;
+        }
+    }
+    let artifact_pct = (n > 0).then(|| 100.0 * f64::from(u32::try_from(flagged).unwrap_or(u32::MAX)) / n as f64);
+    let coverage = if length_s > 0.0 { sum / length_s } else { 0.0 };
+    let grade = Grade::of(artifact_pct.unwrap_or(100.0), coverage, used > 1);
+    let gap = used > 1 && 1.0 - coverage > MOST_GAP;
+    let share = if keep { 0.0 } else { artifact_pct.unwrap_or(0.0) };
+    // Above these shares of artifacts a metric says nothing (docs/signal.md).
+    let clean = |most: f64, value: &mut dyn FnMut() -> Metric| -> Metric {
+        if n == 0 {
+            Err(Why::TooFew)
+        } else if share > most {
+            Err(Why::Artifacts)
+        } else {
+            value()
+        }
+    };
+    let continuous =
+        |most: f64, value: &mut dyn FnMut() -> Metric| clean(most, &mut || if gap { Err(Why::Gap) } else { value() });
+    let longest_s = longest.iter().sum::<f64>() / 1000.0;
+    let spectra = if n == 0 {
+        Err(Why::TooFew)
+    } else if share > 5.0 {
+        Err(Why::Artifacts)
+    } else if gap {
+        Err(Why::Gap)
+    } else {
+        Ok(())
+    };
+    let bands = |of: &mut dyn FnMut() -> Bands| match spectra {
+        Ok(()) => of().limited_to(longest_s),
+        Err(why) => Bands::none(why),
+    };
+    let mut time = TimeDomain::of(&segments);
+    if !keep && (share > 10.0 || coverage < 0.90) {
+        time = refuse(time, if share > 10.0 { Why::Artifacts } else { Why::Gap });
+    }
+    let at_least = |beats: usize, seconds: f64| {
+        if longest.len() < beats {
+            Err(Why::TooFew)
+        } else if longest_s + SLACK_S < seconds {
+            Err(Why::TooShort)
+        } else {
+            Ok(())
+        }
+    };
+    Window {
+        start_s,
+        length_s,
+        n,
+        artifact_pct,
+        coverage,
+        grade,
+        time,
+        welch: bands(&mut || tools.welch.bands(longest, Detrend::Linear)),
+        lomb: bands(&mut || tools.lomb.bands(longest)),
+        dfa_alpha1: continuous(5.0, &mut || at_least(100, 120.0).and_then(|()| dfa::alpha1(longest, options.dfa))),
+        sample_entropy: continuous(3.0, &mut || {
+            at_least(entropy::MIN_INTERVALS, 0.0).and_then(|()| entropy::sample_entropy(longest))
+        }),
+        stress_index: clean(3.0, &mut || at_least(50, 0.0).and_then(|()| baevsky::stress_index(longest))),
+        breathing_per_min: continuous(5.0, &mut || breathing::estimate(longest).map(|b| b.per_min.round())),
+    }
+}
+
+/// The counts stay, the numbers go.
+fn refuse(time: TimeDomain, why: Why) -> TimeDomain {
+    let none = Err(why);
+    TimeDomain {
+        mean_rr_ms: none,
+        mean_hr_bpm: none,
+        sdnn_ms: none,
+        rmssd_ms: none,
+        ln_rmssd: none,
+        sdsd_ms: none,
+        pnn50_pct: none,
+        pnn20_pct: none,
+        sd1_ms: none,
+        sd2_ms: none,
+        ..time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn calm(n: usize) -> Vec<f64> {
+        (0..n).map(|i| 900.0 + 30.0 * (i as f64 * 1.3).sin() + ((i * 7) % 11) as f64).collect()
+    }
+
+    fn run(rr: Vec<f64>, gaps: Vec<(usize, f64)>, options: Options) -> Report {
+        analyze(&Series { rr_ms: rr, gaps }, &options)
+    }
+
+    #[test]
+    fn five_minutes_have_every_number() {
+        let r = run(calm(335), vec![], Options::default());
+        assert_eq!((r.n, r.labels.len(), r.windows.len()), (335, 335, 1));
+        let w = &r.windows[0];
+        assert_eq!((w.n, w.artifact_pct, w.grade), (335, Some(0.0), Grade::Good));
+        assert!((w.coverage - 1.0).abs() < 1e-9);
+        for (name, value) in w.metrics() {
+            assert!(value.is_ok(), "{name} {value:?}");
+        }
+    }
+
+    #[test]
+    fn little_data_says_why() {
+        let r = run(calm(30), vec![], Options::default());
+        let w = &r.windows[0];
+        assert!(w.time.rmssd_ms.is_ok());
+        assert_eq!(w.welch, Bands::none(Why::TooShort));
+        assert_eq!(
+            (w.dfa_alpha1, w.sample_entropy, w.stress_index),
+            (Err(Why::TooFew), Err(Why::TooFew), Err(Why::TooFew))
+        );
+        let empty = run(vec![], vec![], Options::default());
+        let w = &empty.windows[0];
+        assert_eq!((w.n, w.artifact_pct, w.grade), (0, None, Grade::Bad));
+        assert!(w.metrics().iter().all(|(_, v)| v.is_err()));
+    }
+
+    #[test]
+    fn windows_follow_the_rule() {
+        let options = Options { window_s: Some(60.0), step_s: Some(30.0), ..Options::default() };
+        let rr = calm(335);
+        let r = run(rr.clone(), vec![], options);
+        let mut t = 0.0;
+        let ends: Vec<f64> = rr
+            .iter()
+            .map(|x| {
+                t += x;
+                t / 1000.0
+            })
+            .collect();
+        assert_eq!(r.windows.len(), 9);
+        for w in &r.windows {
+            let want = ends.iter().filter(|t| **t > w.start_s && **t <= w.start_s + 60.0).count();
+            assert_eq!(w.n, want, "{}", w.start_s);
+        }
+    }
+
+    #[test]
+    fn a_gap_is_never_crossed() {
+        let (a, b) = (calm(170), calm(170).iter().map(|x| x - 200.0).collect::<Vec<_>>());
+        let r = run([a.clone(), b.clone()].concat(), vec![(170, 5.0)], Options::default());
+        let w = &r.windows[0];
+        assert_eq!(w.time.pairs, 338);
+        let seconds = (a.iter().sum::<f64>() + b.iter().sum::<f64>()) / 1000.0;
+        assert!((r.duration_s - seconds - 5.0).abs() < 1e-9);
+        assert_eq!(w.grade, Grade::Fair);
+        // A drop-out written as one interval is the same.
+        let one = run([a, vec![5000.0], b].concat(), vec![], Options::default());
+        assert_eq!(one.windows[0].time, w.time);
+        assert_eq!(one.labels.chars().nth(170), Some('G'));
+    }
+
+    #[test]
+    fn bad_signal_has_no_value_but_raw_has() {
+        let rr: Vec<f64> = calm(300).iter().enumerate().map(|(i, x)| if i % 7 == 3 { 0.5 * x } else { *x }).collect();
+        let w = run(rr.clone(), vec![], Options::default()).windows.remove(0);
+        assert!(w.artifact_pct.unwrap() > 10.0);
+        assert_eq!(w.grade, Grade::Bad);
+        assert_eq!((w.time.rmssd_ms, w.dfa_alpha1), (Err(Why::Artifacts), Err(Why::Artifacts)));
+        let w = run(rr, vec![], Options { artifacts: Artifacts::Keep, ..Options::default() }).windows.remove(0);
+        assert!(w.time.rmssd_ms.is_ok() && w.dfa_alpha1.is_ok());
+    }
+}

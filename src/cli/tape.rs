@@ -1,0 +1,62 @@
+//! Beats of a raw recording, for commands that work on files.
+
+use crate::analyze::Series;
+use crate::engine::{Record, RecordKind};
+use crate::hrs;
+use crate::recording::text;
+use crate::timeline::{Beat, GapReason, Placed, Timeline};
+use crate::units::StrapId;
+use std::collections::BTreeMap;
+
+/// Beats without a gap inside, and why they do not follow the beats before.
+pub(super) type Segment = (Option<GapReason>, Vec<Beat>);
+
+/// Places the beats of one strap as the engine does.
+pub(super) fn segments(records: &[Record], of: StrapId) -> Vec<Segment> {
+    let mut segments: Vec<Segment> = vec![];
+    let mut timeline = Timeline::new();
+    let mut take = |p: Placed| {
+        if p.beats.is_empty() {
+            return;
+        }
+        match segments.last_mut().filter(|_| p.gap.is_none()) {
+            Some((_, beats)) => beats.extend(p.beats),
+            None => segments.push((p.gap, p.beats.into_vec())),
+        }
+    };
+    for record in records {
+        if let Some(due) = timeline.poll_timeout().filter(|t| *t <= record.at) {
+            take(timeline.expire(due));
+        }
+        match &record.kind {
+            RecordKind::Packet { strap, bytes } if *strap == of => {
+                take(timeline.push(record.at, &hrs::decode(bytes).0.rr));
+            }
+            RecordKind::Link { strap, up: false } if *strap == of => take(timeline.break_off(GapReason::LinkUp)),
+            _ => {}
+        }
+    }
+    take(timeline.break_off(GapReason::LinkUp));
+    segments
+}
+
+/// The strap that says most in a recording.
+fn loudest(records: &[Record]) -> Option<StrapId> {
+    let mut packets: BTreeMap<StrapId, usize> = BTreeMap::new();
+    for r in records {
+        if let RecordKind::Packet { strap, .. } = r.kind {
+            *packets.entry(strap).or_default() += 1;
+        }
+    }
+    packets.into_iter().max_by_key(|(_, n)| *n).map(|(strap, _)| strap)
+}
+
+/// A recording's text as a series of intervals.
+pub(super) fn series(content: &str) -> Result<Series, String> {
+    let records = text::decode(content).map_err(|e| e.to_string())?.records;
+    let strap = loudest(&records).ok_or("holds no packets")?;
+    let beats = segments(&records, strap);
+    Ok(Series::from_beats(
+        beats.into_iter().flat_map(|(_, beats)| beats.into_iter().enumerate().map(|(i, beat)| (beat, i == 0))),
+    ))
+}
