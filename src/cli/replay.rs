@@ -96,10 +96,10 @@ pub fn run(file: &Path, speed: Speed, check: CheckConfig, global: &Global, termi
             if problems.len() > 20 {
                 let _ = writeln!(terminal.err, "error: and {} more", problems.len() - 20);
             }
-            let _ = writeln!(
-                terminal.err,
-                "hint: one RR interval in ms a line, '#' begins a comment; or a recording that hrvd export wrote"
-            );
+            if file.exists() {
+                let hint = "one RR interval in ms a line, '#' begins a comment; or a recording that hrvd export wrote";
+                let _ = writeln!(terminal.err, "hint: {hint}");
+            }
             return Exit::Usage;
         }
     };
