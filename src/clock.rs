@@ -70,6 +70,11 @@ impl Clock {
     /// This clock, running `factor` times as fast from now on.
     pub fn scaled(self, factor: f64) -> Self {
         let origin = self.now();
+        self.scaled_since(origin, factor)
+    }
+
+    /// This clock, running `factor` times as fast since `origin`: processes that name the same origin agree.
+    pub fn scaled_since(self, origin: Now, factor: f64) -> Self {
         Self(Kind::Scaled(Arc::new(ScaledClock { real: self, origin, factor })))
     }
 

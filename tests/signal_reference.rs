@@ -94,7 +94,6 @@ fn series(t: &mut Tally, w: &mut Welch, at: &str, rr: &[f64], want: &Value) {
     let raw = &want["raw"];
     time(t, at, &plain(rr), &raw["time"]["spec"]);
     let freq = &raw["freq"]["spec"];
-    // 24-hour Lomb grids of the reference are checked by the faster transform as well, so none is skipped.
     bands(t, at, "welch", w.bands(rr, Detrend::Linear), &freq["welch"]);
     bands(t, at, "welch_sp500", w.bands(rr, Detrend::SmoothnessPriors), &freq["welch_sp500"]);
     bands(t, at, "lomb", lomb::bands(rr), &freq["lomb"]);
@@ -156,6 +155,59 @@ fn all(t: &mut Tally, reference: &Path, recordings: &Path) {
             series(t, &mut w, &format!("{file} {name}"), &part, want);
         }
     }
+}
+
+#[test]
+fn reference_inside_the_project() {
+    let mut t = Tally::default();
+    all(&mut t, &data("signal_reference.json"), &data(""));
+    t.finish(&[
+        ("rmssd", 26),
+        ("welch.hf", 11),
+        ("welch_sp500.lf", 11),
+        ("lomb.hf", 11),
+        ("a1_both", 13),
+        ("a1_fatmaxxer_sp500", 13),
+        ("sampen", 11),
+        ("si", 13),
+        ("labels", 13),
+        ("pairs", 13),
+        ("dfa_corr", 13),
+        ("resp_raw", 14),
+    ]);
+}
+
+/// NeuroKit2 itself: labels of its non-iterative pass and time domain, on series in whole ms (it takes no other).
+#[test]
+fn neurokit2() {
+    let reference: Value =
+        serde_json::from_str(&std::fs::read_to_string(data("signal_reference.json")).unwrap()).unwrap();
+    let mut flagged = 0;
+    for file in ["pyhrv_short", "pyhrv_long"] {
+        let rr = read_rr(&data(&format!("{file}.txt")));
+        let want = &reference["files"][file]["full"];
+        let labels = lipponen_tarvainen(&rr);
+        for (kind, letters) in [("ectopic", "E"), ("missed", "M"), ("extra", "X"), ("longshort", "LS")] {
+            // Its indices count beats: the interval that ends at beat k is interval k − 1.
+            let got: Vec<usize> =
+                (0..labels.len()).filter(|i| letters.contains(labels[*i].letter())).map(|i| i + 1).collect();
+            let want: Vec<usize> = want["neurokit2_labels"][kind]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|v| v.as_u64().unwrap() as usize)
+                .collect();
+            assert_eq!(got, want, "{file} {kind}");
+            flagged += got.len();
+        }
+        let mut t = Tally::default();
+        let (got, want) = (plain(&rr), &want["raw"]["time"]["neurokit2"]);
+        t.number(file, "sdnn", got.sdnn_ms, &want["sdnn"], 1e-9);
+        t.number(file, "rmssd", got.rmssd_ms, &want["rmssd"], 1e-9);
+        t.number(file, "sdsd", got.sdsd_ms, &want["sdsd"], 1e-9);
+        t.finish(&[("sdnn", 1), ("rmssd", 1), ("sdsd", 1)]);
+    }
+    assert!(flagged > 30, "only {flagged} labels compared");
 }
 
 #[test]

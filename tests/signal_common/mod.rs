@@ -169,8 +169,8 @@ pub fn hearts() -> Vec<(&'static str, Heart)> {
     ]
 }
 
-/// Stretches of 300 s without an obvious artifact: every interval within 20 % of its local median.
-pub fn clean_stretches(rr: &[f64], every_s: f64, at_most: usize) -> Vec<Vec<f64>> {
+/// Stretches without an obvious artifact: every interval within 20 % of its local median.
+pub fn clean_stretches(rr: &[f64], length_s: f64, every_s: f64, at_most: usize) -> Vec<Vec<f64>> {
     let mut out = Vec::new();
     let (mut i, mut next, mut t) = (0, 0.0, 0.0);
     while i < rr.len() && out.len() < at_most {
@@ -181,10 +181,10 @@ pub fn clean_stretches(rr: &[f64], every_s: f64, at_most: usize) -> Vec<Vec<f64>
                 .copied()
                 .take_while(|x| {
                     s += x;
-                    s <= 300_000.0
+                    s <= 1000.0 * length_s
                 })
                 .collect();
-            let ok = s > 300_000.0
+            let ok = s > 1000.0 * length_s
                 && (0..seg.len()).all(|k| {
                     let mut w = seg[k.saturating_sub(5)..(k + 6).min(seg.len())].to_vec();
                     w.sort_by(f64::total_cmp);
@@ -352,31 +352,6 @@ impl Score {
             i += 1;
         }
         self.false_runs += alarms;
-        if std::env::var_os("DIAG").is_some() {
-            let mut i = 0;
-            while i < flat.len() {
-                let st = i;
-                while i < flat.len() && !flat[i].is_normal() {
-                    i += 1;
-                }
-                if i > st && !(st..i).any(near) {
-                    let dist = s
-                        .events
-                        .iter()
-                        .map(|e| if e.1 > i { e.1 as i64 - i as i64 + 1 } else { st as i64 - e.2 as i64 })
-                        .min_by_key(|d| d.abs());
-                    println!(
-                        "FA {} run {st}..{i} dist {dist:?} {:?}",
-                        s.name,
-                        &s.rr[st.saturating_sub(5)..(i + 5).min(flat.len())]
-                            .iter()
-                            .map(|x| x.round() as i64)
-                            .collect::<Vec<_>>()
-                    );
-                }
-                i += 1;
-            }
-        }
         self.beats += flat.len();
         let base = self.by_base.entry(s.name.split("__").next().unwrap().to_owned()).or_default();
         if s.scenario == "clean" {
