@@ -214,8 +214,8 @@ impl Arbiter {
         }
         if !adapter.is_on() && !matches!(self.scan, Scan::Off(_)) {
             // bluetoothd forgets a scan when the adapter goes. But did it go, or was it only not heard?
-            let unheard = matches!(adapter, Adapter::Unknown | Adapter::Unreachable(_));
-            self.scan = if unheard { Scan::Unsure } else { Scan::Off(self.now) };
+            let surely = matches!(adapter, Adapter::Here(_));
+            self.scan = if surely { Scan::Off(self.now) } else { Scan::Unsure };
         }
         self.adapter = adapter;
     }

@@ -15,7 +15,7 @@
 use super::arbiter::Event;
 use super::call::{AdapterInfo, Answer, Failure};
 use super::scan::Advert;
-use super::task::Sink;
+use super::task::{Outlet, Sink};
 use crate::engine::{Input, PacketBytes, StrapFacts};
 use crate::units::StrapId;
 use btleplug::api::{
@@ -376,13 +376,20 @@ async fn pump_values(
     mut values: Pin<Box<dyn Stream<Item = btleplug::api::ValueNotification> + Send>>,
     sink: Sink,
 ) {
-    while let Some(value) = values.next().await {
+    let mut outlet = Outlet::new(sink.clone());
+    loop {
+        let value = tokio::select! {
+            biased;
+            value = values.next() => value,
+            () = outlet.drain_one() => continue,
+        };
+        let Some(value) = value else { break };
         if value.uuid == MEASUREMENT {
-            sink.input(Input::Packet { strap, bytes: PacketBytes::from_slice(&value.value) }).await;
+            outlet.push(Input::Packet { strap, bytes: PacketBytes::from_slice(&value.value) });
             sink.event(Event::Frame(strap));
-        } else if value.uuid == BATTERY_LEVEL {
-            let facts = StrapFacts { battery_pct: battery(&value.value), ..StrapFacts::default() };
-            sink.facts(strap, facts).await;
+        } else if let (true, Some(pct)) = (value.uuid == BATTERY_LEVEL, battery(&value.value)) {
+            let facts = StrapFacts { battery_pct: Some(pct), ..StrapFacts::default() };
+            outlet.push(Input::Facts { strap, facts });
         }
     }
     warn!(%strap, "the notification stream ended");

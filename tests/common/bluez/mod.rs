@@ -123,6 +123,9 @@ impl FakeBluez {
 
     /// Ends the bus, and with it every connection to it.
     pub fn kill_bus(&mut self) {
+        self.with(World::stopped);
+        // What was sent before must get through.
+        std::thread::sleep(Duration::from_millis(200));
         self.bus.kill();
         self.kill_bluetoothd();
     }

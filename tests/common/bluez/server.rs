@@ -78,6 +78,10 @@ async fn serve(
             _ = tick.tick() => locked(&mut World::tick),
         }
     }
+    // What the world counts as sent is sent, even at the end.
     locked(&mut World::stopped);
+    while let Ok(message) = outgoing.try_recv() {
+        let _ = connection.send(&message).await;
+    }
     let _ = connection.close().await;
 }

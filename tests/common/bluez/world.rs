@@ -228,7 +228,8 @@ impl World {
 
     pub fn notify(&mut self, address: &str, bytes: &[u8]) -> bool {
         let Some(strap) = self.straps.get(address) else { return false };
-        let heard = strap.connected && strap.gatt && strap.sessions.iter().any(|(c, _)| *c == 0x2a37);
+        let heard =
+            self.out.is_some() && strap.connected && strap.gatt && strap.sessions.iter().any(|(c, _)| *c == 0x2a37);
         if heard {
             let path = format!("{}/service180d/char2a37", strap.path());
             self.changed(&path, CHARACTERISTIC1, HashMap::from([("Value", Value::from(bytes.to_vec()))]));
