@@ -59,6 +59,9 @@ pub fn run(args: &ExportArgs<'_>, global: &Global, around: &Surroundings, termin
     }
     let path = config.store.path;
     let done = (|| -> Result<(), ExportError> {
+        if !path.exists() {
+            return Err(ExportError::Nothing(format!("{} is made at the daemon's first start", path.display())));
+        }
         let query = Query::open(&path)?;
         match args.output {
             None => write(args, &query, terminal.out),

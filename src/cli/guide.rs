@@ -2,6 +2,7 @@
 //!
 //! It reads the JSON of `crate::json`, so that it shows a check of the daemon, of a replay and of the demo alike.
 
+use super::terminal::talk;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
@@ -58,7 +59,7 @@ impl Guide {
 
     /// Prints a line beside the bar without tearing it.
     pub(super) fn say(&self, line: &str) {
-        if self.look.moving { self.bar.suspend(|| eprintln!("{line}")) } else { eprintln!("{line}") }
+        if self.look.moving { self.bar.suspend(|| talk(line)) } else { talk(line) }
     }
 
     /// Takes one JSON output; returns whether the check is over.
@@ -130,7 +131,7 @@ impl Guide {
     fn plain(&self, v: &Value) {
         let (left, percent) = (v["seconds_left"].as_u64().unwrap_or(0), v["percent"].as_u64().unwrap_or(0));
         if matches!(self.phase.as_str(), "settling" | "recording") && left % 15 == 0 && v["changed"] == false {
-            eprintln!("{:>10} {percent:>3}%  {}", self.phase, self.bar.message());
+            talk(&format!("{:>10} {percent:>3}%  {}", self.phase, self.bar.message()));
         }
     }
 }

@@ -42,7 +42,10 @@ fn read(path: &Path) -> Result<Tape, Vec<String>> {
         )]
     })?;
     if content.starts_with("#hrvd-recording") {
-        let decoded = text::decode(&content).map_err(|e| vec![format!("{name}:{e}")])?;
+        let decoded = text::decode(&content).map_err(|e| vec![format!("{name}: {e}")])?;
+        if !decoded.records.iter().any(|r| matches!(r.kind, RecordKind::Packet { .. })) {
+            return Err(vec![format!("{name}: holds no packets")]);
+        }
         return Ok(Tape { records: decoded.records, skipped: decoded.skipped });
     }
     let rr = parse_rr_text(&content)
@@ -103,9 +106,11 @@ pub fn run(file: &Path, speed: Speed, check: CheckConfig, global: &Global, termi
             return Exit::Usage;
         }
     };
-    if tape.skipped > 0 {
-        let _ = writeln!(terminal.err, "{} lines of a newer hrvd were skipped", tape.skipped);
-    }
+    let _ = match tape.skipped {
+        0 => Ok(()),
+        1 => writeln!(terminal.err, "1 line of a newer hrvd was skipped"),
+        n => writeln!(terminal.err, "{n} lines of a newer hrvd were skipped"),
+    };
     let Some((roster, athlete)) = roster(&tape.records) else { return Exit::Failed };
     let first = tape.records.first().map_or(START, |r| r.at);
     let has_check = tape.records.iter().any(|r| matches!(r.kind, RecordKind::Command(Command::StartCheck { .. })));

@@ -114,23 +114,32 @@ impl Said {
         }
     }
 
+    /// The ends of both streams.
+    fn tail(&self) -> String {
+        let last = |text: &str| {
+            let lines: Vec<&str> = text.lines().collect();
+            lines[lines.len().saturating_sub(20)..].join("\n")
+        };
+        format!("stdout:\n{}\nstderr:\n{}", last(&self.out), last(&self.err))
+    }
+
     /// Ended with this code, without a panic.
     #[track_caller]
     pub fn ends(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+        assert_eq!(self.code, Some(code), "{}", self.tail());
         assert!(!self.err.contains("panicked"), "{}", self.err);
         self
     }
 
     #[track_caller]
     pub fn says(self, needle: &str) -> Self {
-        assert!(self.out.contains(needle), "stdout lacks {needle:?}:\n{}\nstderr:\n{}", self.out, self.err);
+        assert!(self.out.contains(needle), "stdout lacks {needle:?}\n{}", self.tail());
         self
     }
 
     #[track_caller]
     pub fn complains(self, needle: &str) -> Self {
-        assert!(self.err.contains(needle), "stderr lacks {needle:?}:\n{}\nstdout:\n{}", self.err, self.out);
+        assert!(self.err.contains(needle), "stderr lacks {needle:?}\n{}", self.tail());
         self
     }
 

@@ -6,7 +6,7 @@ mod stage;
 use super::Exit;
 use super::args::Global;
 use super::guide::{Look, result_words};
-use super::terminal::Terminal;
+use super::terminal::{Terminal, talk};
 use crate::analyze::parse_rr_text;
 use crate::config::Surroundings;
 use crate::units::RrTicks;
@@ -67,7 +67,7 @@ pub fn run(args: &DemoArgs, global: &Global, around: &Surroundings, terminal: &m
             Exit::Done
         }
         Err(e) => {
-            eprintln!("error: {e}");
+            talk(&format!("error: {e}"));
             Exit::Failed
         }
     });

@@ -12,6 +12,7 @@ use crate::sim::StrapSim;
 use crate::units::{AthleteId, Now, RrTicks, StrapId};
 use jiff::tz::TimeZone;
 use serde_json::Value;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -67,7 +68,8 @@ impl Stage {
                     ended?;
                     break;
                 }
-                () = cancel.cancelled() => daemon_stop.cancel(),
+                // once: a branch that is always ready would starve every other task of this thread
+                () = cancel.cancelled(), if !daemon_stop.is_cancelled() => daemon_stop.cancel(),
                 // the last messages of the check are still on their way
                 () = wait(done_at), if !daemon_stop.is_cancelled() => {
                     if self.args.keep {
@@ -85,7 +87,8 @@ impl Stage {
                 line = next(&mut lines) => {
                     let v: Value = serde_json::from_str(&line?)?;
                     if self.json {
-                        println!("{v}");
+                        // nobody reading is no reason to stop: --keep may serve others
+                        let _ = writeln!(std::io::stdout(), "{v}");
                     }
                     guide.see(&v);
                     if v["type"] == "check_result" {
