@@ -14,7 +14,6 @@ fn main() {}
 mod common;
 #[cfg(feature = "daemon")]
 #[path = "../tests/common/mosquitto.rs"]
-#[allow(dead_code)]
 mod mosquitto;
 
 #[cfg(feature = "daemon")]

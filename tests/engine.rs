@@ -1,5 +1,7 @@
 //! The engine as a whole: recordings and simulated hearts in, outputs out. Time is simulated.
 
+#![allow(clippy::unwrap_used)]
+
 use hrvd::check::{AbortCause, CheckConfig, CheckResult, Grade, Note, Phase, Posture, WhyNone};
 use hrvd::engine::{
     Athlete, Command, Config, Engine, Input, LinkState, Live, Output, Record, RecordKind, Roster, Strap, StrapStatus,

@@ -51,7 +51,8 @@ pub fn lipponen_tarvainen(rr_ms: &[f64]) -> Vec<Label> {
             continue;
         }
         let both = at(i + 3).abs() < at(i + 4).abs();
-        for j in i..=i + usize::from(both) {
+        let first = i;
+        for j in first..=first + usize::from(both) {
             let s = at(j + 2);
             let next = if s >= 0.0 { smallest(at(j + 3), at(j + 4)) } else { largest(at(j + 3), at(j + 4)) };
             let long = s > 1.0 && next < -1.0;
