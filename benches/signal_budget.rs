@@ -50,24 +50,23 @@ fn main() {
     }
 }
 
-/// `n` beats through decoding, detection and three rolling windows.
+/// `n` beats through decoding, detection and the rolling window of a minute.
 fn live(n: usize) {
     let mut detector = LiveDetector::new();
-    let mut windows = [30, 60, 300].map(|s| Rolling::new(Duration::from_secs(s)));
+    let mut window = Rolling::new(Duration::from_secs(60));
     let mut undecided = VecDeque::new();
     let mut at = Mono::from_secs(1000);
-    for i in 0..n {
-        let [lo, hi] = tick(i).to_le_bytes();
+    let ticks: Vec<u16> = (0..1000).map(tick).collect();
+    for tick in ticks.iter().cycle().take(n) {
+        let [lo, hi] = tick.to_le_bytes();
         let (m, _) = hrs::decode(black_box(&[0x10, 65, lo, hi]));
         for rr in m.rr {
             at = at + Duration::from_micros(rr.as_micros());
             undecided.push_back((at, rr));
             let Some(label) = detector.push(rr.as_ms()) else { continue };
             let Some((at, rr)) = undecided.pop_front() else { continue };
-            for w in &mut windows {
-                w.push(at, rr, label);
-            }
+            window.push(at, rr, label);
         }
     }
-    black_box(windows.map(|w| w.time_domain()));
+    black_box(window.time_domain());
 }
