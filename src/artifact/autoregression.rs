@@ -2,6 +2,8 @@
 
 /// Order of the model: enough for one breath of four beats, short enough to be decided within five.
 pub(super) const ORDER: usize = 3;
+/// Undecided intervals that a fit takes along.
+const AHEAD: usize = 6;
 /// Intervals behind the model.
 const WINDOW: usize = 90;
 /// Steps per ms of the sums: finer than any strap (1.024 per ms). Whole steps stay below 2^53 in every sum, so that
@@ -45,9 +47,9 @@ impl Autoregression {
         self.ring[if at >= WINDOW { at - WINDOW } else { at }]
     }
 
-    /// The value `k` places after the oldest, in a window that goes on into `ahead`.
+    /// The value `k` < ORDER places after the oldest, in a window that goes on into `ahead`.
     fn oldest(&self, k: usize, ahead: &[f64]) -> f64 {
-        if k < self.len { self.back(self.len - 1 - k) } else { ahead.get(k - self.len).copied().map_or(0.0, steps) }
+        if k < self.len { self.back(self.len - 1 - k) } else { ahead[k - self.len] }
     }
 
     /// Takes an interval that is normal, or the best guess in place of one that is not.
@@ -77,26 +79,29 @@ impl Autoregression {
         }
     }
 
-    /// Fits the model. Intervals `ahead` that are not decided yet, but known, count as well. `ridge` and `noise_ms`
+    /// Fits the model. The first `count` intervals `ahead`, not decided yet, but known, count as well. `ridge` and `noise_ms`
     /// (white noise that is assumed on top) keep it tame on little data.
-    pub(super) fn fit(&self, ahead: &[f64], ridge: f64, noise_ms: f64) -> Model {
+    pub(super) fn fit(&self, ahead: &[f64; AHEAD], count: usize, ridge: f64, noise_ms: f64) -> Model {
         let mut r = [0.0; ORDER + 1];
-        let n = self.len + ahead.len();
+        let count = count.min(AHEAD);
+        let n = self.len + count;
         let mut level_ms = None;
         if n > ORDER && self.len > 0 {
-            let (mut sum, mut products) = (self.sum, self.products);
-            // The newest values, newest first after each turn; places before the start hold zero.
-            let mut newest = [0.0; ORDER + 1];
+            // The last three decided ones, then those ahead; places before the start hold zero.
+            let mut known = [0.0; ORDER + AHEAD];
             for back in 0..ORDER.min(self.len) {
-                newest[back + 1] = self.back(back);
+                known[ORDER - 1 - back] = self.back(back);
             }
-            for ms in ahead {
-                newest[0] = steps(*ms);
-                sum += newest[0];
-                for (p, v) in products.iter_mut().zip(newest) {
-                    *p += newest[0] * v;
+            for (k, ms) in known[ORDER..ORDER + count].iter_mut().zip(ahead) {
+                *k = steps(*ms);
+            }
+            // What is not there is zero and adds nothing.
+            let (mut sum, mut products) = (self.sum, self.products);
+            for i in ORDER..ORDER + AHEAD {
+                sum += known[i];
+                for (lag, p) in products.iter_mut().enumerate() {
+                    *p += known[i] * known[i - lag];
                 }
-                newest = [0.0, newest[0], newest[1], newest[2]];
             }
             let mean = sum / n as f64;
             level_ms = Some(mean / STEPS_PER_MS);
@@ -104,8 +109,8 @@ impl Autoregression {
             let (mut without_newest, mut without_oldest) = (sum, sum);
             for (lag, out) in r.iter_mut().enumerate() {
                 if lag > 0 {
-                    without_newest -= newest[lag];
-                    without_oldest -= self.oldest(lag - 1, ahead);
+                    without_newest -= known[ORDER + count - lag];
+                    without_oldest -= self.oldest(lag - 1, &known[ORDER..]);
                 }
                 *out = products[lag] - mean * (without_newest + without_oldest) + (n - lag) as f64 * mean * mean;
             }
@@ -168,7 +173,9 @@ mod tests {
                 *r = (lag..w.len()).map(|t| (w[t] - mean) * (w[t - lag] - mean)).sum();
             }
             r[0] = r[0] * 1.05 + 20.0 * (3.0f64 * STEPS_PER_MS).powi(2);
-            let got = m.fit(ahead, 0.05, 3.0);
+            let mut six = [0.0; AHEAD];
+            six[..ahead.len()].copy_from_slice(ahead);
+            let got = m.fit(&six, ahead.len(), 0.05, 3.0);
             assert!((got.level_ms.unwrap() - mean / STEPS_PER_MS).abs() < 1e-9);
             for (a, b) in got.filter.iter().zip(levinson(&r)) {
                 assert!((a - b).abs() < 1e-6, "{i}: {a} {b}");
@@ -188,14 +195,14 @@ mod tests {
         for i in 0..120 {
             m.push(x(i));
         }
-        let a = m.fit(&[], 0.0, 0.0).filter;
+        let a = m.fit(&[0.0; AHEAD], 0, 0.0, 0.0).filter;
         let left: f64 = (0..=ORDER).map(|l| a[l] * (x(120 - l as i32) - 1000.0)).sum();
         assert!(left.abs() < 10.0, "{left}");
     }
 
     #[test]
     fn no_data_is_no_model() {
-        let m = Autoregression::new().fit(&[], 0.05, 0.0);
+        let m = Autoregression::new().fit(&[0.0; AHEAD], 0, 0.05, 0.0);
         assert_eq!((m.filter, m.level_ms), ([1.0, 0.0, 0.0, 0.0], None));
     }
 }

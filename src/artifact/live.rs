@@ -75,17 +75,22 @@ impl Default for LiveDetector {
     }
 }
 
-/// How well each explanation fits the intervals from the one in question on.
+/// Three intervals before the one in question, itself and those after it, around their level.
+type Local = [f64; ORDER + DELAY + 1];
+
+/// What is left of interval `d` after the one in question when all before it are known.
+fn unforeseen(local: &Local, d: usize, f: &[f64; ORDER + 1]) -> f64 {
+    f[0] * local[d + 3] + f[1] * local[d + 2] + f[2] * local[d + 1] + f[3] * local[d]
+}
+
+/// What the interval in question on its own, or the beat at its end, would have to be off by to explain what follows.
 struct Fit {
     /// What the interval has too much, ms, if it alone is wrong.
     single_ms: f64,
-    /// Whether that beats a step.
-    single_over_step: bool,
-    /// What the intervals before it did not foresee, ms: needs none of the later ones.
-    surprise_ms: f64,
     /// By how much the beat at its end comes late, ms, if that beat alone is displaced.
     pair_ms: f64,
-    pair_over_step: bool,
+    /// What the intervals before it did not foresee, ms: needs none of the later ones.
+    surprise_ms: f64,
 }
 
 impl LiveDetector {
@@ -132,46 +137,42 @@ impl LiveDetector {
         0.5 * (self.near[n.saturating_sub(1) / 2] + self.near[n / 2])
     }
 
-    /// Fits the three explanations at the oldest undecided interval. `local` holds the three before it, repaired, then
+    /// Fits both explanations at the oldest undecided interval. `local` holds the three before it, repaired, then
     /// itself and those after it, clipped, all around their level; `last` is the place of the last that exists, counted
-    /// from it.
-    fn fit(local: &[f64; ORDER + DELAY + 1], last: usize, next_raw: f64, filter: &[f64; ORDER + 1]) -> Fit {
-        // Answers to a pulse, to a pair +1 −1 and to a step, by the intervals since it began.
-        let f = filter;
+    /// from it; `excess` is what was clipped off the next one.
+    fn fit(local: &Local, last: usize, excess: f64, f: &[f64; ORDER + 1]) -> Fit {
         let pulse = [f[0], f[1], f[2], f[3], 0.0];
         let shifted = [0.0, f[0], f[1], f[2], f[3]];
-        let step = [f[0], f[0] + f[1], f[0] + f[1] + f[2], f[0] + f[1] + f[2] + f[3], f[0] + f[1] + f[2] + f[3]];
-        let late_step = [0.0, step[0], step[1], step[2], step[3]];
-        let next_excess = next_raw - local[ORDER + 1];
         let (mut s1, mut q1, mut s2, mut q2) = (0.0, 0.0, 0.0, 0.0);
-        // A step that starts here and one that starts at the next, each against both versions of the next interval.
-        let (mut now1, mut now2, mut then1, mut then2, mut q_now, mut q_then) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        let surprise_ms = f[0] * local[3] + f[1] * local[2] + f[2] * local[1] + f[3] * local[0];
         for d in 0..=last.min(ORDER + 1) {
-            let e1 = f[0] * local[d + 3] + f[1] * local[d + 2] + f[2] * local[d + 1] + f[3] * local[d];
-            let e2 = e1 + shifted[d] * next_excess;
+            let e = unforeseen(local, d, f);
             let pair = pulse[d] - shifted[d];
-            s1 += e1 * pulse[d];
+            s1 += e * pulse[d];
             q1 += pulse[d] * pulse[d];
-            s2 += e2 * pair;
+            s2 += (e + shifted[d] * excess) * pair;
             q2 += pair * pair;
-            now1 += e1 * step[d];
-            now2 += e2 * step[d];
-            then1 += e1 * late_step[d];
-            then2 += e2 * late_step[d];
-            q_now += step[d] * step[d];
-            q_then += late_step[d] * late_step[d];
         }
-        let explained = |s: f64, q: f64| if q > 1e-9 { s * s / q } else { 0.0 };
-        let step1 = explained(now1, q_now).max(explained(then1, q_then));
-        let step2 = explained(now2, q_now).max(explained(then2, q_then));
-        Fit {
-            single_ms: s1 / q1,
-            single_over_step: explained(s1, q1) >= STEP_MARGIN * step1,
-            surprise_ms,
-            pair_ms: s2 / q2,
-            pair_over_step: explained(s2, q2) >= STEP_MARGIN * step2,
-        }
+        Fit { single_ms: s1 / q1, pair_ms: s2 / q2, surprise_ms: unforeseen(local, 0, f) }
+    }
+
+    /// Whether an artifact explains clearly more than a change of pace that starts at this interval or at the next.
+    /// `pair` asks for a displaced beat, otherwise for one wrong interval.
+    fn beats_step(local: &Local, last: usize, excess: f64, f: &[f64; ORDER + 1], pair: bool) -> bool {
+        let explained = |answer: &dyn Fn(usize) -> f64| {
+            let (mut s, mut q) = (0.0, 0.0);
+            for d in 0..=last.min(ORDER + 1) {
+                let e = unforeseen(local, d, f);
+                let e = if pair && d > 0 { e + f[d - 1] * excess } else { e };
+                s += e * answer(d);
+                q += answer(d) * answer(d);
+            }
+            if q > 1e-9 { s * s / q } else { 0.0 }
+        };
+        let pulse = |d: usize| f.get(d).copied().unwrap_or(0.0);
+        let step = |d: usize| f.iter().take(d + 1).sum::<f64>();
+        let before = |d: usize, of: &dyn Fn(usize) -> f64| d.checked_sub(1).map_or(0.0, of);
+        let artifact = if pair { explained(&|d| pulse(d) - before(d, &pulse)) } else { explained(&pulse) };
+        artifact >= STEP_MARGIN * explained(&step).max(explained(&|d| before(d, &step)))
     }
 
     fn threshold(seen: &mut TrailingQuantile<WINDOW>, factor: f64, floor: f64, median: f64) -> f64 {
@@ -212,39 +213,40 @@ impl LiveDetector {
             *v = clip(self.waiting[k.min(last)]);
         }
         let before = if self.decided == 0 { [ahead[0]; ORDER] } else { self.past };
-        let model = self.model.fit(&ahead[..=last], RIDGE, NOISE * median);
+        let model = self.model.fit(&ahead, last + 1, RIDGE, NOISE * median);
         let level = model.level_ms.unwrap_or(median);
-        let mut local = [0.0; ORDER + DELAY + 1];
+        let mut local: Local = [0.0; ORDER + DELAY + 1];
         for (v, b) in local.iter_mut().zip(before.iter().chain(&ahead)) {
             *v = b - level;
         }
         local[ORDER] = x - level;
         let y = self.waiting[last.min(1)];
-        let next_raw = y - level;
-        let fit = Self::fit(&local, last, next_raw, &model.filter);
+        let excess = y - level - local[ORDER + 1];
+        let filter = &model.filter;
+        let fit = Self::fit(&local, last, excess, filter);
+        let (size, shift) = (fit.single_ms.abs(), fit.pair_ms.abs());
+        let single_over = size > Self::threshold(&mut self.singles, SINGLE_FACTOR, SINGLE_FLOOR, median);
+        let pair_over = shift > Self::threshold(&mut self.pairs, PAIR_FACTOR, PAIR_FLOOR, median);
 
-        let off = (x / median - 1.0).abs();
-        let impossible = !(SHORTEST_MS..=LONGEST_MS).contains(&x) || off > IMPOSSIBLE;
-        let gross = impossible || (off > CEILING && fit.single_ms.abs() > UNFORESEEN * median);
+        let off = (x - median).abs();
+        let impossible = !(SHORTEST_MS..=LONGEST_MS).contains(&x) || off > IMPOSSIBLE * median;
+        let gross = impossible || (off > CEILING * median && size > UNFORESEEN * median);
         // What follows may be wrong as well; the past alone must already have spoken against this one.
         let surprised = |ms: f64| fit.surprise_ms * ms.signum() > SURPRISE * ms.abs();
-        let single = fit.single_over_step
-            && surprised(fit.single_ms)
-            && fit.single_ms.abs() > Self::threshold(&mut self.singles, SINGLE_FACTOR, SINGLE_FLOOR, median);
-        // Both halves against the straight line between the neighbours of the pair.
-        let (before, after) = (local[ORDER - 1], local[ORDER + 2]);
-        let first = local[ORDER] - (2.0 * before + after) / 3.0;
-        let second = next_raw - (before + 2.0 * after) / 3.0;
-        let pair = last > 0
-            && fit.pair_over_step
-            && surprised(fit.pair_ms)
-            && first * second < 0.0
-            && first.abs().min(second.abs()) > HALF * fit.pair_ms.abs()
-            && fit.pair_ms.abs() > Self::threshold(&mut self.pairs, PAIR_FACTOR, PAIR_FLOOR, median);
+        let single = single_over && surprised(fit.single_ms) && Self::beats_step(&local, last, excess, filter, false);
+        let pair = pair_over && last > 0 && surprised(fit.pair_ms) && {
+            // Both halves against the straight line between the neighbours of the pair.
+            let (before, after) = (local[ORDER - 1], local[ORDER + 2]);
+            let first = local[ORDER] - (2.0 * before + after) / 3.0;
+            let second = y - level - (before + 2.0 * after) / 3.0;
+            first * second < 0.0
+                && first.abs().min(second.abs()) > HALF * shift
+                && Self::beats_step(&local, last, excess, filter, true)
+        };
 
         if !(gross || single || pair) {
-            self.singles.push(fit.single_ms.abs());
-            self.pairs.push(fit.pair_ms.abs());
+            self.singles.push(size);
+            self.pairs.push(shift);
             self.settle(x);
             return Label::Normal;
         }
