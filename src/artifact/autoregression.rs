@@ -1,10 +1,13 @@
-//! A short autoregressive model of the last intervals, from exact integer sums: what the next interval should be.
+//! A short autoregressive model of the last intervals, from exact sums: what the next interval should be.
 
 /// Order of the model: enough for one breath of four beats, short enough to be decided within five.
 pub(super) const ORDER: usize = 3;
+/// Undecided intervals that a fit takes along.
+const AHEAD: usize = 6;
 /// Intervals behind the model.
 const WINDOW: usize = 90;
-/// Steps per ms of the integer sums: finer than any strap (1.024 per ms), small enough never to overflow.
+/// Steps per ms of the sums: finer than any strap (1.024 per ms). Whole steps stay below 2^53 in every sum, so that
+/// adding and taking away is exact and nothing drifts.
 const STEPS_PER_MS: f64 = 64.0;
 /// Longest interval that enters the sums, ms.
 const CEILING_MS: f64 = 4000.0;
@@ -12,31 +15,41 @@ const CEILING_MS: f64 = 4000.0;
 /// Autocovariance sums over a trailing window of intervals.
 #[derive(Clone, Debug)]
 pub(super) struct Autoregression {
-    ring: [i64; WINDOW],
+    ring: [f64; WINDOW],
     len: usize,
     next: usize,
-    sum: i64,
+    sum: f64,
     /// Sums of products of values `lag` apart, both inside the window.
-    products: [i64; ORDER + 1],
+    products: [f64; ORDER + 1],
+}
+
+/// What [`Autoregression::fit`] found.
+pub(super) struct Model {
+    /// The whitening filter `[1, c1, .., c_ORDER]`: applied to intervals around their level it leaves what could not be
+    /// foreseen.
+    pub(super) filter: [f64; ORDER + 1],
+    /// That level, ms, if there are data.
+    pub(super) level_ms: Option<f64>,
 }
 
 impl Autoregression {
     pub(super) const fn new() -> Self {
-        Self { ring: [0; WINDOW], len: 0, next: 0, sum: 0, products: [0; ORDER + 1] }
+        Self { ring: [0.0; WINDOW], len: 0, next: 0, sum: 0.0, products: [0.0; ORDER + 1] }
     }
 
     pub(super) fn clear(&mut self) {
         *self = Self::new();
     }
 
-    /// The value `back` places before the newest.
-    fn back(&self, back: usize) -> i64 {
-        self.ring[(self.next + WINDOW - 1 - back) % WINDOW]
+    /// The value `back` places before the newest, `back` < WINDOW.
+    fn back(&self, back: usize) -> f64 {
+        let at = self.next + WINDOW - 1 - back;
+        self.ring[if at >= WINDOW { at - WINDOW } else { at }]
     }
 
-    /// The value `k` places after the oldest, in a window that goes on into `ahead`.
-    fn oldest(&self, k: usize, ahead: &[f64]) -> i64 {
-        if k < self.len { self.back(self.len - 1 - k) } else { ahead.get(k - self.len).map_or(0, |ms| steps(*ms)) }
+    /// The value `k` < ORDER places after the oldest, in a window that goes on into `ahead`.
+    fn oldest(&self, k: usize, ahead: &[f64]) -> f64 {
+        if k < self.len { self.back(self.len - 1 - k) } else { ahead[k - self.len] }
     }
 
     /// Takes an interval that is normal, or the best guess in place of one that is not.
@@ -45,85 +58,94 @@ impl Autoregression {
         if self.len == WINDOW {
             let old = self.ring[self.next];
             for (lag, p) in self.products.iter_mut().enumerate() {
-                *p -= old * self.ring[(self.next + lag) % WINDOW];
+                let at = self.next + lag;
+                *p -= old * self.ring[if at >= WINDOW { at - WINDOW } else { at }];
             }
             self.sum -= old;
             self.len -= 1;
         }
         self.ring[self.next] = x;
-        self.next = (self.next + 1) % WINDOW;
+        self.next = if self.next + 1 == WINDOW { 0 } else { self.next + 1 };
         self.len += 1;
         self.sum += x;
-        for lag in 0..=ORDER.min(self.len - 1) {
-            self.products[lag] += x * self.back(lag);
+        if self.len > ORDER {
+            for lag in 0..=ORDER {
+                self.products[lag] += x * self.back(lag);
+            }
+        } else {
+            for lag in 0..self.len {
+                self.products[lag] += x * self.back(lag);
+            }
         }
     }
 
-    /// The whitening filter `[1, c1, .., c_ORDER]`: applied to intervals around their level it leaves what could not
-    /// be foreseen. With it comes that level, ms, if there are data. Intervals `ahead` that are not decided yet, but known, count as well. `ridge` and `noise_ms` (white noise that is assumed on top) keep it tame on little data.
-    pub(super) fn filter(&self, ahead: &[f64], ridge: f64, noise_ms: f64) -> ([f64; ORDER + 1], Option<f64>) {
-        // Σ(x_t−m)(x_(t−lag)−m), multiplied out. The sums are whole numbers below 2^53: only the last step rounds.
+    /// Fits the model. The first `count` intervals `ahead`, not decided yet, but known, count as well. `ridge` and `noise_ms`
+    /// (white noise that is assumed on top) keep it tame on little data.
+    pub(super) fn fit(&self, ahead: &[f64; AHEAD], count: usize, ridge: f64, noise_ms: f64) -> Model {
         let mut r = [0.0; ORDER + 1];
-        let n = self.len + ahead.len();
-        let mut level = None;
+        let count = count.min(AHEAD);
+        let n = self.len + count;
+        let mut level_ms = None;
         if n > ORDER && self.len > 0 {
+            // The last three decided ones, then those ahead; places before the start hold zero.
+            let mut known = [0.0; ORDER + AHEAD];
+            for back in 0..ORDER.min(self.len) {
+                known[ORDER - 1 - back] = self.back(back);
+            }
+            for (k, ms) in known[ORDER..ORDER + count].iter_mut().zip(ahead) {
+                *k = steps(*ms);
+            }
+            // What is not there is zero and adds nothing.
             let (mut sum, mut products) = (self.sum, self.products);
-            let mut newest = [0; ORDER + 1];
-            for (back, v) in newest.iter_mut().enumerate().take(self.len).skip(1) {
-                *v = self.back(back - 1);
-            }
-            if self.len >= ORDER {
-                newest[ORDER] = self.back(ORDER - 1);
-            }
-            for ms in ahead {
-                newest[0] = steps(*ms);
-                sum += newest[0];
-                for (p, v) in products.iter_mut().zip(newest) {
-                    *p += newest[0] * v;
+            for i in ORDER..ORDER + AHEAD {
+                sum += known[i];
+                for (lag, p) in products.iter_mut().enumerate() {
+                    *p += known[i] * known[i - lag];
                 }
-                newest.copy_within(0..ORDER, 1);
             }
-            let mean = sum as f64 / n as f64;
-            level = Some(mean / STEPS_PER_MS);
+            let mean = sum / n as f64;
+            level_ms = Some(mean / STEPS_PER_MS);
+            // Σ(x_t−m)(x_(t−lag)−m), multiplied out; only this last step rounds.
             let (mut without_newest, mut without_oldest) = (sum, sum);
             for (lag, out) in r.iter_mut().enumerate() {
                 if lag > 0 {
-                    without_newest -= newest[lag];
-                    without_oldest -= self.oldest(lag - 1, ahead);
+                    without_newest -= known[ORDER + count - lag];
+                    without_oldest -= self.oldest(lag - 1, &known[ORDER..]);
                 }
-                *out = products[lag] as f64 - mean * (without_newest + without_oldest) as f64
-                    + (n - lag) as f64 * mean * mean;
+                *out = products[lag] - mean * (without_newest + without_oldest) + (n - lag) as f64 * mean * mean;
             }
         }
         let noise = noise_ms * STEPS_PER_MS;
         r[0] = r[0] * (1.0 + ridge) + 20.0 * noise * noise;
-        (levinson(&r), level)
+        Model { filter: levinson(&r), level_ms }
     }
 }
 
-/// An interval in steps of the sums.
-fn steps(ms: f64) -> i64 {
-    (ms.clamp(0.0, CEILING_MS) * STEPS_PER_MS + 0.5) as i64
+/// An interval in whole steps of the sums.
+fn steps(ms: f64) -> f64 {
+    ((ms.clamp(0.0, CEILING_MS) * STEPS_PER_MS + 0.5) as i64) as f64
 }
 
 /// Levinson-Durbin recursion; stops early if the error power vanishes.
 fn levinson(r: &[f64; ORDER + 1]) -> [f64; ORDER + 1] {
-    let mut a = [0.0; ORDER + 1];
-    a[0] = 1.0;
-    let mut error = r[0];
-    for m in 1..=ORDER {
-        if error <= 0.0 {
-            break;
-        }
-        let acc: f64 = (0..m).map(|i| a[i] * r[m - i]).sum();
-        let k = -acc / error;
-        let before = a;
-        for i in 1..=m {
-            a[i] = before[i] + k * before[m - i];
-        }
-        error *= 1.0 - k * k;
+    let mut a = [1.0, 0.0, 0.0, 0.0];
+    if r[0] <= 0.0 {
+        return a;
     }
-    a
+    a[1] = -r[1] / r[0];
+    let error = r[0] * (1.0 - a[1] * a[1]);
+    if error <= 0.0 {
+        return a;
+    }
+    let k = -(r[2] + a[1] * r[1]) / error;
+    a[1] += k * a[1];
+    a[2] = k;
+    let error = error * (1.0 - k * k);
+    if error <= 0.0 {
+        return a;
+    }
+    let k = -(r[3] + a[1] * r[2] + a[2] * r[1]) / error;
+    [1.0, a[1] + k * a[2], a[2] + k * a[1], k]
 }
 
 #[cfg(test)]
@@ -138,19 +160,30 @@ mod tests {
         for (i, x) in xs.iter().enumerate() {
             m.push(*x);
             let ahead = &xs[i + 1..(i + 1 + i % 7).min(xs.len())];
-            let w: Vec<f64> =
-                xs[(i + 1).saturating_sub(WINDOW)..i + 1 + ahead.len()].iter().map(|x| (x * 64.0).round()).collect();
+            let w: Vec<f64> = xs[(i + 1).saturating_sub(WINDOW)..i + 1 + ahead.len()]
+                .iter()
+                .map(|x| (x * STEPS_PER_MS + 0.5).floor())
+                .collect();
+            if w.len() <= ORDER {
+                continue;
+            }
             let mean = w.iter().sum::<f64>() / w.len() as f64;
             let mut r = [0.0; ORDER + 1];
             for (lag, r) in r.iter_mut().enumerate() {
                 *r = (lag..w.len()).map(|t| (w[t] - mean) * (w[t - lag] - mean)).sum();
             }
-            if w.len() <= ORDER {
-                continue;
-            }
-            r[0] = r[0] * 1.05 + 20.0 * (3.0f64 * 64.0).powi(2);
-            for (a, b) in m.filter(ahead, 0.05, 3.0).0.iter().zip(levinson(&r)) {
+            r[0] = r[0] * 1.05 + 20.0 * (3.0f64 * STEPS_PER_MS).powi(2);
+            let mut six = [0.0; AHEAD];
+            six[..ahead.len()].copy_from_slice(ahead);
+            let got = m.fit(&six, ahead.len(), 0.05, 3.0);
+            assert!((got.level_ms.unwrap() - mean / STEPS_PER_MS).abs() < 1e-9);
+            for (a, b) in got.filter.iter().zip(levinson(&r)) {
                 assert!((a - b).abs() < 1e-6, "{i}: {a} {b}");
+            }
+            // The normal equations, as the definition of the filter.
+            for row in 1..=ORDER {
+                let left: f64 = (0..=ORDER).map(|k| got.filter[k] * r[row.abs_diff(k)]).sum();
+                assert!(left.abs() < 1e-5 * r[0], "{i}: {left}");
             }
         }
     }
@@ -162,13 +195,14 @@ mod tests {
         for i in 0..120 {
             m.push(x(i));
         }
-        let a = m.filter(&[], 0.0, 0.0).0;
+        let a = m.fit(&[0.0; AHEAD], 0, 0.0, 0.0).filter;
         let left: f64 = (0..=ORDER).map(|l| a[l] * (x(120 - l as i32) - 1000.0)).sum();
         assert!(left.abs() < 10.0, "{left}");
     }
 
     #[test]
     fn no_data_is_no_model() {
-        assert_eq!(Autoregression::new().filter(&[], 0.05, 0.0), ([1.0, 0.0, 0.0, 0.0], None));
+        let m = Autoregression::new().fit(&[0.0; AHEAD], 0, 0.05, 0.0);
+        assert_eq!((m.filter, m.level_ms), ([1.0, 0.0, 0.0, 0.0], None));
     }
 }

@@ -7,13 +7,13 @@
 //! tried: `docs/decisions/0010-artifact-detector.md`.
 
 use super::autoregression::{Autoregression, ORDER};
-use super::sorted_window::SortedWindow;
+use super::trailing_quantile::TrailingQuantile;
 use super::{Detector, Label};
 
 /// Intervals that must have arrived after one before it is decided.
 const DELAY: usize = 5;
-/// Raw and repaired intervals kept: enough for a median of 11 and the filter before it.
-const KEPT: usize = 16;
+/// Intervals that the local median is taken over.
+const NEIGHBOURS: usize = 2 * DELAY + 1;
 /// Normal intervals behind the thresholds.
 const WINDOW: usize = 90;
 /// A statistic of normal intervals stays below this quantile times the factor below.
@@ -51,17 +51,22 @@ const LONGEST_MS: f64 = 2000.0;
 /// Causal artifact detector with a delay of five intervals and constant cost per interval.
 #[derive(Clone, Debug)]
 pub struct LiveDetector {
-    /// Interval `i` of the segment lies at `i % KEPT`.
-    raw: [f64; KEPT],
-    /// Decided intervals with artifacts replaced by what was foreseen.
-    repaired: [f64; KEPT],
-    /// Labels given ahead of time to the second half of a pair.
-    ahead: Option<(Label, f64)>,
-    received: usize,
+    /// Intervals that wait for their label, oldest first.
+    waiting: [f64; DELAY + 1],
+    waits: usize,
+    /// The intervals decided last, oldest first, artifacts replaced by what was foreseen.
+    past: [f64; ORDER],
+    /// As they came: the last six decided ones, oldest first, so that they can leave the median.
+    came: [f64; DELAY + 1],
     decided: usize,
+    /// Everything in `came` and `waiting`, ascending.
+    near: [f64; NEIGHBOURS + 1],
+    nears: usize,
+    /// Label and replacement given ahead of time to the second half of a pair.
+    ahead: Option<(Label, f64)>,
     model: Autoregression,
-    singles: SortedWindow<WINDOW>,
-    pairs: SortedWindow<WINDOW>,
+    singles: TrailingQuantile<WINDOW>,
+    pairs: TrailingQuantile<WINDOW>,
 }
 
 impl Default for LiveDetector {
@@ -70,104 +75,107 @@ impl Default for LiveDetector {
     }
 }
 
-/// How well each explanation fits the intervals from the one in question on.
+/// Three intervals before the one in question, itself and those after it, around their level.
+type Local = [f64; ORDER + DELAY + 1];
+
+/// What is left of interval `d` after the one in question when all before it are known.
+fn unforeseen(local: &Local, d: usize, f: &[f64; ORDER + 1]) -> f64 {
+    f[0] * local[d + 3] + f[1] * local[d + 2] + f[2] * local[d + 1] + f[3] * local[d]
+}
+
+/// What the interval in question on its own, or the beat at its end, would have to be off by to explain what follows.
 struct Fit {
     /// What the interval has too much, ms, if it alone is wrong.
     single_ms: f64,
-    /// Whether that beats a step.
-    single_over_step: bool,
-    /// What the intervals before it did not foresee, ms: needs none of the later ones.
-    surprise_ms: f64,
     /// By how much the beat at its end comes late, ms, if that beat alone is displaced.
     pair_ms: f64,
-    pair_over_step: bool,
+    /// What the intervals before it did not foresee, ms: needs none of the later ones.
+    surprise_ms: f64,
 }
 
 impl LiveDetector {
     /// A detector at the start of a segment.
     pub const fn new() -> Self {
         Self {
-            raw: [0.0; KEPT],
-            repaired: [0.0; KEPT],
-            ahead: None,
-            received: 0,
+            waiting: [0.0; DELAY + 1],
+            waits: 0,
+            past: [0.0; ORDER],
+            came: [0.0; DELAY + 1],
             decided: 0,
+            near: [0.0; NEIGHBOURS + 1],
+            nears: 0,
+            ahead: None,
             model: Autoregression::new(),
-            singles: SortedWindow::new(),
-            pairs: SortedWindow::new(),
+            singles: TrailingQuantile::new(),
+            pairs: TrailingQuantile::new(),
         }
     }
 
-    fn raw(&self, i: usize) -> f64 {
-        self.raw[i % KEPT]
+    /// Puts an interval among its neighbours in order.
+    fn meet(&mut self, x: f64) {
+        let mut k = self.nears.min(NEIGHBOURS);
+        while k > 0 && self.near[k - 1] > x {
+            self.near[k] = self.near[k - 1];
+            k -= 1;
+        }
+        self.near[k] = x;
+        self.nears = (self.nears + 1).min(NEIGHBOURS + 1);
+    }
+
+    /// Takes an interval out of its neighbours.
+    fn part(&mut self, x: f64) {
+        let Some(k) = self.near[..self.nears].iter().position(|v| *v == x) else { return };
+        self.nears -= 1;
+        for i in k..self.nears {
+            self.near[i] = self.near[i + 1];
+        }
     }
 
     /// Median of the intervals from five before to five after, as far as they exist.
-    fn median(&self, j: usize) -> f64 {
-        let mut w = [0.0; 2 * DELAY + 1];
-        let mut n = 0;
-        for i in j.saturating_sub(DELAY)..(j + DELAY + 1).min(self.received) {
-            let x = self.raw(i);
-            let mut k = n;
-            while k > 0 && w[k - 1] > x {
-                w[k] = w[k - 1];
-                k -= 1;
-            }
-            w[k] = x;
-            n += 1;
-        }
-        0.5 * (w[(n - 1) / 2] + w[n / 2])
+    fn median(&self) -> f64 {
+        let n = self.nears;
+        0.5 * (self.near[n.saturating_sub(1) / 2] + self.near[n / 2])
     }
 
-    /// Fits the three explanations at interval `j`. `local` holds intervals `j − ORDER ..= j + DELAY` around their
-    /// level, those before `j` repaired, those after it clipped.
-    fn fit(&self, j: usize, local: &[f64; ORDER + DELAY + 1], next_raw: f64, filter: &[f64; ORDER + 1]) -> Fit {
-        let last = (ORDER + 1).min(self.received - 1 - j);
-        let next = local[ORDER + 1];
+    /// Fits both explanations at the oldest undecided interval. `local` holds the three before it, repaired, then
+    /// itself and those after it, clipped, all around their level; `last` is the place of the last that exists, counted
+    /// from it; `excess` is what was clipped off the next one.
+    fn fit(local: &Local, last: usize, excess: f64, f: &[f64; ORDER + 1]) -> Fit {
+        let pulse = [f[0], f[1], f[2], f[3], 0.0];
+        let shifted = [0.0, f[0], f[1], f[2], f[3]];
         let (mut s1, mut q1, mut s2, mut q2) = (0.0, 0.0, 0.0, 0.0);
-        // A step that starts at j, and one that starts at j+1, each against both versions of interval j+1.
-        let (mut now1, mut now2, mut then1, mut then2, mut q_now, mut q_then) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        let mut step = 0.0;
-        let mut surprise_ms = 0.0;
-        for d in 0..=last {
-            let mut e1 = 0.0;
-            for (l, c) in filter.iter().enumerate() {
-                e1 += c * local[ORDER + d - l];
-            }
-            if d == 0 {
-                surprise_ms = e1;
-            }
-            let here = if d <= ORDER { filter[d] } else { 0.0 };
-            let before = if d >= 1 { filter[d - 1] } else { 0.0 };
-            let e2 = e1 + before * (next_raw - next);
-            if d <= ORDER {
-                s1 += e1 * here;
-                q1 += here * here;
-            }
-            s2 += e2 * (here - before);
-            q2 += (here - before) * (here - before);
-            let step_before = step;
-            step += here;
-            now1 += e1 * step;
-            now2 += e2 * step;
-            then1 += e1 * step_before;
-            then2 += e2 * step_before;
-            q_now += step * step;
-            q_then += step_before * step_before;
+        for d in 0..=last.min(ORDER + 1) {
+            let e = unforeseen(local, d, f);
+            let pair = pulse[d] - shifted[d];
+            s1 += e * pulse[d];
+            q1 += pulse[d] * pulse[d];
+            s2 += (e + shifted[d] * excess) * pair;
+            q2 += pair * pair;
         }
-        let explained = |s: f64, q: f64| if q > 1e-9 { s * s / q } else { 0.0 };
-        let step1 = explained(now1, q_now).max(explained(then1, q_then));
-        let step2 = explained(now2, q_now).max(explained(then2, q_then));
-        Fit {
-            single_ms: s1 / q1,
-            single_over_step: explained(s1, q1) >= STEP_MARGIN * step1,
-            surprise_ms,
-            pair_ms: s2 / q2,
-            pair_over_step: explained(s2, q2) >= STEP_MARGIN * step2,
-        }
+        Fit { single_ms: s1 / q1, pair_ms: s2 / q2, surprise_ms: unforeseen(local, 0, f) }
     }
 
-    fn threshold(seen: &SortedWindow<WINDOW>, factor: f64, floor: f64, median: f64) -> f64 {
+    /// Whether an artifact explains clearly more than a change of pace that starts at this interval or at the next.
+    /// `pair` asks for a displaced beat, otherwise for one wrong interval.
+    fn beats_step(local: &Local, last: usize, excess: f64, f: &[f64; ORDER + 1], pair: bool) -> bool {
+        let explained = |answer: &dyn Fn(usize) -> f64| {
+            let (mut s, mut q) = (0.0, 0.0);
+            for d in 0..=last.min(ORDER + 1) {
+                let e = unforeseen(local, d, f);
+                let e = if pair && d > 0 { e + f[d - 1] * excess } else { e };
+                s += e * answer(d);
+                q += answer(d) * answer(d);
+            }
+            if q > 1e-9 { s * s / q } else { 0.0 }
+        };
+        let pulse = |d: usize| f.get(d).copied().unwrap_or(0.0);
+        let step = |d: usize| f.iter().take(d + 1).sum::<f64>();
+        let before = |d: usize, of: &dyn Fn(usize) -> f64| d.checked_sub(1).map_or(0.0, of);
+        let artifact = if pair { explained(&|d| pulse(d) - before(d, &pulse)) } else { explained(&pulse) };
+        artifact >= STEP_MARGIN * explained(&step).max(explained(&|d| before(d, &step)))
+    }
+
+    fn threshold(seen: &mut TrailingQuantile<WINDOW>, factor: f64, floor: f64, median: f64) -> f64 {
         let n = seen.len() as f64;
         let prior_weight = 10.0 * (1.0 - n / WARM).max(0.0);
         let scale = (seen.quantile(QUANTILE) * n + PRIOR * median * prior_weight) / (n + prior_weight);
@@ -176,59 +184,74 @@ impl LiveDetector {
 
     /// Decides the oldest undecided interval from what has arrived.
     fn decide(&mut self) -> Label {
-        let j = self.decided;
+        if self.decided > DELAY {
+            self.part(self.came[0]);
+        }
+        let x = self.waiting[0];
+        let last = self.waits.saturating_sub(1);
+        let median = self.median();
+        let label = match self.ahead.take() {
+            Some((label, repaired)) => {
+                self.settle(repaired);
+                label
+            }
+            None => self.judge(x, last, median),
+        };
+        self.came.copy_within(1.., 0);
+        self.came[DELAY] = x;
+        self.waiting.copy_within(1.., 0);
+        self.waits = last;
         self.decided += 1;
-        let median = self.median(j);
-        if let Some((label, repaired)) = self.ahead.take() {
-            self.settle(j, repaired);
-            return label;
-        }
-        let x = self.raw(j);
-        let last = self.received - 1;
-        let clip = |v: f64| if (v / median - 1.0).abs() > CLIP { median } else { v };
-        // Beyond the ends of the segment its end values stand in.
-        let at = |i: usize| if i < j { self.repaired[i % KEPT] } else { clip(self.raw(i.min(last))) };
-        let mut ahead = [0.0; DELAY + 1];
-        for (k, v) in ahead.iter_mut().enumerate().take(last - j + 1) {
-            *v = clip(self.raw(j + k));
-        }
-        let (filter, level) = self.model.filter(&ahead[..=last - j], RIDGE, NOISE * median);
-        let level = level.unwrap_or(median);
-        let mut local = [0.0; ORDER + DELAY + 1];
-        for (k, v) in local.iter_mut().enumerate() {
-            let i = (j + k).saturating_sub(ORDER);
-            *v = if k == ORDER { x } else { at(i) } - level;
-        }
-        let next_raw = self.raw((j + 1).min(last)) - level;
-        let fit = self.fit(j, &local, next_raw, &filter);
+        label
+    }
 
-        let off = (x / median - 1.0).abs();
-        let impossible = !(SHORTEST_MS..=LONGEST_MS).contains(&x) || off > IMPOSSIBLE;
-        let gross = impossible || (off > CEILING && fit.single_ms.abs() > UNFORESEEN * median);
+    fn judge(&mut self, x: f64, last: usize, median: f64) -> Label {
+        let clip = |v: f64| if (v - median).abs() > CLIP * median { median } else { v };
+        // Beyond the ends of the segment its end values stand in.
+        let mut ahead = [0.0; DELAY + 1];
+        for (k, v) in ahead.iter_mut().enumerate() {
+            *v = clip(self.waiting[k.min(last)]);
+        }
+        let before = if self.decided == 0 { [ahead[0]; ORDER] } else { self.past };
+        let model = self.model.fit(&ahead, last + 1, RIDGE, NOISE * median);
+        let level = model.level_ms.unwrap_or(median);
+        let mut local: Local = [0.0; ORDER + DELAY + 1];
+        for (v, b) in local.iter_mut().zip(before.iter().chain(&ahead)) {
+            *v = b - level;
+        }
+        local[ORDER] = x - level;
+        let y = self.waiting[last.min(1)];
+        let excess = y - level - local[ORDER + 1];
+        let filter = &model.filter;
+        let fit = Self::fit(&local, last, excess, filter);
+        let (size, shift) = (fit.single_ms.abs(), fit.pair_ms.abs());
+        let single_over = size > Self::threshold(&mut self.singles, SINGLE_FACTOR, SINGLE_FLOOR, median);
+        let pair_over = shift > Self::threshold(&mut self.pairs, PAIR_FACTOR, PAIR_FLOOR, median);
+
+        let off = (x - median).abs();
+        let impossible = !(SHORTEST_MS..=LONGEST_MS).contains(&x) || off > IMPOSSIBLE * median;
+        let gross = impossible || (off > CEILING * median && size > UNFORESEEN * median);
         // What follows may be wrong as well; the past alone must already have spoken against this one.
         let surprised = |ms: f64| fit.surprise_ms * ms.signum() > SURPRISE * ms.abs();
-        let single = fit.single_over_step
-            && surprised(fit.single_ms)
-            && fit.single_ms.abs() > Self::threshold(&self.singles, SINGLE_FACTOR, SINGLE_FLOOR, median);
-        // Both halves against the straight line between the neighbours of the pair.
-        let (before, after) = (local[ORDER - 1], local[ORDER + 2]);
-        let first = x - level - (2.0 * before + after) / 3.0;
-        let second = next_raw - (before + 2.0 * after) / 3.0;
-        let pair = j < last
-            && fit.pair_over_step
-            && surprised(fit.pair_ms)
-            && first * second < 0.0
-            && first.abs().min(second.abs()) > HALF * fit.pair_ms.abs()
-            && fit.pair_ms.abs() > Self::threshold(&self.pairs, PAIR_FACTOR, PAIR_FLOOR, median);
+        let single = single_over && surprised(fit.single_ms) && Self::beats_step(&local, last, excess, filter, false);
+        let pair = pair_over && last > 0 && surprised(fit.pair_ms) && {
+            // Both halves against the straight line between the neighbours of the pair.
+            let (before, after) = (local[ORDER - 1], local[ORDER + 2]);
+            let first = local[ORDER] - (2.0 * before + after) / 3.0;
+            let second = y - level - (before + 2.0 * after) / 3.0;
+            first * second < 0.0
+                && first.abs().min(second.abs()) > HALF * shift
+                && Self::beats_step(&local, last, excess, filter, true)
+        };
 
         if !(gross || single || pair) {
-            self.singles.push(fit.single_ms.abs());
-            self.pairs.push(fit.pair_ms.abs());
-            self.settle(j, x);
+            self.singles.push(size);
+            self.pairs.push(shift);
+            self.settle(x);
             return Label::Normal;
         }
         let expected = (x - fit.single_ms).clamp(0.8 * median, 1.2 * median);
-        let y = if j < last { self.raw(j + 1) } else { f64::INFINITY };
+        let y = if last > 0 { y } else { f64::INFINITY };
         let near = |v: f64, target: f64| (v - target).abs() < 0.2 * target;
         let label = if x < 0.85 * expected && y < 0.95 * expected && near(x + y, expected) {
             // Something between two beats was counted: both parts are no intervals.
@@ -238,20 +261,20 @@ impl LiveDetector {
             Label::Missed
         } else if pair {
             self.ahead = Some((Label::Ectopic, y + fit.pair_ms));
-            self.settle(j, (x - fit.pair_ms).clamp(0.8 * median, 1.2 * median));
+            self.settle((x - fit.pair_ms).clamp(0.8 * median, 1.2 * median));
             return Label::Ectopic;
         } else if x > expected {
             Label::Long
         } else {
             Label::Short
         };
-        self.settle(j, expected);
+        self.settle(expected);
         label
     }
 
-    /// Notes what interval `j` should have been.
-    fn settle(&mut self, j: usize, repaired: f64) {
-        self.repaired[j % KEPT] = repaired;
+    /// Notes what the interval should have been.
+    fn settle(&mut self, repaired: f64) {
+        self.past = if self.decided == 0 { [repaired; ORDER] } else { [self.past[1], self.past[2], repaired] };
         self.model.push(repaired);
     }
 }
@@ -263,17 +286,19 @@ impl Detector for LiveDetector {
 
     fn push(&mut self, rr_ms: f64) -> Option<Label> {
         let x = if rr_ms.is_finite() { rr_ms.clamp(1.0, 65_536.0) } else { 1.0 };
-        self.raw[self.received % KEPT] = x;
-        self.received += 1;
-        (self.received - self.decided > DELAY).then(|| self.decide())
+        // `waits` never exceeds the delay between two calls.
+        self.waiting[self.waits.min(DELAY)] = x;
+        self.waits += 1;
+        self.meet(x);
+        (self.waits > DELAY).then(|| self.decide())
     }
 
     fn finish(&mut self) -> Vec<Label> {
-        let owed = (self.decided..self.received).map(|_| self.decide()).collect();
+        let owed = (0..self.waits).map(|_| self.decide()).collect();
         self.model.clear();
         self.singles.clear();
         self.pairs.clear();
-        (self.received, self.decided, self.ahead) = (0, 0, None);
+        (self.waits, self.decided, self.nears, self.ahead) = (0, 0, 0, None);
         owed
     }
 }

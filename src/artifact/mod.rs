@@ -7,7 +7,7 @@ mod autoregression;
 mod lipponen;
 mod live;
 mod repair;
-mod sorted_window;
+mod trailing_quantile;
 
 pub use lipponen::{correct, lipponen_tarvainen};
 pub use live::LiveDetector;

@@ -11,6 +11,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct Rolling {
     span: Duration,
+    span_us: i64,
     beats: VecDeque<Entry>,
     /// Previous interval of this segment, as far as it may be compared.
     before: Option<i64>,
@@ -73,6 +74,7 @@ impl Rolling {
         let zero = Sums::default();
         Self {
             span,
+            span_us: i64::try_from(span.as_micros()).unwrap_or(i64::MAX),
             beats: VecDeque::new(),
             before: None,
             before_flagged: false,
@@ -120,9 +122,8 @@ impl Rolling {
 
     /// Drops what is older than the span at `now`.
     pub fn advance(&mut self, now: Mono) {
-        let span_us = i64::try_from(self.span.as_micros()).unwrap_or(i64::MAX);
         while let Some(first) = self.beats.front().copied() {
-            if now.diff_micros(first.at) < span_us {
+            if now.diff_micros(first.at) < self.span_us {
                 break;
             }
             self.beats.pop_front();
