@@ -66,7 +66,7 @@ pub fn run(args: &ExportArgs<'_>, global: &Global, around: &Surroundings, termin
         match args.output {
             None => write(args, &query, terminal.out),
             Some(file) => {
-                let mut out = io::BufWriter::new(std::fs::File::create(file)?);
+                let mut out = Late { path: file, file: None };
                 write(args, &query, &mut out)?;
                 Ok(out.flush()?)
             }
@@ -154,6 +154,25 @@ fn beats(info: &RecordingInfo, query: &Query, table: &mut Table<'_>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// A file that is made with its first byte: an export of nothing leaves nothing.
+struct Late<'a> {
+    path: &'a Path,
+    file: Option<io::BufWriter<std::fs::File>>,
+}
+
+impl Write for Late<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.file.is_none() {
+            self.file = Some(io::BufWriter::new(std::fs::File::create(self.path)?));
+        }
+        self.file.as_mut().map_or(Ok(0), |f| f.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), io::Write::flush)
+    }
 }
 
 /// Rows of equal shape, as CSV with a header or as JSON lines.

@@ -177,7 +177,7 @@ fn grade_words(grade: &str) -> String {
     match grade {
         "good" => "good".into(),
         "fair" => "fair, usable".into(),
-        "poor" => "poor, shown but kept out of your baseline".into(),
+        "poor" => "poor, shown but not for comparison".into(),
         "bad" => "bad, no number".into(),
         other => other.into(),
     }

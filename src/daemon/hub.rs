@@ -306,9 +306,7 @@ impl Hub {
             Op::StartCheck { athlete, posture } => {
                 let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
                 let posture = pick_posture(posture.as_deref())?;
-                let running = self.engine.check_statuses(now.mono).into_iter().find(|c| c.athlete == athlete);
-                use crate::check::Phase::{Aborted, Done, Idle};
-                if running.is_some_and(|c| !matches!(c.phase, Idle | Done | Aborted)) {
+                if self.is_checking(now.mono, &athlete) {
                     return Err(Refusal::new(format!("a check of {athlete} is already running"))
                         .hint("hrvd check --cancel ends it"));
                 }
@@ -318,6 +316,9 @@ impl Hub {
             }
             Op::CancelCheck { athlete } => {
                 let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
+                if !self.is_checking(now.mono, &athlete) {
+                    return Err(Refusal::new(format!("no check of {athlete} is running")));
+                }
                 self.handle(now, Input::Command(Command::CancelCheck { athlete: athlete.clone() }));
                 Ok(json!({"athlete": athlete.as_str()}))
             }
@@ -353,6 +354,12 @@ impl Hub {
             Op::Status => Ok(self.status(now, radio)),
             Op::Seal => Ok(json!({})),
         }
+    }
+
+    fn is_checking(&self, now: Mono, athlete: &AthleteId) -> bool {
+        use crate::check::Phase::{Aborted, Done, Idle};
+        let statuses = self.engine.check_statuses(now);
+        statuses.iter().any(|c| c.athlete == *athlete && !matches!(c.phase, Idle | Done | Aborted))
     }
 
     fn new_roster(&mut self, now: Now) {

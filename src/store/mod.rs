@@ -303,7 +303,24 @@ impl StoreHandle {
 /// Adopts a strap without a running daemon: opens the database, creating it if need be, for this one change.
 pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Result<(), StoreError> {
     let (conn, _) = db::open(path)?;
-    rows::adopt(&conn, strap, now).at(path)
+    rows::adopt(&conn, strap, now).at(path)?;
+    give_to_folder_owner(path);
+    Ok(())
+}
+
+/// root adopts, and the daemon runs as somebody else: the files belong to whom the folder belongs.
+fn give_to_folder_owner(path: &Path) {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let Some(folder) = path.parent().and_then(|p| std::fs::metadata(p).ok()) else { return };
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        let file = PathBuf::from(name);
+        if std::fs::metadata(&file).is_ok_and(|m| m.uid() != folder.uid()) {
+            // only root can; anybody else would not have got this far
+            let _ = chown(&file, Some(folder.uid()), Some(folder.gid()));
+        }
+    }
 }
 
 /// Forgets a strap without a running daemon; says whether it was known.
