@@ -39,7 +39,7 @@ need_rust() {
   new_enough cargo && return 0
   # Debian 13 has a new enough one; Debian 12 has it under another name
   local candidate
-  command -v apt-get >/dev/null || die "Rust 1.85 or newer is needed: https://rustup.rs"
+  command -v apt-get >/dev/null || die "Rust 1.85 or newer is needed"
   apt_lists
   candidate=$(apt-cache policy cargo 2>/dev/null | sed -n 's/ *Candidate: \([0-9]*\.[0-9]*\).*/\1/p')
   if [ -n "$candidate" ] && [ "$(printf '1.85\n%s\n' "$candidate" | sort -V | head -1)" = 1.85 ]; then
@@ -48,6 +48,6 @@ need_rust() {
     install cargo-web rustc-web
   fi
   hash -r
-  new_enough cargo || new_enough /usr/bin/cargo || die "Rust 1.85 or newer is needed: https://rustup.rs"
+  new_enough cargo || new_enough /usr/bin/cargo || die "Rust 1.85 or newer is needed"
   new_enough cargo || PATH="/usr/bin:$PATH"
 }
