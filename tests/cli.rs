@@ -114,7 +114,7 @@ fn replay_takes_comments_blank_lines_a_byte_order_mark_and_any_line_end() {
 
 #[test]
 fn replay_names_every_bad_line_with_file_number_and_cause() {
-    let (said, file, _dir) = replay("bad.txt", "800\nabc\n-5\n0\nNaN\n70000\n900,5\n801\n", &["--json"]);
+    let (said, file, _dir) = replay("bad.txt", "800\nabc\n-5\n0\nNaN\n700000\n900,5\n801\n", &["--json"]);
     let said = said.ends(2);
     let name = file.display();
     assert_eq!(
@@ -124,7 +124,7 @@ fn replay_names_every_bad_line_with_file_number_and_cause() {
              error: {name}: line 3: not a positive interval: '-5'\n\
              error: {name}: line 4: not a positive interval: '0'\n\
              error: {name}: line 5: not a positive interval: 'NaN'\n\
-             error: {name}: line 6: longer than 63.9 s, no interval: '70000'\n\
+             error: {name}: line 6: longer than ten minutes: '700000'\n\
              error: {name}: line 7: not a number: '900,5'\n\
              hint: one RR interval in ms a line, '#' begins a comment; or a recording that hrvd export wrote\n"
         )
@@ -139,8 +139,9 @@ fn replay_names_every_bad_line_with_file_number_and_cause() {
 #[test]
 fn replay_refuses_what_holds_no_intervals() {
     for (name, content, want) in [
-        ("empty.txt", &b""[..], "holds no intervals"),
-        ("comments.txt", b"# nothing\n\n", "holds no intervals"),
+        ("empty.txt", &b""[..], "line 1: no interval in the file"),
+        ("comments.txt", b"# nothing\n\n", "line 1: no interval in the file"),
+        ("pause.txt", b"800\n70000\n", "holds an interval over 63.9 s, which no strap can send"),
         ("image.png", b"\x89PNG\r\n\x1a\n\0\0", "not text (byte 0 is no UTF-8): neither RR text nor a recording"),
         ("late.bin", b"800\n\xff\n", "not text (byte 4 is no UTF-8)"),
     ] {
