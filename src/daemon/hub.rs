@@ -367,10 +367,13 @@ impl Hub {
         self.store.athletes(self.roster.athletes.clone());
         self.store.straps(self.configured.straps.clone());
         self.wanted.send_replace(roster::wanted(&self.roster));
+        self.handle(now, Input::Roster(self.roster.clone()));
+        // what ends with somebody who leaves is said while their topics are still there: after the removal it would
+        // bring them back
+        self.drain();
         for message in self.renderer.roster(&self.roster) {
             self.tell(message);
         }
-        self.handle(now, Input::Roster(self.roster.clone()));
     }
 
     fn status(&self, now: Now, radio: &watch::Receiver<ble::Status>) -> Value {

@@ -16,7 +16,7 @@ use crate::control::{self, ServerError};
 use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Output, Roster, Strap, StrapFacts};
 use crate::mqtt::{self, MqttHandle, Renderer, Topics};
 use crate::player::Player;
-use crate::store::{self, OpenOptions, OpenReport, Query, StoreError};
+use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now, StrapId};
 use hub::{Hub, Inlets};
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ pub async fn run(
         flush_every: settings.flush_every,
         ..OpenOptions::new(&settings.store, &boot)
     };
-    let opened = store::open(options)?;
+    let opened = open_store(options).await?;
     log_opened(&opened.report);
     let store = opened.handle;
 
@@ -206,6 +206,18 @@ pub async fn run(
         Err(_) => ended = Ended::Panicked,
     }
     Ok(ended)
+}
+
+/// Opens the store. An `hrvd adopt` that found no daemon a moment ago may still hold it.
+async fn open_store(options: OpenOptions) -> Result<Opened, StoreError> {
+    let mut tries = 0;
+    loop {
+        match store::open(options.clone()) {
+            Err(StoreError::Busy { .. }) if tries < 20 => tries += 1,
+            other => return other,
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn radio_exit(handle: &mut Option<ble::BleHandle>) -> ble::Exit {

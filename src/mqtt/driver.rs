@@ -76,9 +76,12 @@ impl<O: OutboxSource> Driver<O> {
             };
             // A broker that is away for a week gets one line, not one an attempt.
             if said.as_ref() != Some(&state) || was_up {
+                let place = format!("{}:{}", self.config.host, self.config.port);
                 match state {
-                    ConnectionState::Refused { .. } => tracing::error!("MQTT {state}; nothing is lost, results wait"),
-                    _ => tracing::warn!("MQTT {state}; trying again"),
+                    ConnectionState::Refused { .. } => {
+                        tracing::error!("MQTT at {place} {state}; nothing is lost, results wait");
+                    }
+                    _ => tracing::warn!("MQTT at {place} {state}; trying again"),
                 }
                 said = Some(state.clone());
             }

@@ -106,12 +106,18 @@ pub struct Said {
 
 impl Said {
     pub fn of(mut command: Command) -> Self {
-        let output = command.output().expect("the program starts");
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).expect("stdout is text"),
-            err: String::from_utf8(output.stderr).expect("stderr is text"),
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let (out, err) = (reader(child.stdout.take().unwrap()), reader(child.stderr.take().unwrap()));
+        let deadline = now() + Duration::from_secs(60);
+        let mut code = child.try_wait().unwrap();
+        while code.is_none() && now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+            code = child.try_wait().unwrap();
         }
+        // one that does not end is ended, and shows as one without a code
+        let _ = child.kill();
+        let _ = child.wait();
+        Self { code: code.and_then(|c| c.code()), out: out.join().unwrap(), err: err.join().unwrap() }
     }
 
     /// The ends of both streams.
@@ -155,6 +161,14 @@ impl Said {
             })
             .collect()
     }
+}
+
+fn reader(mut stream: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = vec![];
+        stream.read_to_end(&mut bytes).unwrap();
+        String::from_utf8(bytes).expect("text")
+    })
 }
 
 /// `hrvd run` in a process of its own.
