@@ -128,7 +128,7 @@ fn profiles_do_what_their_sentence_says() {
         events.iter().filter(|e| matches!(e, SimEvent::LinkDown { .. })).map(|e| e.at().as_secs()).collect()
     };
     assert_eq!(downs("off_link_drops"), [645]);
-    assert_eq!(downs("drops_30s")[..2], [30, 65]);
+    assert_eq!(downs("drops_30s")[..2], [30, 66]);
     // a whole second of ms is 1000, of ticks 1024
     let bytes = |id: &str| -> Vec<u16> {
         let list = [RrTicks(1024); 3];

@@ -48,8 +48,8 @@ pub(super) const TABLE: &[Profile] = &[
         Traits { rounding: Rounding::Ceil, ..PLAIN }, FINE),
     row("truncates", &[18], "Cuts each interval down to a whole tick.", Traits { rounding: Rounding::Floor, ..PLAIN }, FINE),
     row("no_battery", &[20, 21], "Has neither battery level nor body location.", Traits { battery_pct: None, ..PLAIN }, FINE),
-    row("misses_and_doubles", &[], "Misses 1 % of the beats and sees 1 % too many: work for the artifact stage, no fault of the strap.",
-        Traits { missed_per_1000: 10, extra_per_1000: 10, ..PLAIN }, FINE),
+    row("misses_and_doubles", &[], "Misses one beat in 200 and sees as many too many: work for the artifact stage, no fault of the strap.",
+        Traits { missed_per_1000: 5, extra_per_1000: 5, ..PLAIN }, FINE),
 
     // --- units and intervals
     row("milliseconds", &[17], "Writes intervals in ms instead of 1/1024 s; everything reads 2.3 % too short.",
@@ -120,5 +120,5 @@ pub(super) const TABLE: &[Profile] = &[
     row("stalls", &[16, 28], "The link stalls for eight seconds each minute and then delivers everything at once.",
         Traits { stall: Some(Every { every_s: 60, length_ds: 80 }), ..PLAIN }, only(&[Stalls])),
     row("drops_30s", &[27], "The link dies 30 s after each connect: connection parameters were refused.",
-        Traits { drops_after_s: 30, ..PLAIN }, Diagnosis { units: Units::Unknown, smoothing: Smooth::Unknown, ..only(&[DropsEvery30s]) }),
+        Traits { drops_after_s: 30, ..PLAIN }, Diagnosis { units: Units::Unknown, ..only(&[DropsEvery30s]) }),
 ];

@@ -105,7 +105,7 @@ impl Default for RhythmConfig {
             rest_bpm: 58.0,
             rsa_ms: 35.0,
             breaths_per_min: 14.0,
-            slow_ms: 18.0,
+            slow_ms: 30.0,
             noise_ms: 9.0,
             ectopics_per_1000: 0,
             course: Course::Rest,
@@ -121,7 +121,7 @@ impl RhythmConfig {
             rest_bpm: 40.0,
             rsa_ms: 130.0,
             breaths_per_min: 10.0,
-            slow_ms: 40.0,
+            slow_ms: 60.0,
             noise_ms: 15.0,
             seed,
             ..Self::default()
@@ -207,7 +207,7 @@ impl Rhythm {
         let slow = slow / (OCTAVES.len() as f64).sqrt() + 0.7 * sine(0.096 * self.seconds + 0.3);
         let rsa = c.rsa_ms * self.breath_depth / rate * sine(self.breath_phase);
         let noise = (c.noise_ms * shrink * shrink).max(0.8) * self.random.normal();
-        (mean + shrink * shrink * (shrink * rsa + c.slow_ms * slow) + noise).clamp(300.0, 2400.0)
+        (mean + shrink * shrink * shrink * (rsa + c.slow_ms * slow) + noise).clamp(300.0, 2400.0)
     }
 }
 

@@ -11,6 +11,7 @@ use super::{FindingId, Units, Verdict, Worn};
 use crate::hrs::{Defect, Measurement};
 use crate::timeline::{GapReason, Placed};
 use crate::units::{Mono, RrTicks};
+use smallvec::SmallVec;
 use std::time::Duration;
 
 /// The same packet within this time was delivered twice, not sent twice.
@@ -30,7 +31,7 @@ const FROZEN_BEATS: u32 = 45;
 /// Noise that begins this early and ends this early comes from dry electrodes.
 const DRY_BEGINS: Duration = Duration::from_secs(120);
 const DRY_ENDS: Duration = Duration::from_secs(600);
-const NOISY: f64 = 0.12;
+const NOISY: f64 = 0.15;
 const CALM: f64 = 0.06;
 /// A link that is down for longer ends the session.
 const SESSION: Duration = Duration::from_secs(120);
@@ -85,7 +86,7 @@ impl Judge {
 
     /// The link came up or went down.
     pub fn link(&mut self, now: Mono, up: bool) {
-        self.wear.link(up);
+        self.wear.link();
         self.units.break_off();
         self.smoothing.gap();
         self.minutes.restart();
@@ -121,10 +122,10 @@ impl Judge {
         if defect.is_some() && self.malformed.push(arrival) {
             self.findings.raise(FindingId::Malformed, arrival);
         }
+        self.placed(placed);
         if self.is_doubled(arrival, m, placed) {
             return;
         }
-        self.placed(placed);
         self.see_pause(arrival, &m.rr);
         self.last_arrival = Some(arrival);
         let fresh: &[RrTicks] = if placed.duplicate { &[] } else { &m.rr };
@@ -153,7 +154,8 @@ impl Judge {
 
     /// Beats that were placed later than with their packet (the end of a wait, or of a link).
     pub fn placed(&mut self, placed: &Placed) {
-        if matches!(placed.gap, Some(GapReason::LostBeats | GapReason::TimeBase | GapReason::LinkUp)) {
+        let lost = matches!(placed.gap, Some(GapReason::LostBeats | GapReason::LinkUp));
+        if lost || placed.gap == Some(GapReason::TimeBase) && !self.doubles() {
             self.units.break_off();
             self.smoothing.gap();
         }
@@ -182,15 +184,20 @@ impl Judge {
     fn is_doubled(&mut self, arrival: Mono, m: &Measurement, placed: &Placed) -> bool {
         let same = self.last_measurement.as_ref() == Some(m)
             && self.last_arrival.is_some_and(|t| arrival.since(t) < TWICE)
-            && (placed.duplicate || m.rr.is_empty());
+            && (placed.duplicate || m.rr.is_empty() || self.doubles());
         self.doubled.push(same);
-        if self.doubled.len() >= 20 && self.doubled.share() >= 0.25 {
+        if self.doubles() {
             self.findings.raise(FindingId::DoubledDelivery, arrival);
         }
         if !same {
             self.last_measurement = Some(m.clone());
         }
         same
+    }
+
+    /// Whether notifications are known to arrive twice.
+    fn doubles(&self) -> bool {
+        self.doubled.len() >= 20 && self.doubled.share(64) >= 0.25
     }
 
     fn see_pause(&mut self, arrival: Mono, rr: &[RrTicks]) {
@@ -243,7 +250,8 @@ impl Judge {
             self.smoothing.compare(*rr, hr);
         }
         if !fresh.is_empty() {
-            self.units.push(arrival, fresh, hr);
+            let beats: SmallVec<[RrTicks; 9]> = fresh.iter().copied().filter(|r| !self.rhythm.is_added(*r)).collect();
+            self.units.push(arrival, &beats, hr);
         }
     }
 
@@ -292,7 +300,7 @@ impl Judge {
     }
 
     fn see_noise(&mut self, arrival: Mono) {
-        let Some(share) = self.rhythm.wild_share().filter(|_| self.rhythm.seen() >= 32) else { return };
+        let Some(share) = self.rhythm.wild_lasting() else { return };
         if share <= CALM {
             self.noise_since = None;
         } else if share > NOISY {

@@ -22,28 +22,30 @@ impl Thrice {
     }
 }
 
-/// The last 64 answers to a yes/no question.
+/// The last 128 answers to a yes/no question.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bits {
-    bits: u64,
+    bits: u128,
     len: u32,
 }
 
 impl Bits {
     pub(super) fn push(&mut self, yes: bool) {
-        self.bits = self.bits << 1 | u64::from(yes);
-        self.len = (self.len + 1).min(64);
+        self.bits = self.bits << 1 | u128::from(yes);
+        self.len = (self.len + 1).min(128);
     }
 
     pub(super) fn len(&self) -> u32 {
         self.len
     }
 
-    pub(super) fn count(&self) -> u32 {
-        self.bits.count_ones()
+    /// How many of the last `n` were yes.
+    pub(super) fn count(&self, n: u32) -> u32 {
+        (self.bits & (u128::MAX >> (128 - n.clamp(1, 128)))).count_ones()
     }
 
-    pub(super) fn share(&self) -> f64 {
-        f64::from(self.count()) / f64::from(self.len.max(1))
+    /// The share of yes among the last `n`.
+    pub(super) fn share(&self, n: u32) -> f64 {
+        f64::from(self.count(n)) / f64::from(self.len.min(n).max(1))
     }
 }

@@ -1,11 +1,11 @@
 //! Whether intervals are measured, smoothed, or calculated from the heart rate.
 //!
-//! Smoothed intervals glide: successive differences are strongly correlated (lag-1 autocorrelation of ΔRR) *and* hardly
-//! any beat-to-beat noise is left (third differences). Either alone is no proof: slow deep breathing glides too but
-//! keeps the noise of a real heart, and a rigid heart has little noise but does not glide. Above 100 bpm real hearts
-//! do both, so nothing is said there. In 1,935 windows of recorded rest no real one met both limits (largest
-//! autocorrelation at the 99th percentile 0.33); of the same recordings, averaged over eight beats, every second window
-//! did.
+//! Smoothed intervals glide: successive differences are correlated (lag-1 autocorrelation of ΔRR), they are small beside
+//! the slow movement (RMSSD/SDNN), *and* hardly any beat-to-beat noise is left (third differences). None alone is a
+//! proof: slow deep breathing glides too but keeps the noise of a real heart, and a rigid heart has little noise but
+//! does not glide. Above 100 bpm real hearts do all of it, so nothing is said there. In 2,203 windows of 18 recordings of rest no
+//! real one met all three; of the same recordings averaged over eight beats 51 % did, over five beats 20 %, over three
+//! beats 1 %: strong smoothing is found within minutes, weak smoothing is not.
 
 use crate::units::RrTicks;
 
@@ -40,9 +40,12 @@ const WINDOW: usize = 128;
 const STEP: usize = 64;
 /// Least pairs of neighbouring differences in a window.
 const MIN_PAIRS: u32 = 80;
-const GLIDES: f64 = 0.5;
+/// Lag-1 autocorrelation of ΔRR above which a series glides.
+const GLIDES: f64 = 0.2;
+/// RMSSD / SDNN below which steps are small beside the slow movement.
+const SMALL_STEPS: f64 = 0.5;
 /// Beat-to-beat noise, ms, below which a gliding series is smoothed.
-const SILENT_MS: f64 = 2.0;
+const SILENT_MS: f64 = 1.8;
 /// Windows in a row that make or withdraw the verdict.
 const CONFIRM: u32 = 2;
 const WITHDRAW: u32 = 8;
@@ -113,8 +116,13 @@ impl Smoothing {
         let at = |i: usize| self.deltas[(self.len + i) % WINDOW];
         let (mut power, mut product, mut pairs) = (0.0, 0.0, 0u32);
         let mut third: Vec<i32> = Vec::with_capacity(WINDOW);
+        // position after each difference, its sum and sum of squares; a gap only joins two pieces
+        let (mut position, mut path) = (0i64, (0.0, 0.0));
         for i in 0..WINDOW {
             let (d, linked) = at(i);
+            position += i64::from(d);
+            path.0 += position as f64;
+            path.1 += (position * position) as f64;
             power += f64::from(d) * f64::from(d);
             if i > 0 && linked {
                 let (c, linked_before) = at(i - 1);
@@ -133,7 +141,11 @@ impl Smoothing {
         // 1.4826: median to standard deviation; √20: third differences of white noise
         let noise_ms = f64::from(*median) * 1.4826 / 20f64.sqrt() / 1.024;
         self.judged = true;
-        if product / power > GLIDES && noise_ms < SILENT_MS {
+        // RMSSD² and SDNN² without the factors that cancel; positions are sums of differences
+        let n = WINDOW as f64;
+        let mean = path.0 / n;
+        let small = power / n < SMALL_STEPS * SMALL_STEPS * (path.1 / n - mean * mean);
+        if product / power > GLIDES && small && noise_ms < SILENT_MS {
             self.glides += 1;
             self.moves = 0;
             self.smoothed |= self.glides >= CONFIRM;

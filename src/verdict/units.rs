@@ -60,6 +60,7 @@ struct Stretch {
     low: Option<Low>,
     /// Σ RR × HR and its weight: 61440 each if the strap's heart rate and ticks agree.
     product: f64,
+    heart_rates: f64,
     products: u32,
 }
 
@@ -92,6 +93,7 @@ impl UnitClock {
                 block_end: arrival + BLOCK,
                 low: None,
                 product: 0.0,
+                heart_rates: 0.0,
                 products: 0,
             });
             return;
@@ -103,6 +105,7 @@ impl UnitClock {
         s.last = arrival;
         if let Some(hr) = hr {
             s.product += sum as f64 * f64::from(hr);
+            s.heart_rates += f64::from(hr) * rr.len() as f64;
             s.products += rr.len() as u32;
         }
         let lag_us = arrival.diff_micros(s.start) - (s.ticks * 1_000_000 / 1024) as i64;
@@ -133,12 +136,16 @@ impl UnitClock {
         // arrival jitters by one period, which is about the mean wait between packets that hold beats
         let period = s.last.since(s.start).as_secs_f64() / f64::from(s.packets.max(1));
         let bound = (period.max(1.0) / wall).max(0.002) + CLOCKS;
-        let by_heart_rate = (s.products >= 60).then(|| s.product / f64::from(s.products) / 61_440.0);
+        // whole bpm: half of one is the most by which the strap's own rate may be off on average
+        let against = (s.products >= 60).then(|| {
+            let (ratio, hr) = (s.product / f64::from(s.products) / 61_440.0, s.heart_rates / f64::from(s.products));
+            ratio > MS_RATIO + 0.5 / hr + 0.001
+        });
         let ticks = (ratio - 1.0).abs() <= bound;
         let ms = (ratio - MS_RATIO).abs() <= bound;
         match (ticks, ms) {
             (true, false) => self.answer = Units::Ticks1024,
-            (false, true) if by_heart_rate.is_none_or(|r| r < 0.990) => self.answer = Units::Milliseconds,
+            (false, true) if against != Some(true) => self.answer = Units::Milliseconds,
             (true, true) => {}
             _ if s.last.since(s.start) >= WITHDRAW => self.answer = Units::Unknown,
             _ => {}

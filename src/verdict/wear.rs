@@ -40,12 +40,13 @@ const OUTWEIGH: Duration = Duration::from_secs(20);
 const LIES: Duration = Duration::from_secs(30);
 /// Share of implausible intervals below which a heart beats.
 const GOOD: f64 = 0.12;
-/// Share above which it is noise.
-const NOISE: f64 = 0.42;
+/// Share above which it is noise, and below which it is no longer.
+const NOISE: f64 = 0.45;
+const NO_NOISE: f64 = 0.33;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wear {
-    link_up: bool,
+    noise: bool,
     last_packet: Option<Mono>,
     last_rr: Option<Mono>,
     /// Intervals seen in this session.
@@ -59,8 +60,7 @@ pub(super) struct Wear {
 }
 
 impl Wear {
-    pub(super) fn link(&mut self, up: bool) {
-        self.link_up = up;
+    pub(super) fn link(&mut self) {
         self.falsely_lost = None;
         self.falsely_good = None;
     }
@@ -74,17 +74,17 @@ impl Wear {
         rhythm: &Rhythm,
         frozen: bool,
     ) -> [Option<FindingId>; 3] {
-        self.link_up = true;
         self.last_packet = Some(now);
         self.contact = contact.or(self.contact);
         if intervals > 0 {
             self.last_rr = Some(now);
             self.had_rr = self.had_rr.saturating_add(intervals as u32);
         }
-        let share = rhythm.wild_share();
+        let share = rhythm.wild_now();
         let fresh = self.is_fresh(now);
         let good = fresh && !frozen && share.is_some_and(|s| s < GOOD);
-        let noise = fresh && share.is_some_and(|s| s >= NOISE);
+        self.noise = share.is_some_and(|s| s >= if self.noise { NO_NOISE } else { NOISE });
+        let noise = fresh && self.noise;
         let lost = self.contact == Some(Contact::Lost);
         let claims = self.contact == Some(Contact::Good);
         since(&mut self.falsely_lost, now, lost && good);
@@ -113,9 +113,9 @@ impl Wear {
                 _ => Worn::Unsure,
             };
         }
-        match (rhythm.wild_share(), contact) {
+        match (rhythm.wild_now(), contact) {
             _ if frozen => Worn::Unsure,
-            (Some(share), _) if share >= NOISE => Worn::Unsure,
+            _ if self.noise => Worn::Unsure,
             (_, Contact::Lost) if !lasting(self.falsely_lost, now, OUTWEIGH) => Worn::Unsure,
             (None, Contact::Unsupported) => Worn::Unsure,
             _ => Worn::Worn,
@@ -124,8 +124,8 @@ impl Wear {
 
     /// At any time, also when nothing arrives.
     pub(super) fn worn(&self, now: Mono) -> Worn {
-        let heard = self.link_up && self.last_packet.is_some_and(|t| now.since(t) < FRESH);
-        // a strap that was taken off stays off while it is silent
+        let heard = self.last_packet.is_some_and(|t| now.since(t) < FRESH);
+        // a link that drops for a moment changes nothing; a strap that was taken off stays off while it is silent
         if heard || self.last == Worn::NotWorn { self.last } else { Worn::Unsure }
     }
 }
