@@ -3,7 +3,7 @@
 use hrvd::hrs::{Defect, decode};
 use hrvd::sim::{Course, Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
 use hrvd::timeline::{GapReason, Timeline};
-use hrvd::units::Mono;
+use hrvd::units::{Mono, RrTicks};
 use hrvd::verdict::{FindingId, Judge, SmoothingVerdict, Units, Verdict, Worn};
 use std::time::Duration;
 
@@ -182,4 +182,21 @@ fn worn_follows_the_strap_in_time() {
     }
     assert_eq!(l.judge.worn(START + Duration::from_secs(101)), Worn::Worn);
     assert_eq!(l.judge.worn(START + Duration::from_secs(130)), Worn::Unsure);
+}
+
+/// A real heart on every faultless strap: rest, recorded.
+#[test]
+fn a_recorded_rest_gets_no_diagnosis() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pyhrv_short.txt")).unwrap();
+    let rr: Vec<RrTicks> = hrvd::rr_text::parse(&text).unwrap().into_iter().filter_map(RrTicks::from_ms).collect();
+    for profile in Profile::all().iter().filter(|p| p.diagnosis.findings.is_empty() && p.traits.deaf.is_none()) {
+        let mut l = Listener::default();
+        let mut end = START;
+        for event in ProfileStrap::new(profile, rr.iter().copied(), 1) {
+            end = START + event.at();
+            l.hear(&event);
+        }
+        let v = l.judge.verdict(end);
+        assert_eq!((ids(&v), v.units, v.worn), (vec![], Units::Ticks1024, Worn::Worn), "{}", profile.id);
+    }
 }

@@ -15,6 +15,7 @@ pub mod live;
 pub mod replay;
 pub mod run;
 pub mod scan;
+pub mod simulate;
 pub mod terminal;
 
 pub use args::{Cli, Command, ConfigCommand, Global, Speed};

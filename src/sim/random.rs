@@ -111,5 +111,5 @@ mod tests {
         assert_ne!(Random::stream(1, 2).uniform(), Random::stream(1, 3).uniform());
     }
 
-    const PINNED: [u32; 3] = [0, 0, 0];
+    const PINNED: [u32; 3] = [551, 196, 237];
 }

@@ -60,6 +60,7 @@ pub struct Judge {
     link_down: Option<Mono>,
     last_arrival: Option<Mono>,
     last_measurement: Option<Measurement>,
+    last_beat: Option<Mono>,
     last_rr: Option<RrTicks>,
     last_rr_at: Option<Mono>,
     /// Any interval in this session.
@@ -68,8 +69,8 @@ pub struct Judge {
     empties: u32,
     explained_until: Option<Mono>,
     doubled: Bits,
-    /// A pause and when it ended, and beats that came since: (pause, end, µs).
-    pause: Option<(Duration, Mono, u64)>,
+    /// A pause and when it ended, and what came since: (pause, end, intervals, µs).
+    pause: Option<(Duration, Mono, usize, u64)>,
     stalls: Thrice,
     dropouts: Thrice,
     malformed: Thrice,
@@ -87,8 +88,7 @@ impl Judge {
     /// The link came up or went down.
     pub fn link(&mut self, now: Mono, up: bool) {
         self.wear.link();
-        self.units.break_off();
-        self.smoothing.gap();
+        self.break_off();
         self.minutes.restart();
         (self.last_arrival, self.last_measurement, self.last_rr, self.last_rr_at) = (None, None, None, None);
         (self.pause, self.still, self.explained_until, self.empties) = (None, None, None, 0);
@@ -154,10 +154,17 @@ impl Judge {
 
     /// Beats that were placed later than with their packet (the end of a wait, or of a link).
     pub fn placed(&mut self, placed: &Placed) {
-        let lost = matches!(placed.gap, Some(GapReason::LostBeats | GapReason::LinkUp));
-        if lost || placed.gap == Some(GapReason::TimeBase) && !self.doubles() {
-            self.units.break_off();
-            self.smoothing.gap();
+        let first = placed.beats.first().map(|b| b.start());
+        let last = self.last_beat;
+        self.last_beat = placed.beats.last().map(|b| b.at).or(last);
+        match placed.gap {
+            Some(GapReason::LostBeats) => {
+                self.units.lost(first.zip(last).map_or(Duration::MAX, |(first, last)| first.since(last)));
+                self.smoothing.gap();
+            }
+            Some(GapReason::LinkUp) => self.break_off(),
+            Some(GapReason::TimeBase) if !self.doubles() => self.break_off(),
+            Some(GapReason::TimeBase | GapReason::Defect) | None => {}
         }
         self.minutes.kept(placed.beats.iter().map(|b| b.rr.as_micros()).sum());
     }
@@ -178,6 +185,11 @@ impl Judge {
     /// Whether somebody wears it now.
     pub fn worn(&self, now: Mono) -> Worn {
         self.wear.worn(now)
+    }
+
+    fn break_off(&mut self) {
+        self.units.break_off();
+        self.smoothing.gap();
     }
 
     /// Whether this is the packet before, once more. Straps repeat values; radios repeat packets within milliseconds.
@@ -202,11 +214,13 @@ impl Judge {
 
     fn see_pause(&mut self, arrival: Mono, rr: &[RrTicks]) {
         let us: u64 = rr.iter().map(|r| r.as_micros()).sum();
-        if let Some((pause, end, sum)) = &mut self.pause {
+        if let Some((pause, end, n, sum)) = &mut self.pause {
             if arrival.since(*end) <= CATCH_UP {
+                *n += rr.len();
                 *sum += us;
             } else {
-                let caught_up = *sum as f64 >= 0.8 * pause.as_micros() as f64;
+                // one long interval is no backlog: there was just no beat
+                let caught_up = *n >= 4 && *sum as f64 >= 0.8 * pause.as_micros() as f64;
                 self.pause = None;
                 if caught_up && self.stalls.push(arrival) {
                     self.findings.raise(FindingId::Stalls, arrival);
@@ -215,7 +229,7 @@ impl Judge {
         }
         let waited = self.last_arrival.map_or(Duration::ZERO, |t| arrival.since(t));
         if waited > STALL {
-            self.pause = Some((waited, arrival, us));
+            self.pause = Some((waited, arrival, rr.len(), us));
         }
     }
 

@@ -76,6 +76,11 @@ impl Rhythm {
         (self.wild.len() >= 64).then(|| self.wild.share(128))
     }
 
+    /// How many intervals were judged, up to 128.
+    pub(super) fn seen(&self) -> u32 {
+        self.wild.len()
+    }
+
     pub(super) fn has_added(&self) -> bool {
         self.added.count(64) >= ADDED
     }

@@ -38,6 +38,8 @@ const MIN_BEATS: u32 = 120;
 const BLOCK: Duration = Duration::from_secs(30);
 /// Clocks of strap and gateway, and rounding, may differ by this share.
 const CLOCKS: f64 = 0.0015;
+/// A hole longer than this is no creeping lag.
+const LARGE: Duration = Duration::from_millis(2500);
 /// After this much unbroken time that fits neither, an earlier answer is withdrawn.
 const WITHDRAW: Duration = Duration::from_secs(300);
 
@@ -55,6 +57,7 @@ struct Stretch {
     ticks: u64,
     beats: u32,
     packets: u32,
+    holes: u32,
     first: Low,
     block_end: Mono,
     low: Option<Low>,
@@ -71,6 +74,15 @@ pub(super) struct UnitClock {
 }
 
 impl UnitClock {
+    /// Beats are missing, says the timeline. Its small holes may be the creeping lag itself: only a large one ends the
+    /// stretch, and the heart rate must speak for the answer from then on.
+    pub(super) fn lost(&mut self, hole: Duration) {
+        match &mut self.stretch {
+            Some(s) if hole <= LARGE => s.holes += 1,
+            stretch => *stretch = None,
+        }
+    }
+
     /// The time base was lost.
     pub(super) fn break_off(&mut self) {
         self.stretch = None;
@@ -89,6 +101,7 @@ impl UnitClock {
                 ticks: 0,
                 beats: 0,
                 packets: 0,
+                holes: 0,
                 first: Low { at: arrival, lag_us: 0 },
                 block_end: arrival + BLOCK,
                 low: None,
@@ -137,17 +150,22 @@ impl UnitClock {
         let period = s.last.since(s.start).as_secs_f64() / f64::from(s.packets.max(1));
         let bound = (period.max(1.0) / wall).max(0.002) + CLOCKS;
         // whole bpm: half of one is the most by which the strap's own rate may be off on average
-        let against = (s.products >= 60).then(|| {
-            let (ratio, hr) = (s.product / f64::from(s.products) / 61_440.0, s.heart_rates / f64::from(s.products));
-            ratio > MS_RATIO + 0.5 / hr + 0.001
-        });
+        let (mut may_be_ticks, mut may_be_ms) = (s.holes == 0, s.holes == 0);
+        if s.products >= 60 {
+            let n = f64::from(s.products);
+            let (by_rate, off) = (s.product / n / 61_440.0, 0.5 * n / s.heart_rates + 0.0025);
+            (may_be_ticks, may_be_ms) = (by_rate > 1.0 - off, by_rate < MS_RATIO + off);
+        }
         let ticks = (ratio - 1.0).abs() <= bound;
         let ms = (ratio - MS_RATIO).abs() <= bound;
         match (ticks, ms) {
-            (true, false) => self.answer = Units::Ticks1024,
-            (false, true) if against != Some(true) => self.answer = Units::Milliseconds,
+            (true, false) if may_be_ticks => self.answer = Units::Ticks1024,
+            (false, true) if may_be_ms => self.answer = Units::Milliseconds,
             (true, true) => {}
-            _ if s.last.since(s.start) >= WITHDRAW => self.answer = Units::Unknown,
+            _ if s.last.since(s.start) >= WITHDRAW => {
+                self.answer = Units::Unknown;
+                self.stretch = None;
+            }
             _ => {}
         }
     }

@@ -40,8 +40,10 @@ const OUTWEIGH: Duration = Duration::from_secs(20);
 const LIES: Duration = Duration::from_secs(30);
 /// Share of implausible intervals below which a heart beats.
 const GOOD: f64 = 0.12;
+/// Fewer intervals than this are not called noise: a few missed beats weigh too much.
+const NOISE_SEEN: u32 = 48;
 /// Share above which it is noise, and below which it is no longer.
-const NOISE: f64 = 0.45;
+const NOISE: f64 = 0.5;
 const NO_NOISE: f64 = 0.33;
 
 #[derive(Clone, Debug, Default)]
@@ -83,7 +85,8 @@ impl Wear {
         let share = rhythm.wild_now();
         let fresh = self.is_fresh(now);
         let good = fresh && !frozen && share.is_some_and(|s| s < GOOD);
-        self.noise = share.is_some_and(|s| s >= if self.noise { NO_NOISE } else { NOISE });
+        let enough = rhythm.seen() >= NOISE_SEEN;
+        self.noise = enough && share.is_some_and(|s| s >= if self.noise { NO_NOISE } else { NOISE });
         let noise = fresh && self.noise;
         let lost = self.contact == Some(Contact::Lost);
         let claims = self.contact == Some(Contact::Good);
