@@ -22,6 +22,7 @@ pub mod recording;
 pub mod sim;
 pub mod timeline;
 pub mod units;
+pub mod verdict;
 
 #[cfg(feature = "daemon")]
 pub mod cli;

@@ -153,6 +153,11 @@ pub enum Command {
         after_help = "Examples:\n  hrvd analyze night.txt --window 300 --json\n  hrvd analyze morning.hrvd --plot morning.svg\n  hrvd analyze a.txt b.txt --detector kubios --labels --json"
     )]
     Analyze(super::analyze::AnalyzeArgs),
+    /// Print what a strap of a profile would send: every quirk that real straps have
+    #[command(
+        after_help = "Examples:\n  hrvd simulate --list\n  hrvd simulate --profile garmin_extra_rr --seconds 300 --recording > quirk.hrvd\n  hrvd simulate --rr morning.txt"
+    )]
+    Simulate(super::simulate::SimulateArgs),
     /// Show what this program does, with a simulated strap and without Bluetooth
     ///
     /// The whole daemon runs: a recorded rest session is played through a simulated strap, the check is guided and

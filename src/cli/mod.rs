@@ -16,6 +16,7 @@ pub mod live;
 pub mod replay;
 pub mod run;
 pub mod scan;
+pub mod simulate;
 mod tape;
 pub mod terminal;
 
@@ -63,6 +64,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
         }
         Command::Scan { seconds } => scan::run(*seconds, global, around, terminal),
         Command::Analyze(args) => analyze_files(args, terminal),
+        Command::Simulate(args) => simulate::run(args, terminal),
         Command::Doctor => doctor::run(global, around, terminal),
         Command::Export { what, format, athlete, id, output } => {
             let args = export::ExportArgs {

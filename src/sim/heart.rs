@@ -1,7 +1,7 @@
 //! A resting heart: mean rate, respiratory sinus arrhythmia, slow waves and beat noise, all from one seed.
 
+use super::random::{Random, decay, sine};
 use crate::units::RrTicks;
-use std::f64::consts::TAU;
 
 /// What kind of heart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -41,26 +41,13 @@ impl Default for HeartConfig {
 pub struct Heart {
     config: HeartConfig,
     seconds: f64,
-    random: u64,
+    random: Random,
 }
 
 impl Heart {
     /// A heart that has just lain down.
     pub fn new(config: HeartConfig) -> Self {
-        Self { config, seconds: 0.0, random: config.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 }
-    }
-
-    /// Uniform in 0..1 (xorshift64*; good enough for beat noise, and the same on every machine).
-    fn uniform(&mut self) -> f64 {
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        (self.random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
-    /// Standard normal by the sum of twelve uniforms.
-    fn normal(&mut self) -> f64 {
-        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+        Self { config, seconds: 0.0, random: Random::new(config.seed) }
     }
 }
 
@@ -71,10 +58,10 @@ impl Iterator for Heart {
         let c = self.config;
         let t = self.seconds;
         let ms = c.mean_rr_ms
-            + c.rsa_ms * (TAU * c.breaths_per_min / 60.0 * t).sin()
-            + c.slow_ms * (TAU * 0.095 * t + 1.0).sin()
-            + c.settling_ms * (-t / 20.0).exp()
-            + c.noise_ms * self.normal();
+            + c.rsa_ms * sine(c.breaths_per_min / 60.0 * t)
+            + c.slow_ms * sine(0.095 * t + 0.16)
+            + c.settling_ms * decay(t / 20.0)
+            + c.noise_ms * self.random.normal();
         let rr = RrTicks::from_ms(ms.clamp(300.0, 2000.0))?;
         self.seconds += rr.as_ms() / 1000.0;
         Some(rr)

@@ -1,0 +1,332 @@
+//! The judge of one strap: puts the parts together.
+
+use super::coverage::Minutes;
+use super::finding::Findings;
+use super::recent::{Bits, Thrice};
+use super::rhythm::Rhythm;
+use super::smoothing::{Smoothing, SmoothingVerdict};
+use super::units::UnitClock;
+use super::wear::Wear;
+use super::{FindingId, Units, Verdict, Worn};
+use crate::hrs::{Defect, Measurement};
+use crate::timeline::{GapReason, Placed};
+use crate::units::{Mono, RrTicks};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// The same packet within this time was delivered twice, not sent twice.
+const TWICE: Duration = Duration::from_millis(100);
+/// Longest pause of a healthy link; above it the link stalled or lost packets.
+const STALL: Duration = Duration::from_secs(4);
+/// After a stall everything arrives within this time.
+const CATCH_UP: Duration = Duration::from_millis(1500);
+/// Packets that come without interval for this long, although beats must have ended: the strap lost the heart.
+const EMPTY: Duration = Duration::from_secs(3);
+/// So long without an interval in any packet: the strap has none.
+const NO_RR: Duration = Duration::from_secs(30);
+/// Values that do not move for this long are frozen: with intervals, and for heart rate alone.
+const FROZEN: Duration = Duration::from_secs(60);
+const FROZEN_HR: Duration = Duration::from_secs(300);
+const FROZEN_BEATS: u32 = 45;
+/// Noise that begins this early and ends this early comes from dry electrodes.
+const DRY_BEGINS: Duration = Duration::from_secs(120);
+const DRY_ENDS: Duration = Duration::from_secs(600);
+const NOISY: f64 = 0.15;
+const CALM: f64 = 0.06;
+/// A link that is down for longer ends the session.
+const SESSION: Duration = Duration::from_secs(120);
+
+/// Values that stay the same.
+#[derive(Clone, Copy, Debug)]
+struct Still {
+    since: Mono,
+    hr: Option<u16>,
+    rr: Option<RrTicks>,
+    beats: u32,
+}
+
+/// Judges one strap's signal while it arrives. See the module's documentation.
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    units: UnitClock,
+    minutes: Minutes,
+    rhythm: Rhythm,
+    smoothing: Smoothing,
+    wear: Wear,
+    findings: Findings,
+    /// Start of the session: link up, or the first packet.
+    session: Option<Mono>,
+    link_up: Option<Mono>,
+    link_down: Option<Mono>,
+    last_arrival: Option<Mono>,
+    last_measurement: Option<Measurement>,
+    last_beat: Option<Mono>,
+    last_rr: Option<RrTicks>,
+    last_rr_at: Option<Mono>,
+    /// Any interval in this session.
+    any_rr: bool,
+    /// Packets without interval since the last one with.
+    empties: u32,
+    explained_until: Option<Mono>,
+    doubled: Bits,
+    /// A pause and when it ended, and what came since: (pause, end, intervals, µs).
+    pause: Option<(Duration, Mono, usize, u64)>,
+    stalls: Thrice,
+    dropouts: Thrice,
+    malformed: Thrice,
+    drops: Thrice,
+    still: Option<Still>,
+    noise_since: Option<Mono>,
+}
+
+impl Judge {
+    /// A judge who has seen nothing.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The link came up or went down.
+    pub fn link(&mut self, now: Mono, up: bool) {
+        self.wear.link();
+        self.break_off();
+        self.minutes.restart();
+        (self.last_arrival, self.last_measurement, self.last_rr, self.last_rr_at) = (None, None, None, None);
+        (self.pause, self.still, self.explained_until, self.empties) = (None, None, None, 0);
+        if up {
+            if self.link_down.is_none_or(|t| now.since(t) > SESSION) {
+                self.session = Some(now);
+                self.any_rr = false;
+                self.noise_since = None;
+            }
+            self.link_up = Some(now);
+            return;
+        }
+        if let Some(lived) = self.link_up.take().map(|t| now.since(t)) {
+            if !(Duration::from_secs(27)..=Duration::from_secs(34)).contains(&lived) {
+                self.drops.clear();
+            } else if self.drops.push(now) {
+                self.findings.raise(FindingId::DropsEvery30s, now);
+            }
+        }
+        self.link_down = Some(now);
+    }
+
+    /// A notification: when it arrived, what it says, what was wrong with it, and what the timeline made of it.
+    pub fn packet(&mut self, arrival: Mono, m: &Measurement, defect: Option<Defect>, placed: &Placed) {
+        self.session.get_or_insert(arrival);
+        if self.minutes.advance(arrival) {
+            if let Some(id) = self.minutes.finding() {
+                self.findings.raise(id, arrival);
+            }
+        }
+        if defect.is_some() && self.malformed.push(arrival) {
+            self.findings.raise(FindingId::Malformed, arrival);
+        }
+        self.placed(placed);
+        if self.is_doubled(arrival, m, placed) {
+            return;
+        }
+        self.see_pause(arrival, &m.rr);
+        self.last_arrival = Some(arrival);
+        let fresh: &[RrTicks] = if placed.duplicate { &[] } else { &m.rr };
+        self.see_intervals(arrival, &m.rr, fresh, m.hr);
+        self.see_still(arrival, m);
+        self.see_noise(arrival);
+        match self.smoothing.verdict() {
+            SmoothingVerdict::Smoothed => self.findings.raise(FindingId::SmoothedRr, arrival),
+            SmoothingVerdict::FromHeartRate => self.findings.raise(FindingId::RrFromHeartRate, arrival),
+            _ => {}
+        }
+        match self.units.answer() {
+            Units::Milliseconds => self.findings.raise(FindingId::RrInMilliseconds, arrival),
+            Units::Ticks1024 => self.findings.clear(FindingId::RrInMilliseconds),
+            Units::Unknown => {}
+        }
+        let frozen = self.is_frozen(arrival);
+        if frozen {
+            self.findings.raise(FindingId::FlatLine, arrival);
+        }
+        let contact = (!matches!(defect, Some(Defect::Empty))).then_some(m.contact);
+        for id in self.wear.packet(arrival, contact, m.rr.len(), &self.rhythm, frozen).into_iter().flatten() {
+            self.findings.raise(id, arrival);
+        }
+    }
+
+    /// Beats that were placed later than with their packet (the end of a wait, or of a link).
+    pub fn placed(&mut self, placed: &Placed) {
+        let first = placed.beats.first().map(|b| b.start());
+        let last = self.last_beat;
+        self.last_beat = placed.beats.last().map(|b| b.at).or(last);
+        match placed.gap {
+            Some(GapReason::LostBeats) => {
+                self.units.lost(first.zip(last).map_or(Duration::MAX, |(first, last)| first.since(last)));
+                self.smoothing.gap();
+            }
+            Some(GapReason::LinkUp) => self.break_off(),
+            Some(GapReason::TimeBase) if !self.doubles() => self.break_off(),
+            Some(GapReason::TimeBase | GapReason::Defect) | None => {}
+        }
+        self.minutes.kept(placed.beats.iter().map(|b| b.rr.as_micros()).sum());
+    }
+
+    /// The judgement now.
+    pub fn verdict(&self, now: Mono) -> Verdict {
+        // 60/HR has no clock of its own: its sum says nothing about units
+        let calculated = self.smoothing.verdict() == SmoothingVerdict::FromHeartRate;
+        Verdict {
+            units: if calculated { Units::Unknown } else { self.units.answer() },
+            coverage: self.minutes.coverage(),
+            smoothing: self.smoothing.verdict(),
+            worn: self.worn(now),
+            findings: self.findings.list(now),
+        }
+    }
+
+    /// Whether somebody wears it now.
+    pub fn worn(&self, now: Mono) -> Worn {
+        self.wear.worn(now)
+    }
+
+    fn break_off(&mut self) {
+        self.units.break_off();
+        self.smoothing.gap();
+    }
+
+    /// Whether this is the packet before, once more. Straps repeat values; radios repeat packets within milliseconds.
+    fn is_doubled(&mut self, arrival: Mono, m: &Measurement, placed: &Placed) -> bool {
+        let same = self.last_measurement.as_ref() == Some(m)
+            && self.last_arrival.is_some_and(|t| arrival.since(t) < TWICE)
+            && (placed.duplicate || m.rr.is_empty() || self.doubles());
+        self.doubled.push(same);
+        if self.doubles() {
+            self.findings.raise(FindingId::DoubledDelivery, arrival);
+        }
+        if !same {
+            self.last_measurement = Some(m.clone());
+        }
+        same
+    }
+
+    /// Whether notifications are known to arrive twice.
+    fn doubles(&self) -> bool {
+        self.doubled.len() >= 20 && self.doubled.share(64) >= 0.25
+    }
+
+    fn see_pause(&mut self, arrival: Mono, rr: &[RrTicks]) {
+        let us: u64 = rr.iter().map(|r| r.as_micros()).sum();
+        if let Some((pause, end, n, sum)) = &mut self.pause {
+            if arrival.since(*end) <= CATCH_UP {
+                *n += rr.len();
+                *sum += us;
+            } else {
+                // one long interval is no backlog: there was just no beat
+                let caught_up = *n >= 4 && *sum as f64 >= 0.8 * pause.as_micros() as f64;
+                self.pause = None;
+                if caught_up && self.stalls.push(arrival) {
+                    self.findings.raise(FindingId::Stalls, arrival);
+                }
+            }
+        }
+        let waited = self.last_arrival.map_or(Duration::ZERO, |t| arrival.since(t));
+        if waited > STALL {
+            self.pause = Some((waited, arrival, rr.len(), us));
+        }
+    }
+
+    fn see_intervals(&mut self, arrival: Mono, all: &[RrTicks], fresh: &[RrTicks], hr: Option<u16>) {
+        if all.is_empty() {
+            self.see_empty(arrival, hr);
+            return;
+        }
+        if let Some(last) = self.last_rr_at {
+            let silent = arrival.since(last);
+            if self.empties >= 3 && silent > self.empty_limit() && silent < NO_RR && self.dropouts.push(arrival) {
+                self.findings.raise(FindingId::RrDropouts, arrival);
+            }
+        }
+        let (mut sum, mut equal) = (0, 0);
+        for rr in all {
+            sum += rr.as_micros();
+            if self.last_rr.replace(*rr) == Some(*rr) {
+                equal += rr.as_micros();
+            }
+        }
+        self.minutes.received(arrival, sum, equal);
+        (self.last_rr_at, self.empties, self.any_rr, self.explained_until) = (Some(arrival), 0, true, None);
+        for rr in fresh {
+            self.rhythm.push(*rr);
+            self.smoothing.push(*rr);
+        }
+        if self.rhythm.has_added() {
+            self.findings.raise(FindingId::ExtraShortRr, arrival);
+        }
+        if let (Some(rr), Some(hr)) = (fresh.last(), hr) {
+            self.smoothing.compare(*rr, hr);
+        }
+        if !fresh.is_empty() {
+            let beats: SmallVec<[RrTicks; 9]> = fresh.iter().copied().filter(|r| !self.rhythm.is_added(*r)).collect();
+            self.units.push(arrival, &beats, hr);
+        }
+    }
+
+    /// The longest time between packets with intervals that slow beats explain.
+    fn empty_limit(&self) -> Duration {
+        EMPTY.max(Duration::from_micros(RrTicks(self.rhythm.median()).as_micros() * 5 / 2))
+    }
+
+    fn see_empty(&mut self, arrival: Mono, hr: Option<u16>) {
+        self.empties += 1;
+        let since = self.last_rr_at.or(self.link_up).or(self.session).unwrap_or(arrival);
+        let silent = arrival.since(since);
+        if silent > self.empty_limit() {
+            let from = self.explained_until.unwrap_or(since);
+            self.minutes.explained(arrival.since(from).as_micros() as u64);
+            self.explained_until = Some(arrival);
+        }
+        if hr.is_some() && !self.any_rr && self.empties >= 20 && silent >= NO_RR {
+            self.findings.raise(FindingId::NoRr, arrival);
+        }
+        if silent >= NO_RR {
+            self.units.break_off();
+        }
+    }
+
+    fn see_still(&mut self, arrival: Mono, m: &Measurement) {
+        let rr = m.rr.last().copied();
+        let same = |s: &Still| {
+            let near = |x: &RrTicks| s.rr.is_none_or(|y| x.0.abs_diff(y.0) <= 1);
+            s.hr == m.hr && m.rr.iter().all(near)
+        };
+        match &mut self.still {
+            Some(s) if same(s) => {
+                s.rr = s.rr.or(rr);
+                s.beats = s.beats.saturating_add(m.rr.len() as u32);
+            }
+            still => *still = Some(Still { since: arrival, hr: m.hr, rr, beats: m.rr.len() as u32 }),
+        }
+    }
+
+    fn is_frozen(&self, now: Mono) -> bool {
+        let Some(s) = self.still.filter(|s| s.hr.is_some()) else { return false };
+        let fresh = self.last_rr_at.is_some_and(|t| now.since(t) < EMPTY);
+        let span = now.since(s.since);
+        s.beats >= FROZEN_BEATS && span >= FROZEN && fresh || !self.any_rr && span >= FROZEN_HR
+    }
+
+    fn see_noise(&mut self, arrival: Mono) {
+        let Some(share) = self.rhythm.wild_lasting() else { return };
+        if share <= CALM {
+            self.noise_since = None;
+        } else if share > NOISY {
+            let since = *self.noise_since.get_or_insert(arrival);
+            let session = self.session.unwrap_or(arrival);
+            let dry = since.since(session) <= DRY_BEGINS && arrival.since(session) <= DRY_ENDS;
+            if dry {
+                self.findings.raise(FindingId::DryStart, arrival);
+            } else {
+                self.findings.clear(FindingId::DryStart);
+                self.findings.raise(FindingId::Noisy, arrival);
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether intervals look like a heart: the share that differs wildly from its neighbourhood.
+
+use super::recent::Bits;
+use crate::units::RrTicks;
+
+/// An interval this far from the median of its predecessors is implausible. Strong respiratory arrhythmia stays
+/// within a quarter; a missed beat doubles an interval and a beat too many halves it.
+const WILD: f64 = 0.35;
+/// No heart beats faster than 240 bpm: shorter is bogus.
+const SHORT: u16 = 256;
+/// Neighbours this close to the median are whole intervals.
+const WHOLE: f64 = 0.2;
+/// Bogus short intervals among the last 64 that make a finding.
+const ADDED: u32 = 3;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rhythm {
+    recent: [u16; 9],
+    len: usize,
+    wild: Bits,
+    added: Bits,
+    /// A short interval whose successor decides what it is.
+    held: Option<u16>,
+    before: u16,
+}
+
+impl Rhythm {
+    pub(super) fn push(&mut self, rr: RrTicks) {
+        let median = self.median();
+        let m = f64::from(median);
+        let far = |x: u16, limit: f64| (f64::from(x) - m).abs() > limit * m;
+        // something short between two whole intervals is an addition; beside a part of one it is noise
+        if let Some(short) = self.held.take() {
+            let added = !far(rr.0, WHOLE);
+            self.added.push(added);
+            if !added {
+                self.note(short, true);
+            }
+        }
+        if median > 0 && rr.0 < SHORT && f64::from(rr.0) < m / 2.0 && !far(self.before, WHOLE) {
+            self.held = Some(rr.0);
+            return;
+        }
+        self.added.push(false);
+        self.before = rr.0;
+        self.note(rr.0, median > 0 && far(rr.0, WILD));
+    }
+
+    fn note(&mut self, raw: u16, wild: bool) {
+        if self.len >= 5 {
+            self.wild.push(wild);
+        }
+        self.recent[self.len % 9] = raw;
+        self.len += 1;
+    }
+
+    /// Median of the last nine, ticks; 0 while there are fewer than five.
+    pub(super) fn median(&self) -> u16 {
+        let n = self.len.min(9);
+        if n < 5 {
+            return 0;
+        }
+        let mut sorted = self.recent;
+        let sorted = &mut sorted[..n];
+        sorted.sort_unstable();
+        sorted[n / 2]
+    }
+
+    /// Share of implausible intervals among the last 64: what is there now; `None` while there are few.
+    pub(super) fn wild_now(&self) -> Option<f64> {
+        (self.wild.len() >= 16).then(|| self.wild.share(64))
+    }
+
+    /// The same among the last 128: what the signal is worth; `None` before 64.
+    pub(super) fn wild_lasting(&self) -> Option<f64> {
+        (self.wild.len() >= 64).then(|| self.wild.share(128))
+    }
+
+    /// How many intervals were judged, up to 128.
+    pub(super) fn seen(&self) -> u32 {
+        self.wild.len()
+    }
+
+    pub(super) fn has_added(&self) -> bool {
+        self.added.count(64) >= ADDED
+    }
+
+    /// Whether an interval is one that the strap adds.
+    pub(super) fn is_added(&self, rr: RrTicks) -> bool {
+        self.has_added() && rr.0 < SHORT && rr.0 < self.median() / 2
+    }
+}

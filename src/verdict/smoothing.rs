@@ -1,0 +1,189 @@
+//! Whether intervals are measured, smoothed, or calculated from the heart rate.
+//!
+//! Smoothed intervals glide: successive differences are correlated (lag-1 autocorrelation of ΔRR), they are small beside
+//! the slow movement (RMSSD/SDNN), *and* hardly any beat-to-beat noise is left (third differences). None alone is a
+//! proof: slow deep breathing glides too but keeps the noise of a real heart, and a rigid heart has little noise but
+//! does not glide. Above 100 bpm real hearts do all of it, so nothing is said there. In 2,203 windows of 18 recordings of rest no
+//! real one met all three; of the same recordings averaged over eight beats 51 % did, over five beats 20 %, over three
+//! beats 1 %: strong smoothing is found within minutes, weak smoothing is not.
+
+use crate::units::RrTicks;
+
+/// Whether intervals are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SmoothingVerdict {
+    /// Too few beats yet, or none at rest.
+    #[default]
+    Unknown,
+    /// No sign of it.
+    None,
+    /// Smoothed.
+    Smoothed,
+    /// Calculated as 60/HR.
+    FromHeartRate,
+}
+
+impl SmoothingVerdict {
+    /// Stable word for JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::None => "none",
+            Self::Smoothed => "smoothed",
+            Self::FromHeartRate => "from_heart_rate",
+        }
+    }
+}
+
+const WINDOW: usize = 128;
+/// A window is judged each time this many intervals are new.
+const STEP: usize = 64;
+/// Least pairs of neighbouring differences in a window.
+const MIN_PAIRS: u32 = 80;
+/// Lag-1 autocorrelation of ΔRR above which a series glides.
+const GLIDES: f64 = 0.2;
+/// RMSSD / SDNN below which steps are small beside the slow movement.
+const SMALL_STEPS: f64 = 0.5;
+/// Beat-to-beat noise, ms, below which a gliding series is smoothed.
+const SILENT_MS: f64 = 1.8;
+/// Windows in a row that make or withdraw the verdict.
+const CONFIRM: u32 = 2;
+const WITHDRAW: u32 = 8;
+/// Longer mean intervals than this are rest: 100 bpm.
+const REST_TICKS: f64 = 614.4;
+/// Above this rate one bpm is so little that any interval equals 60/HR by chance.
+const MAX_HR: u16 = 100;
+
+#[derive(Clone, Debug)]
+pub(super) struct Smoothing {
+    /// (ΔRR in ticks, whether it follows the one before).
+    deltas: [(i32, bool); WINDOW],
+    len: usize,
+    mean: f64,
+    before: Option<u16>,
+    linked: bool,
+    glides: u32,
+    moves: u32,
+    judged: bool,
+    smoothed: bool,
+    matches: u32,
+    compared: u32,
+    hr_range: Option<(u16, u16)>,
+    from_hr: bool,
+}
+
+impl Default for Smoothing {
+    fn default() -> Self {
+        Self {
+            deltas: [(0, false); WINDOW],
+            len: 0,
+            mean: 0.0,
+            before: None,
+            linked: false,
+            glides: 0,
+            moves: 0,
+            judged: false,
+            smoothed: false,
+            matches: 0,
+            compared: 0,
+            hr_range: None,
+            from_hr: false,
+        }
+    }
+}
+
+impl Smoothing {
+    /// The next interval does not follow the last one.
+    pub(super) fn gap(&mut self) {
+        self.before = None;
+        self.linked = false;
+    }
+
+    pub(super) fn push(&mut self, rr: RrTicks) {
+        let Some(before) = self.before.replace(rr.0) else { return };
+        let delta = i32::from(rr.0) - i32::from(before);
+        self.deltas[self.len % WINDOW] = (delta, self.linked);
+        self.linked = true;
+        self.len += 1;
+        let x = f64::from(rr.0);
+        self.mean = if self.len == 1 { x } else { self.mean + (x - self.mean) / 32.0 };
+        if self.len >= WINDOW && self.len % STEP == 0 && self.mean > REST_TICKS {
+            self.judge();
+        }
+    }
+
+    fn judge(&mut self) {
+        let at = |i: usize| self.deltas[(self.len + i) % WINDOW];
+        let (mut power, mut product, mut pairs) = (0.0, 0.0, 0u32);
+        let mut third: Vec<i32> = Vec::with_capacity(WINDOW);
+        // position after each difference, its sum and sum of squares; a gap only joins two pieces
+        let (mut position, mut path) = (0i64, (0.0, 0.0));
+        for i in 0..WINDOW {
+            let (d, linked) = at(i);
+            position += i64::from(d);
+            path.0 += position as f64;
+            path.1 += (position * position) as f64;
+            power += f64::from(d) * f64::from(d);
+            if i > 0 && linked {
+                let (c, linked_before) = at(i - 1);
+                product += f64::from(c) * f64::from(d);
+                pairs += 1;
+                if i > 1 && linked_before {
+                    third.push((d - 2 * c + at(i - 2).0).abs());
+                }
+            }
+        }
+        if pairs < MIN_PAIRS || third.is_empty() || power <= 0.0 {
+            return;
+        }
+        let middle = third.len() / 2;
+        let (_, median, _) = third.select_nth_unstable(middle);
+        // 1.4826: median to standard deviation; √20: third differences of white noise
+        let noise_ms = f64::from(*median) * 1.4826 / 20f64.sqrt() / 1.024;
+        self.judged = true;
+        // RMSSD² and SDNN² without the factors that cancel; positions are sums of differences
+        let n = WINDOW as f64;
+        let mean = path.0 / n;
+        let small = power / n < SMALL_STEPS * SMALL_STEPS * (path.1 / n - mean * mean);
+        if product / power > GLIDES && small && noise_ms < SILENT_MS {
+            self.glides += 1;
+            self.moves = 0;
+            self.smoothed |= self.glides >= CONFIRM;
+        } else {
+            self.glides = 0;
+            self.moves += 1;
+            self.smoothed &= self.moves < WITHDRAW;
+        }
+    }
+
+    /// Compares the newest interval of a packet with its heart rate.
+    pub(super) fn compare(&mut self, rr: RrTicks, hr: u16) {
+        if hr > MAX_HR || hr == 0 {
+            return;
+        }
+        let near = |minute: f64| (f64::from(rr.0) - minute / f64::from(hr)).abs() <= 1.0;
+        self.matches += u32::from(near(61_440.0) || near(60_000.0));
+        self.compared += 1;
+        let (low, high) = self.hr_range.unwrap_or((hr, hr));
+        self.hr_range = Some((low.min(hr), high.max(hr)));
+        if self.compared >= 60 {
+            // at one rate a steady heart would match by chance
+            let moved = self.hr_range.is_some_and(|(low, high)| high - low >= 3);
+            if moved || self.matches * 10 < self.compared * 9 {
+                self.from_hr = self.matches * 10 >= self.compared * 9;
+                self.hr_range = None;
+            }
+            self.compared /= 2;
+            self.matches /= 2;
+        }
+    }
+
+    pub(super) fn verdict(&self) -> SmoothingVerdict {
+        match (self.from_hr, self.smoothed, self.judged) {
+            (true, _, _) => SmoothingVerdict::FromHeartRate,
+            (_, true, _) => SmoothingVerdict::Smoothed,
+            (_, _, true) => SmoothingVerdict::None,
+            _ => SmoothingVerdict::Unknown,
+        }
+    }
+}
