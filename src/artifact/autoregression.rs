@@ -6,6 +6,8 @@ pub(super) const ORDER: usize = 3;
 const WINDOW: usize = 90;
 /// Room for the window and for what comes until it is moved to the front again.
 const ROOM: usize = 256;
+/// Most intervals that a fit looks at.
+const MOST: usize = WINDOW + 8;
 
 /// The whitening filter `[1, c1, .., c_ORDER]`: applied to intervals around their level it leaves what could not be
 /// foreseen.
@@ -43,10 +45,10 @@ impl Autoregression {
     pub(super) fn fit(&self, ahead: &[f64], ridge: f64, noise_ms: f64) -> Option<(Filter, f64)> {
         let window = &self.kept[self.end.saturating_sub(WINDOW)..self.end];
         let n = window.len() + ahead.len();
-        if n <= ORDER || window.is_empty() || n > ROOM {
+        if n <= ORDER || window.is_empty() || n > MOST {
             return None;
         }
-        let mut around = [0.0; ROOM];
+        let mut around = [0.0; MOST];
         let around = &mut around[..n];
         around[..window.len()].copy_from_slice(window);
         around[window.len()..].copy_from_slice(ahead);

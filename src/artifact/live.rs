@@ -39,6 +39,8 @@ const WARM: f64 = 30.0;
 /// and wherever something sticks out.
 const WARM_UP: usize = 40;
 const REFIT: usize = 8;
+/// What comes this close to its threshold sticks out.
+const CLOSE: f64 = 0.85;
 /// The step must explain clearly less than the artifact does.
 const STEP_MARGIN: f64 = 0.8;
 /// Each half of a pair carries at least this share of the shift.
@@ -88,6 +90,7 @@ impl Default for LiveDetector {
 type Local = [f64; ORDER + DELAY + 1];
 
 /// What is left of interval `d` after the one in question when all before it are known.
+#[inline(always)]
 fn unforeseen(local: &Local, d: usize, f: &Filter) -> f64 {
     f[0] * local[d + 3] + f[1] * local[d + 2] + f[2] * local[d + 1] + f[3] * local[d]
 }
@@ -154,18 +157,24 @@ impl LiveDetector {
     /// itself and those after it, clipped, all around their level; `last` is the place of the last that exists, counted
     /// from it; `excess` is what was clipped off the next one.
     fn fit(local: &Local, last: usize, excess: f64, f: &Filter) -> Fit {
-        let pulse = [f[0], f[1], f[2], f[3], 0.0];
-        let shifted = [0.0, f[0], f[1], f[2], f[3]];
+        let pair = [f[0], f[1] - f[0], f[2] - f[1], f[3] - f[2], -f[3]];
+        let e: [f64; ORDER + 2] = std::array::from_fn(|d| unforeseen(local, d, f));
+        // Only what exists counts.
+        let end = last.min(ORDER + 1) + 1;
         let (mut s1, mut q1, mut s2, mut q2) = (0.0, 0.0, 0.0, 0.0);
-        for d in 0..=last.min(ORDER + 1) {
-            let e = unforeseen(local, d, f);
-            let pair = pulse[d] - shifted[d];
-            s1 += e * pulse[d];
-            q1 += pulse[d] * pulse[d];
-            s2 += (e + shifted[d] * excess) * pair;
-            q2 += pair * pair;
+        let mut add = |d: usize| {
+            let (pulse, shifted) = (f.get(d).copied().unwrap_or(0.0), if d > 0 { f[d - 1] } else { 0.0 });
+            s1 += e[d] * pulse;
+            q1 += pulse * pulse;
+            s2 += (e[d] + shifted * excess) * pair[d];
+            q2 += pair[d] * pair[d];
+        };
+        if end == ORDER + 2 {
+            (0..ORDER + 2).for_each(&mut add);
+        } else {
+            (0..end).for_each(&mut add);
         }
-        Fit { single_ms: s1 / q1, pair_ms: s2 / q2, surprise_ms: unforeseen(local, 0, f) }
+        Fit { single_ms: s1 / q1, pair_ms: s2 / q2, surprise_ms: e[0] }
     }
 
     /// Whether an artifact explains clearly more than a change of pace that starts at this interval or at the next.
@@ -246,8 +255,8 @@ impl LiveDetector {
         let y = self.waiting[last.min(1)];
         let (mut local, mut excess, mut fit) = self.look(x, y, last, &before, &ahead);
         let near = |s: &Self, fit: &Fit| {
-            fit.single_ms.abs() > 0.7 * Self::threshold(s.single_scale, SINGLE_FACTOR, SINGLE_FLOOR, median)
-                || fit.pair_ms.abs() > 0.7 * Self::threshold(s.pair_scale, PAIR_FACTOR, PAIR_FLOOR, median)
+            fit.single_ms.abs() > CLOSE * Self::threshold(s.single_scale, SINGLE_FACTOR, SINGLE_FLOOR, median)
+                || fit.pair_ms.abs() > CLOSE * Self::threshold(s.pair_scale, PAIR_FACTOR, PAIR_FLOOR, median)
         };
         // Whatever sticks out is judged by a fresh model.
         if !fresh && near(self, &fit) {
