@@ -1,7 +1,7 @@
 //! Breathing rate from respiratory sinus arrhythmia: the heart quickens with each breath in.
 
 use super::Why;
-use super::lomb;
+use super::lomb::Lomb;
 use super::spline::resample;
 use super::stats::{mean, percentile};
 use super::welch::beat_times_s;
@@ -153,6 +153,11 @@ impl Breathing {
 
 /// Breathing rate of a window of corrected intervals without gaps, or [`Why::Unclear`].
 pub fn estimate(rr_ms: &[f64]) -> Result<Breathing, Why> {
+    estimate_with(&mut Lomb::new(), rr_ms)
+}
+
+/// The same with a spectrum estimator that has planned its transforms already.
+pub fn estimate_with(lomb: &mut Lomb, rr_ms: &[f64]) -> Result<Breathing, Why> {
     let length_s = rr_ms.iter().sum::<f64>() / 1000.0;
     if length_s.is_nan() || length_s < SHORTEST_S {
         return Err(Why::TooShort);
@@ -161,7 +166,7 @@ pub fn estimate(rr_ms: &[f64]) -> Result<Breathing, Why> {
         return Err(Why::TooLong);
     }
     let counted = count(rr_ms);
-    let slow = slow_peak(rr_ms)?
+    let slow = slow_peak(lomb, rr_ms)?
         .filter(|slow| !counted.is_some_and(|c| c.coverage >= REGULAR && c.per_min > FASTER * slow.per_min));
     if let Some(slow) = slow {
         return Ok(slow);
@@ -177,8 +182,8 @@ pub fn estimate(rr_ms: &[f64]) -> Result<Breathing, Why> {
 }
 
 /// The slow peak of the spectrum, if it holds most of the power between 4 and 30 breaths a minute.
-fn slow_peak(rr_ms: &[f64]) -> Result<Option<Breathing>, Why> {
-    let s = lomb::spectrum(rr_ms)?;
+fn slow_peak(lomb: &mut Lomb, rr_ms: &[f64]) -> Result<Option<Breathing>, Why> {
+    let s = lomb.spectrum(rr_ms)?;
     let (mut peak, mut total) = (None, 0.0);
     for (k, p) in s.density.iter().enumerate().filter(|(k, _)| s.hz(*k) >= SLOW_HZ.0) {
         total += p;
