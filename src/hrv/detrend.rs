@@ -91,9 +91,9 @@ mod tests {
         for k in 0..n {
             for i in k + 1..n {
                 let m = a[i][k] / a[k][k];
-                for j in k..=n {
-                    let v = a[k][j];
-                    a[i][j] -= m * v;
+                let row = a[k].clone();
+                for (v, r) in a[i].iter_mut().zip(&row).skip(k) {
+                    *v -= m * r;
                 }
             }
         }
