@@ -85,7 +85,7 @@ fn five_minutes(c: &mut Criterion) {
     group.bench_function("Lomb", |b| b.iter(|| lomb.bands(black_box(rr))));
     group.bench_function("DFA", |b| b.iter(|| alpha1(black_box(rr), Variant::Exercise)));
     group.bench_function("sample entropy", |b| b.iter(|| entropy::sample_entropy(black_box(rr))));
-    group.bench_function("breathing", |b| b.iter(|| breathing::estimate(black_box(rr))));
+    group.bench_function("breathing", |b| b.iter(|| breathing::estimate_with(&mut lomb, black_box(rr))));
     group.bench_function("every metric", |b| {
         b.iter(|| {
             let rr = black_box(rr);
@@ -95,7 +95,7 @@ fn five_minutes(c: &mut Criterion) {
             black_box(alpha1(rr, Variant::Exercise)).ok();
             black_box(entropy::sample_entropy(rr)).ok();
             black_box(baevsky::stress_index(rr)).ok();
-            black_box(breathing::estimate(rr)).ok();
+            black_box(breathing::estimate_with(&mut lomb, rr)).ok();
         });
     });
     group.finish();

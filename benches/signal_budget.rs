@@ -43,7 +43,7 @@ fn main() {
             "welch" => drop(black_box::<Bands>(welch.bands(rest, Detrend::Linear))),
             "lomb" => drop(black_box::<Bands>(lomb.bands(rest))),
             "entropy" => drop(black_box(entropy::sample_entropy(rest))),
-            "breathing" => drop(black_box(breathing::estimate(rest))),
+            "breathing" => drop(black_box(breathing::estimate_with(&mut lomb, rest))),
             "kubios" => drop(black_box(artifact::lipponen_tarvainen(rest))),
             _ => {}
         }

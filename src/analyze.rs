@@ -322,7 +322,9 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
             at_least(entropy::MIN_INTERVALS, 0.0).and_then(|()| entropy::sample_entropy(longest))
         }),
         stress_index: clean(3.0, &mut || at_least(50, 0.0).and_then(|()| baevsky::stress_index(longest))),
-        breathing_per_min: continuous(5.0, &mut || breathing::estimate(longest).map(|b| b.per_min.round())),
+        breathing_per_min: continuous(5.0, &mut || {
+            breathing::estimate_with(&mut tools.lomb, longest).map(|b| b.per_min.round())
+        }),
     }
 }
 

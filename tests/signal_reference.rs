@@ -233,3 +233,28 @@ fn dfa_golden_vector() {
     let a = alpha1(&rr, Variant::ExerciseRaw).unwrap();
     assert!((a - 1.550_317_330_957_320_8).abs() < 1e-9, "{a}");
 }
+
+/// Breathing against a respiration belt: what is given must beat the best constant guess on the same windows.
+#[test]
+fn breathing_against_a_belt() {
+    let Some(dir) = shared() else { return };
+    let text = std::fs::read_to_string(dir.join("rr/reference.json")).unwrap();
+    let reference: Value = serde_json::from_str(&text).unwrap();
+    let rr = read_rr(&dir.join("rr/open/systole_task1_ecg.txt"));
+    let mut given = Vec::new();
+    let windows = reference["respiration_truth"].as_array().unwrap();
+    for w in windows {
+        let part = window(&rr, w["start_s"].as_f64().unwrap(), 120.0);
+        let fixed = hrvd::artifact::repair(&part, &hrvd::artifact::classify(&part));
+        if let Ok(b) = breathing::estimate(&fixed) {
+            given.push((b.per_min, w["truth_peaks_bpm"].as_f64().unwrap()));
+        }
+    }
+    let n = given.len() as f64;
+    let mean = given.iter().map(|g| g.1).sum::<f64>() / n;
+    let error = given.iter().map(|g| (g.0 - g.1).abs()).sum::<f64>() / n;
+    let guess = given.iter().map(|g| (mean - g.1).abs()).sum::<f64>() / n;
+    println!("{} of {} windows, mean error {error:.2}, constant guess {guess:.2}", given.len(), windows.len());
+    assert!(given.len() >= 5 && error < guess, "{error} {guess}");
+    assert!(given.iter().all(|g| g.0 > 9.0), "nobody breathed slowly there");
+}

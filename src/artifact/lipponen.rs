@@ -51,8 +51,8 @@ pub fn lipponen_tarvainen(rr_ms: &[f64]) -> Vec<Label> {
             continue;
         }
         let both = at(i + 3).abs() < at(i + 4).abs();
-        let first = i;
-        for j in first..=first + usize::from(both) {
+        let (first, last) = (i, i + usize::from(both));
+        for j in first..=last {
             let s = at(j + 2);
             let next = if s >= 0.0 { smallest(at(j + 3), at(j + 4)) } else { largest(at(j + 3), at(j + 4)) };
             let long = s > 1.0 && next < -1.0;
@@ -101,18 +101,28 @@ fn normalise(x: &mut [f64]) -> Vec<f64> {
 
 /// `f` of the sorted values around each position, the window cut off at the ends.
 fn rolling(x: &[f64], half: usize, f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
-    let mut sorted: Vec<f64> = Vec::with_capacity(2 * half + 2);
-    let mut enter = 0;
-    let mut out = Vec::with_capacity(x.len());
-    for i in 0..x.len() {
-        while enter < x.len() && enter <= i + half {
-            let at = sorted.partition_point(|v| *v < x[enter]);
-            sorted.insert(at, x[enter]);
-            enter += 1;
-        }
-        if i > half {
-            let at = sorted.partition_point(|v| *v < x[i - half - 1]);
-            sorted.remove(at);
+    let n = x.len();
+    let mut sorted = x[..n.min(half)].to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let place = |sorted: &[f64], v: f64| sorted.partition_point(|s| *s < v);
+    let mut out = Vec::with_capacity(n);
+    for i in 0..n {
+        let (enters, leaves) = (x.get(i + half).copied(), (i > half).then(|| x[i - half - 1]));
+        match (enters, leaves) {
+            (Some(new), None) => sorted.insert(place(&sorted, new), new),
+            (None, Some(old)) => drop(sorted.remove(place(&sorted, old))),
+            (Some(new), Some(old)) => {
+                // One value takes the other's room: only those between them move.
+                let (from, to) = (place(&sorted, old), place(&sorted, new));
+                if to > from {
+                    sorted.copy_within(from + 1..to, from);
+                    sorted[to - 1] = new;
+                } else {
+                    sorted.copy_within(to..from, to + 1);
+                    sorted[to] = new;
+                }
+            }
+            (None, None) => {}
         }
         out.push(f(&sorted));
     }

@@ -6,7 +6,7 @@
 //! Thresholds are quantiles of the same statistics over the person's own normal intervals. Why and what else was
 //! tried: `docs/decisions/0010-artifact-detector.md`.
 
-use super::autoregression::{Autoregression, ORDER};
+use super::autoregression::{Autoregression, Filter, ORDER};
 use super::trailing_quantile::TrailingQuantile;
 use super::{Detector, Label};
 
@@ -35,6 +35,12 @@ const CLIP: f64 = 0.25;
 /// Assumed remainder, as a share of the median, while little has been seen; it fades out over `WARM` intervals.
 const PRIOR: f64 = 0.05;
 const WARM: f64 = 30.0;
+/// The model is fitted at every interval until so many are decided, later at every eighth
+/// and wherever something sticks out.
+const WARM_UP: usize = 40;
+const REFIT: usize = 8;
+/// What comes this close to its threshold sticks out.
+const CLOSE: f64 = 0.85;
 /// The step must explain clearly less than the artifact does.
 const STEP_MARGIN: f64 = 0.8;
 /// Each half of a pair carries at least this share of the shift.
@@ -65,6 +71,11 @@ pub struct LiveDetector {
     /// Label and replacement given ahead of time to the second half of a pair.
     ahead: Option<(Label, f64)>,
     model: Autoregression,
+    /// The model as last fitted, and the scale of either statistic as last read, ms.
+    filter: Filter,
+    level: f64,
+    single_scale: f64,
+    pair_scale: f64,
     singles: TrailingQuantile<WINDOW>,
     pairs: TrailingQuantile<WINDOW>,
 }
@@ -79,7 +90,8 @@ impl Default for LiveDetector {
 type Local = [f64; ORDER + DELAY + 1];
 
 /// What is left of interval `d` after the one in question when all before it are known.
-fn unforeseen(local: &Local, d: usize, f: &[f64; ORDER + 1]) -> f64 {
+#[inline(always)]
+fn unforeseen(local: &Local, d: usize, f: &Filter) -> f64 {
     f[0] * local[d + 3] + f[1] * local[d + 2] + f[2] * local[d + 1] + f[3] * local[d]
 }
 
@@ -106,6 +118,10 @@ impl LiveDetector {
             nears: 0,
             ahead: None,
             model: Autoregression::new(),
+            filter: [1.0, 0.0, 0.0, 0.0],
+            level: 0.0,
+            single_scale: 0.0,
+            pair_scale: 0.0,
             singles: TrailingQuantile::new(),
             pairs: TrailingQuantile::new(),
         }
@@ -140,24 +156,30 @@ impl LiveDetector {
     /// Fits both explanations at the oldest undecided interval. `local` holds the three before it, repaired, then
     /// itself and those after it, clipped, all around their level; `last` is the place of the last that exists, counted
     /// from it; `excess` is what was clipped off the next one.
-    fn fit(local: &Local, last: usize, excess: f64, f: &[f64; ORDER + 1]) -> Fit {
-        let pulse = [f[0], f[1], f[2], f[3], 0.0];
-        let shifted = [0.0, f[0], f[1], f[2], f[3]];
+    fn fit(local: &Local, last: usize, excess: f64, f: &Filter) -> Fit {
+        let pair = [f[0], f[1] - f[0], f[2] - f[1], f[3] - f[2], -f[3]];
+        let e: [f64; ORDER + 2] = std::array::from_fn(|d| unforeseen(local, d, f));
+        // Only what exists counts.
+        let end = last.min(ORDER + 1) + 1;
         let (mut s1, mut q1, mut s2, mut q2) = (0.0, 0.0, 0.0, 0.0);
-        for d in 0..=last.min(ORDER + 1) {
-            let e = unforeseen(local, d, f);
-            let pair = pulse[d] - shifted[d];
-            s1 += e * pulse[d];
-            q1 += pulse[d] * pulse[d];
-            s2 += (e + shifted[d] * excess) * pair;
-            q2 += pair * pair;
+        let mut add = |d: usize| {
+            let (pulse, shifted) = (f.get(d).copied().unwrap_or(0.0), if d > 0 { f[d - 1] } else { 0.0 });
+            s1 += e[d] * pulse;
+            q1 += pulse * pulse;
+            s2 += (e[d] + shifted * excess) * pair[d];
+            q2 += pair[d] * pair[d];
+        };
+        if end == ORDER + 2 {
+            (0..ORDER + 2).for_each(&mut add);
+        } else {
+            (0..end).for_each(&mut add);
         }
-        Fit { single_ms: s1 / q1, pair_ms: s2 / q2, surprise_ms: unforeseen(local, 0, f) }
+        Fit { single_ms: s1 / q1, pair_ms: s2 / q2, surprise_ms: e[0] }
     }
 
     /// Whether an artifact explains clearly more than a change of pace that starts at this interval or at the next.
     /// `pair` asks for a displaced beat, otherwise for one wrong interval.
-    fn beats_step(local: &Local, last: usize, excess: f64, f: &[f64; ORDER + 1], pair: bool) -> bool {
+    fn beats_step(local: &Local, last: usize, excess: f64, f: &Filter, pair: bool) -> bool {
         let explained = |answer: &dyn Fn(usize) -> f64| {
             let (mut s, mut q) = (0.0, 0.0);
             for d in 0..=last.min(ORDER + 1) {
@@ -175,11 +197,24 @@ impl LiveDetector {
         artifact >= STEP_MARGIN * explained(&step).max(explained(&|d| before(d, &step)))
     }
 
-    fn threshold(seen: &mut TrailingQuantile<WINDOW>, factor: f64, floor: f64, median: f64) -> f64 {
+    /// Reads the scale of a statistic; while little has been seen an assumed one takes part.
+    fn scale(seen: &mut TrailingQuantile<WINDOW>, median: f64) -> f64 {
         let n = seen.len() as f64;
         let prior_weight = 10.0 * (1.0 - n / WARM).max(0.0);
-        let scale = (seen.quantile(QUANTILE) * n + PRIOR * median * prior_weight) / (n + prior_weight);
+        (seen.quantile(QUANTILE) * n + PRIOR * median * prior_weight) / (n + prior_weight)
+    }
+
+    /// The threshold of a statistic within its floor and ceiling.
+    fn threshold(scale: f64, factor: f64, floor: f64, median: f64) -> f64 {
         (factor * scale).max(FLOOR_MS).max(floor * median).min(CEILING * median)
+    }
+
+    /// Fits the model and reads the scales anew.
+    fn refit(&mut self, ahead: &[f64], median: f64) {
+        let (filter, level) = self.model.fit(ahead, RIDGE, NOISE * median).unwrap_or(([1.0, 0.0, 0.0, 0.0], median));
+        (self.filter, self.level) = (filter, level);
+        self.single_scale = Self::scale(&mut self.singles, median);
+        self.pair_scale = Self::scale(&mut self.pairs, median);
     }
 
     /// Decides the oldest undecided interval from what has arrived.
@@ -213,20 +248,25 @@ impl LiveDetector {
             *v = clip(self.waiting[k.min(last)]);
         }
         let before = if self.decided == 0 { [ahead[0]; ORDER] } else { self.past };
-        let model = self.model.fit(&ahead, last + 1, RIDGE, NOISE * median);
-        let level = model.level_ms.unwrap_or(median);
-        let mut local: Local = [0.0; ORDER + DELAY + 1];
-        for (v, b) in local.iter_mut().zip(before.iter().chain(&ahead)) {
-            *v = b - level;
+        let fresh = self.decided < WARM_UP || self.decided % REFIT == 0;
+        if fresh {
+            self.refit(&ahead[..=last], median);
         }
-        local[ORDER] = x - level;
         let y = self.waiting[last.min(1)];
-        let excess = y - level - local[ORDER + 1];
-        let filter = &model.filter;
-        let fit = Self::fit(&local, last, excess, filter);
+        let (mut local, mut excess, mut fit) = self.look(x, y, last, &before, &ahead);
+        let near = |s: &Self, fit: &Fit| {
+            fit.single_ms.abs() > CLOSE * Self::threshold(s.single_scale, SINGLE_FACTOR, SINGLE_FLOOR, median)
+                || fit.pair_ms.abs() > CLOSE * Self::threshold(s.pair_scale, PAIR_FACTOR, PAIR_FLOOR, median)
+        };
+        // Whatever sticks out is judged by a fresh model.
+        if !fresh && near(self, &fit) {
+            self.refit(&ahead[..=last], median);
+            (local, excess, fit) = self.look(x, y, last, &before, &ahead);
+        }
+        let (level, filter) = (self.level, &self.filter);
         let (size, shift) = (fit.single_ms.abs(), fit.pair_ms.abs());
-        let single_over = size > Self::threshold(&mut self.singles, SINGLE_FACTOR, SINGLE_FLOOR, median);
-        let pair_over = shift > Self::threshold(&mut self.pairs, PAIR_FACTOR, PAIR_FLOOR, median);
+        let single_over = size > Self::threshold(self.single_scale, SINGLE_FACTOR, SINGLE_FLOOR, median);
+        let pair_over = shift > Self::threshold(self.pair_scale, PAIR_FACTOR, PAIR_FLOOR, median);
 
         let off = (x - median).abs();
         let impossible = !(SHORTEST_MS..=LONGEST_MS).contains(&x) || off > IMPOSSIBLE * median;
@@ -270,6 +310,22 @@ impl LiveDetector {
         };
         self.settle(expected);
         label
+    }
+
+    /// Sets the intervals around their level and fits both explanations. Gives also what was clipped off the next one.
+    fn look(&self, x: f64, y: f64, last: usize, before: &[f64; ORDER], ahead: &[f64; DELAY + 1]) -> (Local, f64, Fit) {
+        let level = self.level;
+        let mut local: Local = [0.0; ORDER + DELAY + 1];
+        for (v, b) in local[..ORDER].iter_mut().zip(before) {
+            *v = b - level;
+        }
+        for (v, a) in local[ORDER..].iter_mut().zip(ahead) {
+            *v = a - level;
+        }
+        local[ORDER] = x - level;
+        let excess = y - level - local[ORDER + 1];
+        let fit = Self::fit(&local, last, excess, &self.filter);
+        (local, excess, fit)
     }
 
     /// Notes what the interval should have been.

@@ -32,6 +32,7 @@ impl<const N: usize> TrailingQuantile<N> {
         self.len
     }
 
+    #[inline]
     /// Takes a value, ms; the oldest leaves once the window is full. A NaN counts as zero.
     pub(super) fn push(&mut self, ms: f64) {
         let bin = ((ms * (1.0 / BIN_MS)) as usize).min(BINS - 1);

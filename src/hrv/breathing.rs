@@ -1,7 +1,7 @@
 //! Breathing rate from respiratory sinus arrhythmia: the heart quickens with each breath in.
 
 use super::Why;
-use super::lomb;
+use super::lomb::Lomb;
 use super::spline::resample;
 use super::stats::{mean, percentile};
 use super::welch::beat_times_s;
@@ -83,11 +83,11 @@ const SECTIONS: [[f64; 5]; 5] = [
         2.565_162_157_921_371e-3,
         1.282_581_078_960_685_5e-3,
         -1.140_009_831_827_117_7,
-        0.448_370_611_713_774_13,
+        0.448_370_611_713_774_1,
     ],
-    [1.0, 2.0, 1.0, -1.414_213_562_373_094_9, 0.509_525_449_494_428_8],
-    [1.0, 0.0, -1.0, -1.246_880_663_812_511_2, 0.741_198_337_214_507_45],
-    [1.0, -2.0, 1.0, -1.761_050_682_680_123_1, 0.792_752_140_497_773_2],
+    [1.0, 2.0, 1.0, -std::f64::consts::SQRT_2, 0.509_525_449_494_428_8],
+    [1.0, 0.0, -1.0, -1.246_880_663_812_511_2, 0.741_198_337_214_507_5],
+    [1.0, -2.0, 1.0, -1.761_050_682_680_123, 0.792_752_140_497_773_2],
     [1.0, -2.0, 1.0, -1.909_696_838_245_408_7, 0.934_391_107_770_968_6],
 ];
 /// Samples mirrored at either end.
@@ -154,6 +154,11 @@ impl Breathing {
 
 /// Breathing rate of a window of corrected intervals without gaps, or [`Why::Unclear`].
 pub fn estimate(rr_ms: &[f64]) -> Result<Breathing, Why> {
+    estimate_with(&mut Lomb::new(), rr_ms)
+}
+
+/// The same with a spectrum estimator that has planned its transforms already.
+pub fn estimate_with(lomb: &mut Lomb, rr_ms: &[f64]) -> Result<Breathing, Why> {
     let length_s = rr_ms.iter().sum::<f64>() / 1000.0;
     if length_s.is_nan() || length_s < SHORTEST_S {
         return Err(Why::TooShort);
@@ -162,7 +167,7 @@ pub fn estimate(rr_ms: &[f64]) -> Result<Breathing, Why> {
         return Err(Why::TooLong);
     }
     let counted = count(rr_ms);
-    let slow = slow_peak(rr_ms)?
+    let slow = slow_peak(lomb, rr_ms)?
         .filter(|slow| !counted.is_some_and(|c| c.coverage >= REGULAR && c.per_min > FASTER * slow.per_min));
     if let Some(slow) = slow {
         return Ok(slow);
@@ -178,8 +183,8 @@ pub fn estimate(rr_ms: &[f64]) -> Result<Breathing, Why> {
 }
 
 /// The slow peak of the spectrum, if it holds most of the power between 4 and 30 breaths a minute.
-fn slow_peak(rr_ms: &[f64]) -> Result<Option<Breathing>, Why> {
-    let s = lomb::spectrum(rr_ms)?;
+fn slow_peak(lomb: &mut Lomb, rr_ms: &[f64]) -> Result<Option<Breathing>, Why> {
+    let s = lomb.spectrum(rr_ms)?;
     let (mut peak, mut total) = (None, 0.0);
     for (k, p) in s.density.iter().enumerate().filter(|(k, _)| s.hz(*k) >= SLOW_HZ.0) {
         total += p;

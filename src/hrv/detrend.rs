@@ -91,9 +91,9 @@ mod tests {
         for k in 0..n {
             for i in k + 1..n {
                 let m = a[i][k] / a[k][k];
-                let pivot = a[k].clone();
-                for (x, v) in a[i].iter_mut().zip(pivot).skip(k) {
-                    *x -= m * v;
+                let row = a[k].clone();
+                for (v, r) in a[i].iter_mut().zip(&row).skip(k) {
+                    *v -= m * r;
                 }
             }
         }

@@ -107,10 +107,11 @@ impl Lomb {
                 fine[(near + l) & (grid - 1)] += up * tail;
                 up *= ratio;
             }
-            let mut down = head / ratio;
+            let inverse = 1.0 / ratio;
+            let mut down = head * inverse;
             for (l, tail) in tail.iter().enumerate().skip(1) {
                 fine[(near + grid - l) & (grid - 1)] += down * tail;
-                down /= ratio;
+                down *= inverse;
             }
         }
         let mut out = plan.make_output_vec();
@@ -146,8 +147,17 @@ impl Sums {
     fn scargle(self, n: f64) -> f64 {
         let Self { y_cos, y_sin, cos2, sin2 } = self;
         // τ·ω = ½·atan2(Σ sin 2ωt, Σ cos 2ωt); Σcos²(ωt − ωτ) = (n + |Σe^{2iωt}|)/2.
-        let (s, c) = (0.5 * sin2.atan2(cos2)).sin_cos();
-        let long = sin2.hypot(cos2);
+        let long = (sin2 * sin2 + cos2 * cos2).sqrt();
+        // Sine and cosine of half the angle, each from the larger one so that no digits cancel.
+        let (s, c) = if long == 0.0 {
+            (0.0, 1.0)
+        } else if cos2 >= 0.0 {
+            let c = (0.5 * (1.0 + cos2 / long)).sqrt();
+            (0.5 * sin2 / (long * c), c)
+        } else {
+            let s = (0.5 * (1.0 - cos2 / long)).sqrt().copysign(sin2);
+            (s, 0.5 * sin2 / (long * s))
+        };
         let along = y_cos * c + y_sin * s;
         let across = y_sin * c - y_cos * s;
         along * along / (n + long) + across * across / (n - long)
