@@ -188,7 +188,8 @@ fn worn_follows_the_strap_in_time() {
 #[test]
 fn a_recorded_rest_gets_no_diagnosis() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pyhrv_short.txt")).unwrap();
-    let rr: Vec<RrTicks> = hrvd::rr_text::parse(&text).unwrap().into_iter().filter_map(RrTicks::from_ms).collect();
+    let rr: Vec<RrTicks> =
+        hrvd::analyze::parse_rr_text(&text).unwrap().rr_ms.into_iter().filter_map(RrTicks::from_ms).collect();
     for profile in Profile::all().iter().filter(|p| p.diagnosis.findings.is_empty() && p.traits.deaf.is_none()) {
         let mut l = Listener::default();
         let mut end = START;

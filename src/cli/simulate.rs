@@ -111,8 +111,8 @@ pub fn run(args: &SimulateArgs, terminal: &mut Terminal<'_>) -> Exit {
 fn read(path: &Path) -> Result<Vec<RrTicks>, Vec<String>> {
     let name = path.display();
     let content = std::fs::read_to_string(path).map_err(|e| vec![format!("{name}: cannot be read: {e}")])?;
-    let series = parse_rr_text(&content)
-        .map_err(|errors| errors.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>())?;
+    let series =
+        parse_rr_text(&content).map_err(|errors| errors.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>())?;
     let ticks: Option<Vec<RrTicks>> = series.rr_ms.into_iter().map(RrTicks::from_ms).collect();
     ticks.ok_or_else(|| vec![format!("{name}: holds an interval over 63.9 s, which no strap can send")])
 }

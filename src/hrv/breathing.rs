@@ -76,7 +76,6 @@ pub fn count(rr_ms: &[f64]) -> Option<Count> {
 
 /// Butterworth band-pass of design order 5, 0.1–0.5 Hz at 4 Hz, as second-order sections (b0 b1 b2 a1 a2), from
 /// `scipy.signal.butter(5, [0.1, 0.5], "band", fs=4, output="sos")`.
-#[expect(clippy::excessive_precision, clippy::approx_constant, reason = "copied to the last digit from their source")]
 const SECTIONS: [[f64; 5]; 5] = [
     [
         1.282_581_078_960_685_5e-3,
