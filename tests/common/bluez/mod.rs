@@ -13,6 +13,7 @@ mod server;
 mod world;
 
 pub use beater::Beater;
+#[allow(unused_imports)] // not every test needs all of it
 pub use world::{ConnectMode, Strap};
 
 use bus::Bus;
