@@ -1,4 +1,5 @@
 //! Simulated straps: nothing is sent that the truth does not say, and nothing is lost without it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hrvd::hrs::{Defect, decode};
 use hrvd::sim::{BeatKind, Course, How, Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent, Truth};

@@ -1,4 +1,5 @@
 //! Every strap profile gets its diagnosis, and hearts without fault get none.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hrvd::hrs::{Defect, decode};
 use hrvd::sim::{Course, Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
