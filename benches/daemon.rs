@@ -10,7 +10,6 @@ fn main() {}
 
 #[cfg(feature = "daemon")]
 #[path = "../tests/common/mod.rs"]
-#[allow(unused_imports)]
 mod common;
 #[cfg(feature = "daemon")]
 #[path = "../tests/common/mosquitto.rs"]
