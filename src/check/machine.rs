@@ -162,6 +162,7 @@ impl Machine {
     /// The link to the strap went up or down.
     pub fn on_link(&mut self, up: bool) {
         self.link_up = up;
+        self.hr = self.hr.filter(|_| up);
     }
 
     /// A packet arrived: heart rate, contact, and whether it held intervals.

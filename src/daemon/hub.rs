@@ -6,7 +6,7 @@ use super::systemd::Systemd;
 use crate::ble;
 use crate::clock::Clock;
 use crate::control::{Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
-use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
+use crate::engine::{Command, Engine, Input, Notice, Output, RecordKind, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
 use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Renderer};
 use crate::store::{Query, StoreEvent, StoreHandle, StoreHealth};
@@ -61,6 +61,8 @@ pub(super) struct Hub {
     pub(super) radio_used: bool,
     pub(super) strangers: BTreeSet<StrapId>,
     pub(super) store_path: PathBuf,
+    /// The latest moment that the engine was told.
+    pub(super) latest: Mono,
 }
 
 impl Hub {
@@ -110,7 +112,12 @@ impl Hub {
         (self, HubEnd::Stopped)
     }
 
-    fn handle(&mut self, now: Now, input: Input) {
+    /// A packet may have been stamped a moment before a command that was taken first. For the engine and its records
+    /// time never runs back: a recording in which it does would be refused by its reader.
+    fn handle(&mut self, mut now: Now, input: Input) {
+        let behind = self.latest.since(now.mono);
+        now = Now { mono: now.mono + behind, wall: now.wall.and_then(|w| w.checked_add(behind).ok()) };
+        self.latest = now.mono;
         if let Input::Facts { strap, facts } = &input {
             self.store.facts(*strap, facts.clone());
         }
@@ -148,16 +155,31 @@ impl Hub {
         if self.listeners.receiver_count() == 0 {
             return;
         }
-        let athlete = match output {
+        let athlete = self.whose(output);
+        let json = format!("{}\n", json::output(Zero::default(), now, output));
+        let _ = self.listeners.send(Arc::new(Line { athlete: athlete.map(ToString::to_string), json }));
+    }
+
+    /// Whose heart an output speaks of; `None` concerns everybody.
+    fn whose<'a>(&'a self, output: &'a Output) -> Option<&'a AthleteId> {
+        let wearer = |id: &StrapId| self.roster.straps.iter().find(|s| s.id == *id).map(|s| &s.athlete);
+        match output {
             Output::Beats(b) => Some(&b.athlete),
             Output::Live(l) => Some(&l.athlete),
             Output::Check(c) => Some(&c.athlete),
             Output::Result(r) => Some(&r.athlete),
             Output::Strap(s) => Some(&s.athlete),
-            Output::Record(_) | Output::Notice(_) => None,
-        };
-        let json = format!("{}\n", json::output(Zero::default(), now, output));
-        let _ = self.listeners.send(Arc::new(Line { athlete: athlete.map(ToString::to_string), json }));
+            Output::Record(r) => match &r.kind {
+                RecordKind::Packet { strap, .. } | RecordKind::Link { strap, .. } => wearer(strap),
+                RecordKind::Command(command) => Some(athlete_of(command)),
+                RecordKind::Anchor { .. } => None,
+            },
+            Output::Notice(n) => match n {
+                Notice::Defect { strap, .. } | Notice::Gap { strap, .. } => wearer(strap),
+                Notice::Refused { command, .. } => Some(athlete_of(command)),
+                Notice::ClockJump { .. } | Notice::UnknownStrap { .. } => None,
+            },
+        }
     }
 
     fn notice(&mut self, notice: &Notice) {
@@ -416,6 +438,12 @@ impl Hub {
             "straps": straps.iter().map(|s| json::strap(Zero::default(), now.mono, s)).collect::<Vec<_>>(),
             "checks": checks.iter().map(|c| json::check(Zero::default(), now.mono, c)).collect::<Vec<_>>(),
         })
+    }
+}
+
+fn athlete_of(command: &Command) -> &AthleteId {
+    match command {
+        Command::StartCheck { athlete, .. } | Command::CancelCheck { athlete } => athlete,
     }
 }
 

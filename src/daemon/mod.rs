@@ -10,11 +10,11 @@ mod systemd;
 pub use settings::Settings;
 
 use crate::ble::{self, BleConfig};
-use crate::check::CheckResult;
+use crate::check::{CheckId, CheckResult};
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
-use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Output, Roster, Strap, StrapFacts};
-use crate::mqtt::{self, MqttHandle, Renderer, Topics};
+use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Output, Record, Roster, Strap, StrapFacts};
+use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Topics};
 use crate::player::Player;
 use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now, StrapId};
@@ -92,7 +92,11 @@ pub async fn run(
     let known = Known::read(&settings, &boot, clock.now());
     let merged = roster::merge(&settings.roster, &known.adopted);
     store.athletes(merged.athletes.clone());
-    let (engine, again) = revive(&settings, &boot, &merged, &known, clock.now());
+    let revived = revive(&settings, &boot, &merged, &known, clock.now());
+    for record in revived.records {
+        store.record(record);
+    }
+    let engine = revived.engine;
 
     let (mqtt_handle, mqtt_commands, topics) = match &settings.mqtt {
         Some(config) => {
@@ -113,8 +117,13 @@ pub async fn run(
     if !durable.is_empty() {
         store.publish(durable, clock.now().wall);
     }
-    for result in again {
-        // graded by the last process, which may have died before it was stored; the store knows if it was
+    // where a check stands that goes on (or has just ended): said again as a state, not as an event
+    for status in engine.check_statuses(clock.mono()).into_iter().filter(|s| s.check.is_some()) {
+        let messages = renderer.output(&Output::Check(status), clock.now());
+        let states = messages.into_iter().filter(|m| m.delivery == Delivery::Retained);
+        states.for_each(|m| drop(mqtt_handle.deliver(m)));
+    }
+    for result in revived.results {
         let output = Output::Result(Box::new(result.clone()));
         let messages = renderer.output(&output, clock.now());
         let durable = messages.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
@@ -158,6 +167,7 @@ pub async fn run(
         radio_used,
         strangers: BTreeSet::new(),
         store_path: settings.store,
+        latest: known.records.last().map_or(Mono::default(), |r| r.at),
     };
     hub.say_bridge(&radio_status);
     let inlets = Inlets { radio: radio_rx, mqtt: mqtt_commands, requests, store_events: opened.events, radio_status };
@@ -234,7 +244,9 @@ struct Known {
     facts: Vec<(StrapId, StrapFacts)>,
     checked_on: Vec<(crate::units::AthleteId, jiff::civil::Date)>,
     mornings: Vec<CheckResult>,
-    records: Vec<crate::engine::Record>,
+    /// Newest results, so that a replayed one is not taken for a new one.
+    stored: Vec<CheckId>,
+    records: Vec<Record>,
 }
 
 impl Known {
@@ -254,50 +266,82 @@ impl Known {
         let facts = query.facts()?;
         let checked_on = query.checked_on()?;
         let merged = roster::merge(&settings.roster, &adopted);
-        let mut mornings = vec![];
+        let (mut mornings, mut stored) = (vec![], vec![]);
         for athlete in &merged.athletes {
             let results = query.results(Some(&athlete.id), 20)?;
+            stored.extend(results.iter().map(|r| r.id.clone()));
             mornings.extend(results.into_iter().find(|r| r.values.is_some()));
         }
         let records = query.records_since(boot, now - RESUME)?;
-        Ok(Self { adopted, facts, checked_on, mornings, records })
+        Ok(Self { adopted, facts, checked_on, mornings, stored, records })
     }
 }
 
+/// See [`revive`].
+struct Revived {
+    engine: Engine,
+    /// Results that the last process graded and could not store any more.
+    results: Vec<CheckResult>,
+    /// What the end of the last process means for the raw truth.
+    records: Vec<Record>,
+}
+
 /// An engine that remembers: the records of the last minutes of this boot are replayed into it, so that a check goes
-/// on after a crash. What it says meanwhile was said before; only results are kept, in case they were not stored.
-fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: Now) -> (Engine, Vec<CheckResult>) {
+/// on after a crash. What it says meanwhile was said before; only results are kept that the store does not know.
+fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: Now) -> Revived {
     let config =
         EngineConfig { boot: boot.to_owned(), live_interval: settings.live_interval, check: settings.check.clone() };
     let start = known.records.first().map_or(now.mono, |r| r.at);
+    // without a wall clock: the engine shall record an anchor of its own once it runs
     let mut player = Player::new(Engine::new(config), start, None);
     let mut results = vec![];
-    let said = &mut |_, output| {
+    let mut said = |_, output| {
         if let Output::Result(result) = output {
             results.push(*result);
         }
     };
-    player.input(start, Input::Roster(roster.clone()), said);
+    player.input(start, Input::Roster(roster.clone()), &mut said);
     for (athlete, date) in &known.checked_on {
-        player.input(start, Input::CheckedOn { athlete: athlete.clone(), date: *date }, said);
+        player.input(start, Input::CheckedOn { athlete: athlete.clone(), date: *date }, &mut said);
     }
     for (strap, facts) in &known.facts {
-        player.input(start, Input::Facts { strap: *strap, facts: facts.clone() }, said);
+        player.input(start, Input::Facts { strap: *strap, facts: facts.clone() }, &mut said);
     }
-    let last = known.records.last().map(|r| r.at);
     for record in &known.records {
-        player.record(record.clone(), said);
+        player.record(record.clone(), &mut said);
     }
-    if let Some(last) = last {
-        // nobody listened since: whatever comes next does not follow
+    results.retain(|r: &CheckResult| !known.stored.contains(&r.id));
+    let mut records = vec![];
+    if let Some(last) = known.records.last().map(|r| r.at) {
+        // nobody listened since: whatever comes next does not follow. A replay has to hear that too.
+        let said = &mut |_, output| {
+            if let Output::Record(record) = output {
+                records.push(record);
+            }
+        };
         for strap in &roster.straps {
             player.input(last, Input::Link { strap: strap.id, state: LinkState::Unknown }, said);
+        }
+        for result in &mut results {
+            date(result, roster, now);
+            if let Some(date) = result.local_date.filter(|_| result.is_valid()) {
+                player.input(last, Input::CheckedOn { athlete: result.athlete.clone(), date }, said);
+            }
         }
         if player.engine().is_checking() {
             tracing::info!("a check was running {:.0} s ago: it goes on", now.mono.since(last).as_secs_f64());
         }
     }
-    (player.into_engine(), results)
+    Revived { engine: player.into_engine(), results, records }
+}
+
+/// Dates a result of this boot whose anchor lies further back than the records that were replayed.
+fn date(result: &mut CheckResult, roster: &Roster, now: Now) {
+    let ago = jiff::SignedDuration::from_micros(now.mono.diff_micros(result.start));
+    let wall = result.wall.or_else(|| now.wall?.checked_sub(ago).ok());
+    let athlete = roster.athletes.iter().find(|a| a.id == result.athlete);
+    result.wall = wall;
+    result.local_date = result.local_date.or_else(|| Some(athlete?.time_zone.to_datetime(wall?).date()));
 }
 
 fn log_opened(report: &OpenReport) {

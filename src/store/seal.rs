@@ -180,9 +180,21 @@ impl Recordings {
         Ok(())
     }
 
-    /// Ends what an earlier run left open, except the newest of each strap in this boot, which may go on.
+    /// Ends what an earlier run left open, except the newest of each strap in this boot, which may go on: a check that a
+    /// restart interrupts is one recording, or its export would not replay to its result.
     pub(super) fn resume(conn: &Connection, boot: &str) -> rusqlite::Result<Self> {
         let mut out = Self::default();
+        let mut ended = conn.prepare(
+            "SELECT max(id), strap, end_us, packets FROM recording
+             WHERE end_us IS NOT NULL AND boot_id = ?1 GROUP BY strap",
+        )?;
+        let mut rows = ended.query([boot])?;
+        while let Some(row) = rows.next()? {
+            if let Ok(strap) = row.get::<_, String>(1)?.parse::<StrapId>() {
+                let open = Open { id: row.get(0)?, last: mono(row.get(2)?), packets: row.get(3)?, ended: true };
+                out.open.insert(strap, open);
+            }
+        }
         let mut unended =
             conn.prepare("SELECT id, strap, boot_id, first_ord FROM recording WHERE end_us IS NULL ORDER BY id")?;
         let mut rows = unended.query([])?;
@@ -197,7 +209,7 @@ impl Recordings {
             let strap = row.get::<_, String>(1)?.parse::<StrapId>();
             match strap {
                 Ok(strap) if row.get::<_, String>(2)? == boot => {
-                    if let Some(older) = out.open.insert(strap, open) {
+                    if let Some(older) = out.open.insert(strap, open).filter(|o| !o.ended) {
                         write_end(conn, &older)?;
                     }
                 }
