@@ -129,6 +129,24 @@ impl Timeline {
         self.broken.get_or_insert(reason);
     }
 
+    /// One notification as [`decode`](crate::hrs::decode) and [`breaks`](crate::hrs::breaks) read it: no difference may
+    /// cross an interval that is missing inside.
+    pub fn packet(&mut self, arrival: Mono, rr: &[RrTicks], breaks: &[usize]) -> SmallVec<[Placed; 1]> {
+        let mut out = SmallVec::new();
+        let mut from = 0;
+        for &to in breaks {
+            if let Some(run) = rr.get(from..to).filter(|run| !run.is_empty()) {
+                // it ended when what follows it began, at the latest
+                let later = micros(sum(rr.get(to..).unwrap_or_default()));
+                out.push(self.push(arrival.offset_micros(-(later as i64)), run));
+            }
+            out.push(self.break_off(GapReason::Defect));
+            from = to;
+        }
+        out.push(self.push(arrival, rr.get(from..).unwrap_or_default()));
+        out
+    }
+
     /// The intervals of one notification, oldest first. A packet without intervals changes nothing.
     pub fn push(&mut self, arrival: Mono, rr: &[RrTicks]) -> Placed {
         if rr.is_empty() {

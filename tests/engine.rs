@@ -9,6 +9,7 @@ use hrvd::engine::{
 };
 use hrvd::player::Player;
 use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};
+use hrvd::timeline::GapReason;
 use hrvd::units::{AthleteId, Mono, RrTicks, StrapId};
 use jiff::civil::time;
 use jiff::tz::{TimeZone, offset};
@@ -387,4 +388,41 @@ fn a_recorded_rest_session_gives_this_result() {
     w.start_check(at(0));
     w.play(at(0), pyhrv(), |_| true);
     insta::assert_debug_snapshot!(w.results()[0]);
+}
+
+#[test]
+fn no_difference_crosses_an_impossible_interval_inside_a_packet() {
+    let mut w = World::new(None);
+    for s in 1..=10 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x10, 60, 0x00, 0x04].as_slice().into() });
+    }
+    w.said.clear();
+    // 1000 ms, nothing, 750 ms
+    let bytes = [0x10, 60, 0x00, 0x04, 0, 0, 0x00, 0x03];
+    w.input(at(12), Input::Packet { strap: STRAP, bytes: bytes.as_slice().into() });
+    let segments: Vec<_> = w
+        .said
+        .iter()
+        .filter_map(|(_, o)| match o {
+            Output::Beats(b) => Some((b.gap, b.beats.iter().map(|b| b.rr.0).collect::<Vec<_>>())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(segments, [(None, vec![1024]), (Some(GapReason::Defect), vec![768])]);
+}
+
+#[test]
+fn beats_that_were_held_back_before_a_cut_packet_reach_the_check() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    for s in (1..=240u64).filter(|s| !(80..84).contains(s)) {
+        // the packet after a hole is held back; the next one has an odd byte at its end
+        let bytes: &[u8] = if s == 85 { &[0x10, 60, 0x00, 0x04, 7] } else { &[0x10, 60, 0x00, 0x04] };
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: bytes.into() });
+    }
+    let r = w.results()[0];
+    let until = r.start + Duration::from_secs_f64(r.length_s);
+    let beats = w.said.iter().filter_map(|(_, o)| if let Output::Beats(b) = o { Some(&b.beats) } else { None });
+    let inside = beats.flatten().filter(|b| b.at > r.start && b.at <= until).count();
+    assert_eq!(r.n as usize, inside);
 }

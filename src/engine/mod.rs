@@ -135,7 +135,9 @@ impl Engine {
         if machine.strap().is_none_or(|s| s == id) {
             machine.on_packet(now.mono, heard.hr, heard.contact, heard.has_rr);
         }
-        self.give_beats(now.mono, id, &athlete, &heard.placed);
+        for placed in &heard.placed {
+            self.give_beats(now.mono, id, &athlete, placed);
+        }
     }
 
     fn give_beats(&mut self, now: Mono, strap: StrapId, athlete: &AthleteId, placed: &Placed) {
