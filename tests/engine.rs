@@ -364,10 +364,6 @@ fn replay_of_the_records_equals_live() {
     let mut again = World::new(Some("2026-11-24T05:00:00Z"));
     let records = live.records();
     for record in records {
-        // a check that started by itself starts by itself again
-        if matches!(record.kind, RecordKind::Command(Command::StartCheck { trigger: Trigger::StrapOn, .. })) {
-            continue;
-        }
         let said = &mut again.said;
         again.player.record(record, &mut |at, o| said.push((at, o)));
     }
@@ -388,6 +384,21 @@ fn a_recorded_rest_session_gives_this_result() {
     w.start_check(at(0));
     w.play(at(0), pyhrv(), |_| true);
     insta::assert_debug_snapshot!(w.results()[0]);
+}
+
+#[test]
+fn a_check_that_started_by_itself_replays_to_the_same_result_without_a_wake_window() {
+    let mut live = World::new(Some("2026-11-24T05:00:00Z"));
+    live.play(at(3), heart(steady(), 240), |_| true);
+    let mut again = World::new(None);
+    let mut plain = roster();
+    plain.athletes[0].wake_window = None;
+    again.input(START, Input::Roster(plain));
+    for record in live.records() {
+        let said = &mut again.said;
+        again.player.record(record, &mut |at, o| said.push((at, o)));
+    }
+    assert_eq!(live.results(), again.results());
 }
 
 #[test]

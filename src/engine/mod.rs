@@ -122,6 +122,7 @@ impl Engine {
             self.out.push_back(Output::Notice(Notice::UnknownStrap { strap: id }));
             return;
         };
+        let before = self.out.len();
         let heard = strap.on_packet(now.mono, bytes, &mut self.out);
         let athlete = strap.athlete.clone();
         let other = self.people.get(&athlete).and_then(|p| p.live_strap).filter(|s| *s != id);
@@ -130,6 +131,10 @@ impl Engine {
         person.on_packet(now.mono, id, other_is_online);
         if heard.put_on && now.wall.is_some_and(|wall| person.wants_check(wall)) {
             self.start_check(now, &athlete, None, Trigger::StrapOn);
+            // on record before its packet: a replay that knows no wake window starts at the same beat
+            if let Some(command) = self.out.pop_back() {
+                self.out.insert(before, command);
+            }
         }
         let Some(machine) = self.people.get_mut(&athlete).and_then(|p| p.machine.as_mut()) else { return };
         if machine.strap().is_none_or(|s| s == id) {
