@@ -437,3 +437,38 @@ fn beats_that_were_held_back_before_a_cut_packet_reach_the_check() {
     let inside = beats.flatten().filter(|b| b.at > r.start && b.at <= until).count();
     assert_eq!(r.n as usize, inside);
 }
+
+#[test]
+fn heart_rate_that_came_once_is_no_source_without_intervals() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.input(at(1), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    for s in 2..60 {
+        // taken in the hand, not worn yet: no heart rate
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 0].as_slice().into() });
+    }
+    assert_eq!(w.cause(), None);
+    // seen once more, and away again
+    w.input(at(60), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    w.link(at(61), LinkState::NotSeen);
+    w.advance(at(120));
+    assert_eq!(w.cause(), None);
+    // the last value of a strap that feels no skin proves nothing either
+    for s in 120..170 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x04, 62].as_slice().into() });
+    }
+    assert_eq!(w.cause(), None);
+}
+
+#[test]
+fn a_waiting_check_shows_no_heart_rate_of_a_strap_that_went_away() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.input(at(1), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    w.advance(at(60));
+    let shown = w.said.iter().filter_map(|(at, o)| match o {
+        Output::Check(c) if c.hr_bpm.is_some() => Some(*at),
+        _ => None,
+    });
+    assert!(shown.max().unwrap() <= at(6), "an old heart rate was shown");
+}

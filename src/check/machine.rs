@@ -96,6 +96,7 @@ pub struct Machine {
     /// First of an unbroken run of packets with heart rate but no intervals.
     hr_only_since: Option<Mono>,
     hr: Option<u16>,
+    last_packet: Option<Mono>,
     link_up: bool,
     contact: Option<bool>,
     next_tick: Mono,
@@ -126,6 +127,7 @@ impl Machine {
             last_beat_seen: None,
             hr_only_since: None,
             hr: None,
+            last_packet: None,
             link_up: false,
             contact: None,
             next_tick: now,
@@ -162,16 +164,23 @@ impl Machine {
     /// The link to the strap went up or down.
     pub fn on_link(&mut self, up: bool) {
         self.link_up = up;
+        if !up {
+            self.hr = None;
+            self.hr_only_since = None;
+        }
     }
 
     /// A packet arrived: heart rate, contact, and whether it held intervals.
     pub fn on_packet(&mut self, now: Mono, hr: Option<u16>, contact: Option<bool>, has_rr: bool) {
+        let broken = !self.hears(now);
         self.link_up = true;
         self.hr = hr;
+        self.last_packet = Some(now);
         self.contact = contact;
-        if has_rr {
+        // a strap that feels no skin repeats its last value: that says nothing about its intervals
+        if has_rr || hr.is_none() || contact == Some(false) {
             self.hr_only_since = None;
-        } else if hr.is_some() && self.hr_only_since.is_none() {
+        } else if broken || self.hr_only_since.is_none() {
             self.hr_only_since = Some(now);
         }
     }
@@ -227,6 +236,16 @@ impl Machine {
         None
     }
 
+    /// Whether packets arrive, with or without intervals.
+    fn hears(&self, now: Mono) -> bool {
+        self.last_packet.is_some_and(|t| now.since(t) < DROPOUT)
+    }
+
+    /// Whether a source sends heart rate and no intervals.
+    fn has_no_rr(&self, now: Mono) -> bool {
+        self.hears(now) && self.hr_only_since.is_some_and(|since| now.since(since) >= NO_RR)
+    }
+
     /// Time without beats so far, if it is long enough to be called a drop-out.
     fn away(&self, now: Mono) -> Option<Duration> {
         let last = self.last_beat_seen?;
@@ -236,7 +255,7 @@ impl Machine {
     fn advance(&mut self, now: Mono) {
         match self.state {
             State::Waiting => {
-                if self.hr_only_since.is_some_and(|since| now.since(since) >= NO_RR) {
+                if self.has_no_rr(now) {
                     self.abort(AbortCause::NoRr);
                 } else if now.since(self.started) >= self.config.wait {
                     self.abort(AbortCause::NoStrap);
@@ -276,8 +295,7 @@ impl Machine {
     fn lost(&mut self, now: Mono) -> bool {
         let lost = self.away(now).is_some_and(|d| d >= self.config.dropout_max);
         if lost {
-            let no_rr = self.hr_only_since.is_some_and(|since| now.since(since) >= NO_RR);
-            self.abort(if no_rr { AbortCause::NoRr } else { AbortCause::StrapLost });
+            self.abort(if self.has_no_rr(now) { AbortCause::NoRr } else { AbortCause::StrapLost });
         }
         lost
     }
@@ -380,7 +398,7 @@ impl Machine {
             changed,
             seconds_left: left.map(|d| d.as_secs_f64().round() as u32),
             percent: (100.0 * done / (settle + record)).round().clamp(0.0, 100.0) as u8,
-            hr_bpm: self.hr.filter(|_| self.is_running() && self.away(now).is_none()),
+            hr_bpm: self.hr.filter(|_| self.is_running() && self.hears(now) && self.away(now).is_none()),
             clean_pct: self.clean_pct(),
             hint: self.is_running().then(|| self.hint(now, recent)).flatten(),
             cause,
