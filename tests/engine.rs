@@ -472,3 +472,17 @@ fn a_waiting_check_shows_no_heart_rate_of_a_strap_that_went_away() {
     });
     assert!(shown.max().unwrap() <= at(6), "an old heart rate was shown");
 }
+
+#[test]
+fn no_rmssd_is_live_when_intervals_no_longer_come() {
+    let mut w = World::new(None);
+    w.play(at(0), heart(steady(), 60), |_| true);
+    for s in 61..90 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    }
+    let lives = w.lives();
+    assert!(lives.iter().any(|(t, l)| *t < at(61) && l.rmssd_ms.is_some()));
+    let late: Vec<_> = lives.iter().filter(|(t, _)| *t >= at(68)).collect();
+    assert!(!late.is_empty());
+    assert!(late.iter().all(|(_, l)| l.rmssd_ms.is_none() && l.artifact_pct.is_none() && l.pairs == 0), "{late:?}");
+}
