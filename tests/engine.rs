@@ -486,3 +486,14 @@ fn no_rmssd_is_live_when_intervals_no_longer_come() {
     assert!(!late.is_empty());
     assert!(late.iter().all(|(_, l)| l.rmssd_ms.is_none() && l.artifact_pct.is_none() && l.pairs == 0), "{late:?}");
 }
+
+#[test]
+fn a_strap_that_comes_and_goes_does_not_keep_a_check_open_for_ever() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    let minute = |t: f64| t as u64 % 60;
+    w.play(at(0), heart(steady(), 7200), |t| minute(t) < 8);
+    assert_eq!((w.cause(), w.results().len()), (Some(AbortCause::StrapLost), 0));
+    let aborted = w.phases().into_iter().find(|p| p.1 == Phase::Aborted).unwrap();
+    assert!(aborted.0 < 300, "{aborted:?}");
+}

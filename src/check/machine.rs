@@ -27,7 +27,7 @@ pub struct CheckConfig {
     pub extend: Duration,
     /// Least clean time for a value.
     pub clean_min: Duration,
-    /// A longer drop-out aborts.
+    /// A longer drop-out aborts, and so do several that last three times as long together.
     pub dropout_max: Duration,
     /// How long to wait for the strap to deliver intervals.
     pub wait: Duration,
@@ -59,6 +59,9 @@ const STEADY_CLEAN: usize = 20;
 const SETTLE_CLEAN_PCT: f64 = 80.0;
 /// A recording window is closed this long after its end even if no later beat came.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
+/// Drop-outs of a check may last this many times the longest single one together; else it would never end, and two
+/// minutes gathered over an hour are no morning value.
+const DROPOUTS_MAX: u32 = 3;
 /// Heart rate without intervals for this long is a source without RR.
 const NO_RR: Duration = Duration::from_secs(30);
 
@@ -293,7 +296,9 @@ impl Machine {
     }
 
     fn lost(&mut self, now: Mono) -> bool {
-        let lost = self.away(now).is_some_and(|d| d >= self.config.dropout_max);
+        let away = self.away(now).unwrap_or_default();
+        let before = self.beats.first_start().map_or(Duration::ZERO, |first| self.beats.dropout_after(first));
+        let lost = away >= self.config.dropout_max || before + away >= self.config.dropout_max * DROPOUTS_MAX;
         if lost {
             self.abort(if self.has_no_rr(now) { AbortCause::NoRr } else { AbortCause::StrapLost });
         }
