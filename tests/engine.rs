@@ -497,3 +497,15 @@ fn a_strap_that_comes_and_goes_does_not_keep_a_check_open_for_ever() {
     let aborted = w.phases().into_iter().find(|p| p.1 == Phase::Aborted).unwrap();
     assert!(aborted.0 < 300, "{aborted:?}");
 }
+
+#[test]
+fn a_strap_given_to_somebody_else_ends_the_check_it_was_used_for() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.play(at(0), heart(steady(), 50), |_| true);
+    let mut other = roster();
+    other.athletes.push(Athlete { id: "kim".parse().unwrap(), name: "Kim".into(), ..other.athletes[0].clone() });
+    other.straps[0].athlete = "kim".parse().unwrap();
+    w.input(at(51), Input::Roster(other));
+    assert_eq!(w.cause(), Some(AbortCause::Removed));
+}

@@ -212,15 +212,21 @@ impl Engine {
             self.end_check(now.mono, &mut person);
         }
         let mut straps = std::mem::take(&mut self.straps);
+        let mut lost = vec![];
         for s in roster.straps {
-            let same = straps.remove(&s.id).filter(|old| old.athlete == s.athlete);
+            let old = straps.remove(&s.id);
+            let is_old = old.is_some();
+            let same = old.filter(|old| old.athlete == s.athlete);
+            if is_old && same.is_none() {
+                lost.push(s.id); // it is somebody else's now
+            }
             let mut state = same.unwrap_or_else(|| StrapState::new(s.id, s.athlete.clone(), now.mono));
             if s.name.is_some() {
                 state.facts.name = s.name;
             }
             self.straps.insert(s.id, state);
         }
-        for id in straps.into_keys() {
+        for id in straps.into_keys().chain(lost) {
             let affected = self.people.values_mut().filter(|p| p.machine.as_ref().and_then(Machine::strap) == Some(id));
             let mut orphans: Vec<AthleteId> = affected.map(|p| p.athlete.id.clone()).collect();
             while let Some(athlete) = orphans.pop() {
