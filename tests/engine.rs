@@ -4,8 +4,8 @@
 
 use hrvd::check::{AbortCause, CheckConfig, CheckResult, Grade, Note, Phase, Posture, WhyNone};
 use hrvd::engine::{
-    Athlete, Command, Config, Engine, Input, LinkState, Live, Output, Record, RecordKind, Roster, Strap, StrapStatus,
-    Trigger, WakeWindow,
+    Athlete, Command, Config, Engine, Input, LinkState, Live, Notice, Output, Record, RecordKind, Roster, Strap,
+    StrapStatus, Trigger, WakeWindow,
 };
 use hrvd::player::Player;
 use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};
@@ -508,4 +508,22 @@ fn a_strap_given_to_somebody_else_ends_the_check_it_was_used_for() {
     other.straps[0].athlete = "kim".parse().unwrap();
     w.input(at(51), Input::Roster(other));
     assert_eq!(w.cause(), Some(AbortCause::Removed));
+}
+
+#[test]
+fn the_first_defect_of_each_kind_is_said() {
+    let mut w = World::new(None);
+    for (s, bytes) in [(1, &[0x10, 60, 0, 4, 1][..]), (2, &[0x10, 60, 0, 4, 1]), (3, &[]), (4, &[0x10])] {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: bytes.into() });
+    }
+    let kinds: Vec<_> = w
+        .said
+        .iter()
+        .filter_map(|(_, o)| match o {
+            Output::Notice(Notice::Defect { what, count, .. }) => Some((*what, *count)),
+            _ => None,
+        })
+        .collect();
+    use hrvd::hrs::Defect::{Empty, OddTail, Truncated};
+    assert_eq!(kinds, [(OddTail.as_str(), 1), (Empty.as_str(), 1), (Truncated.as_str(), 1)]);
 }

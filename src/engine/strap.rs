@@ -50,6 +50,8 @@ pub(super) struct StrapState {
     pub(super) contact: Option<bool>,
     packets: u64,
     defects: u64,
+    /// The same by kind.
+    defect_kinds: Vec<(Defect, u64)>,
     gaps: u64,
     duplicates: u64,
     /// The status as last said, and when.
@@ -75,6 +77,7 @@ impl StrapState {
             contact: None,
             packets: 0,
             defects: 0,
+            defect_kinds: vec![],
             gaps: 0,
             duplicates: 0,
             said: None,
@@ -156,9 +159,18 @@ impl StrapState {
 
     fn on_defect(&mut self, defect: Defect, out: &mut VecDeque<Output>) {
         self.defects += 1;
-        if self.defects == 1 || self.defects % 100 == 0 {
-            let what = defect.as_str();
-            out.push_back(Output::Notice(Notice::Defect { strap: self.id, what, count: self.defects }));
+        let count = match self.defect_kinds.iter_mut().find(|(kind, _)| *kind == defect) {
+            Some((_, n)) => {
+                *n += 1;
+                *n
+            }
+            None => {
+                self.defect_kinds.push((defect, 1));
+                1
+            }
+        };
+        if count == 1 || count % 100 == 0 {
+            out.push_back(Output::Notice(Notice::Defect { strap: self.id, what: defect.as_str(), count }));
         }
     }
 
