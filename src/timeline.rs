@@ -99,6 +99,8 @@ pub struct Timeline {
     last_rr: Option<RrTicks>,
     /// Intervals of the packet before, for the repeat test.
     previous: SmallVec<[RrTicks; 9]>,
+    /// When a packet was last dropped as a duplicate.
+    last_duplicate: Option<Mono>,
     /// Reason for the gap before the next beat.
     broken: Option<GapReason>,
     held: Option<Held>,
@@ -119,13 +121,13 @@ impl Timeline {
             out = self.place_anchored(held.last_arrival, &held.rr);
         }
         self.forget_base(reason);
+        self.previous.clear();
         out
     }
 
     fn forget_base(&mut self, reason: GapReason) {
         self.anchor = None;
         self.lags.clear();
-        self.previous.clear();
         self.broken.get_or_insert(reason);
     }
 
@@ -152,7 +154,15 @@ impl Timeline {
         if rr.is_empty() {
             return self.expire(arrival);
         }
+        let repeats = rr == &self.previous[..];
+        self.previous = SmallVec::from_slice(rr);
         if let Some(held) = &mut self.held {
+            // the lag cannot tell now; but where packets came twice just before, a repeat at once is no late beat
+            let at_once = arrival.diff_micros(held.last_arrival) < rr[0].as_micros() as i64 / 2;
+            let doubling = self.last_duplicate.is_some_and(|t| arrival.since(t) < LAG_MEMORY);
+            if repeats && at_once && doubling {
+                return Placed { duplicate: true, ..Placed::default() };
+            }
             held.rr.extend_from_slice(rr);
             held.last_arrival = arrival;
             return self.judge_held(arrival);
@@ -165,18 +175,17 @@ impl Timeline {
         let last_rr = self.last_rr.map_or(0, |r| r.as_micros() as i64);
         if lag - low > LOST_MIN_US.max(last_rr * 3 / 2) {
             self.held = Some(Held { first_arrival: arrival, last_arrival: arrival, rr: SmallVec::from_slice(rr) });
-            self.previous = SmallVec::from_slice(rr);
             return Placed::default();
         }
         let ahead = low - lag;
-        if rr == &self.previous[..] && ahead > rr[0].as_micros() as i64 / 2 {
+        if repeats && ahead > rr[0].as_micros() as i64 / 2 {
+            self.last_duplicate = Some(arrival);
             return Placed { duplicate: true, ..Placed::default() };
         }
         if ahead > LOST_MIN_US {
             self.forget_base(GapReason::TimeBase);
             return self.place_anchored(arrival, rr);
         }
-        self.previous = SmallVec::from_slice(rr);
         self.remember(arrival, lag);
         self.place(rr)
     }
@@ -217,7 +226,6 @@ impl Timeline {
         self.ticks = 0;
         self.offset_us = 0;
         self.lags.clear();
-        self.previous = SmallVec::from_slice(rr);
         let lag = self.lag(arrival, sum(rr));
         self.remember(arrival, lag);
         self.place(rr)
@@ -357,6 +365,18 @@ mod tests {
         }
         let (gaps, beats, dup) = drive(&packets);
         assert_eq!((gaps.len(), beats.len(), dup), (1, 40, 40));
+    }
+
+    #[test]
+    fn doubled_deliveries_do_not_fill_a_hole() {
+        for lost in [2, 3, 4, 6] {
+            let mut list = steady(40);
+            list.drain(20..20 + lost);
+            let packets: Vec<_> = list.into_iter().flat_map(|(ms, rr)| [(ms, rr.clone()), (ms + 3, rr)]).collect();
+            let (gaps, beats, dup) = drive(&packets);
+            let left = 40 - lost;
+            assert_eq!((gaps.len(), beats.len(), dup), (2, left, left), "{lost} lost");
+        }
     }
 
     #[test]
