@@ -4,7 +4,7 @@
 
 use hrvd::check::{AbortCause, CheckConfig, CheckResult, Grade, Note, Phase, Posture, WhyNone};
 use hrvd::engine::{
-    Athlete, Command, Config, Engine, Input, LinkState, Live, Notice, Output, Record, RecordKind, Roster, Strap,
+    Athlete, Command, Config, Engine, Input, LinkState, Live, Notice, Output, Record, Roster, Strap,
     StrapStatus, Trigger, WakeWindow,
 };
 use hrvd::player::Player;
