@@ -4,8 +4,8 @@
 
 use hrvd::check::{AbortCause, CheckConfig, CheckResult, Grade, Note, Phase, Posture, WhyNone};
 use hrvd::engine::{
-    Athlete, Command, Config, Engine, Input, LinkState, Live, Notice, Output, Record, Roster, Strap,
-    StrapStatus, Trigger, WakeWindow,
+    Athlete, Command, Config, Engine, Input, LinkState, Live, Notice, Output, Record, Roster, Strap, StrapStatus,
+    Trigger, WakeWindow,
 };
 use hrvd::player::Player;
 use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};

@@ -4,6 +4,7 @@
 use super::roster;
 use super::systemd::Systemd;
 use crate::ble;
+use crate::check::Phase;
 use crate::clock::Clock;
 use crate::control::{Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
 use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
@@ -129,6 +130,12 @@ impl Hub {
                 }
                 Output::Beats(_) | Output::Live(_) | Output::Check(_) | Output::Result(_) | Output::Strap(_) => {}
             }
+            let failed = match &output {
+                Output::Check(c) if c.changed && c.phase == Phase::Aborted => {
+                    Some((super::failed_key(&c.athlete), c.check.as_ref().map(|id| id.0.clone())))
+                }
+                _ => None,
+            };
             let durable: Vec<_> =
                 self.renderer.output(&output, now).into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
             if let Output::Result(result) = output {
@@ -136,6 +143,9 @@ impl Hub {
                 self.store.result(*result, durable);
             } else if !durable.is_empty() {
                 self.store.publish(durable, now.wall);
+                if let Some((key, id)) = failed {
+                    self.store.set_meta(key, id); // after the event: twice is better than never
+                }
             }
         }
         if self.engine.is_checking() != self.checking {
@@ -257,10 +267,12 @@ impl Hub {
             (n, None) => format!("{online} of {n} straps sending"),
         }];
         parts.push(format!("MQTT {mqtt}"));
-        if let Some(c) = self.engine.check_statuses(now).into_iter().find(|c| {
-            use crate::check::Phase;
-            matches!(c.phase, Phase::WaitingForStrap | Phase::Settling | Phase::Recording)
-        }) {
+        if let Some(c) = self
+            .engine
+            .check_statuses(now)
+            .into_iter()
+            .find(|c| matches!(c.phase, Phase::WaitingForStrap | Phase::Settling | Phase::Recording))
+        {
             parts.push(format!("check of {}: {}", c.athlete, c.phase.as_str().replace('_', " ")));
         }
         if let Some(problem) = self.bridge.as_ref().and_then(|b| b.store_problem.as_ref()) {

@@ -10,7 +10,7 @@ mod systemd;
 pub use settings::Settings;
 
 use crate::ble::{self, BleConfig};
-use crate::check::CheckResult;
+use crate::check::{CheckId, CheckResult, CheckStatus};
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
 use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Output, Roster, Strap, StrapFacts};
@@ -222,6 +222,10 @@ struct Known {
     facts: Vec<(StrapId, StrapFacts)>,
     checked_on: Vec<(crate::units::AthleteId, jiff::civil::Date)>,
     mornings: Vec<CheckResult>,
+    /// Checks whose result is on the card.
+    stored: BTreeSet<CheckId>,
+    /// Checks that ended without a result, which was said.
+    failed: Vec<CheckId>,
     records: Vec<crate::engine::Record>,
 }
 
@@ -242,14 +246,21 @@ impl Known {
         let facts = query.facts()?;
         let checked_on = query.checked_on()?;
         let merged = roster::merge(&settings.roster, &adopted);
-        let mut mornings = vec![];
+        let (mut mornings, mut stored, mut failed) = (vec![], BTreeSet::new(), vec![]);
         for athlete in &merged.athletes {
             let results = query.results(Some(&athlete.id), 20)?;
+            stored.extend(results.iter().map(|r| r.id.clone()));
+            failed.extend(query.meta(&failed_key(&athlete.id))?.map(CheckId));
             mornings.extend(results.into_iter().find(|r| r.values.is_some()));
         }
         let records = query.records_since(boot, now - RESUME)?;
-        Ok(Self { adopted, facts, checked_on, mornings, records })
+        Ok(Self { adopted, facts, checked_on, mornings, stored, failed, records })
     }
+}
+
+/// Where the store keeps the newest check of a person that ended without a result.
+fn failed_key(athlete: &crate::units::AthleteId) -> String {
+    format!("failed_check.{athlete}")
 }
 
 /// An engine that remembers: the records of the last minutes of this boot are replayed into it, so that a check goes
@@ -281,10 +292,17 @@ fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: 
         for strap in &roster.straps {
             player.input(last, Input::Link { strap: strap.id, state: LinkState::Unknown }, said);
         }
+        let is_over = |c: &CheckStatus| c.check.as_ref().is_some_and(|id| known.failed.contains(id));
+        if player.engine().is_checking() && player.engine().check_statuses(last).iter().any(is_over) {
+            // time ended it, which is no record; it shall not end, and be told, a second time
+            player.advance(now.mono, said);
+        }
         if player.engine().is_checking() {
             tracing::info!("a check was running {:.0} s ago: it goes on", now.mono.since(last).as_secs_f64());
         }
     }
+    // what is on the card is frozen, with its date; the replay may not know the wall clock
+    results.retain(|r| !known.stored.contains(&r.id));
     (player.into_engine(), results)
 }
 
@@ -316,5 +334,133 @@ fn log_opened(report: &OpenReport) {
             aside.display(),
             report.db.salvaged
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ClockTrust;
+    use crate::control::{Client, Op};
+    use crate::engine::{Athlete, Command, Trigger};
+    use crate::sim::{Heart, HeartConfig, StrapSim};
+    use jiff::tz::TimeZone;
+    use std::path::Path;
+
+    const STRAP: StrapId = StrapId([7; 6]);
+
+    fn settings(dir: &Path) -> Settings {
+        let alex = Athlete {
+            id: "alex".parse().unwrap(),
+            name: "Alex".into(),
+            time_zone: TimeZone::UTC,
+            posture: crate::check::Posture::Supine,
+            wake_window: None,
+        };
+        let strap = Strap { id: STRAP, athlete: alex.id.clone(), name: None };
+        Settings {
+            live_interval: Duration::from_secs(5),
+            check: crate::check::CheckConfig::default(),
+            roster: Roster { athletes: vec![alex], straps: vec![strap] },
+            mqtt: None,
+            render: mqtt::RenderOptions::default(),
+            bluetooth: None,
+            store: dir.join("hrvd.db"),
+            flush_every: Duration::from_secs(10),
+            control_socket: dir.join("control.sock"),
+        }
+    }
+
+    /// A result that is on the card keeps its date: the replay after a restart knows no wall clock.
+    #[test]
+    fn a_stored_result_is_not_said_again_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(dir.path());
+        let start = Mono::from_secs(1000);
+        let config =
+            EngineConfig { boot: "b".into(), live_interval: settings.live_interval, check: settings.check.clone() };
+        let mut player = Player::new(Engine::new(config), start, Some("2026-11-24T05:00:00Z".parse().unwrap()));
+        let mut said = vec![];
+        let mut hear = |_, o| said.push(o);
+        player.input(start, Input::Roster(settings.roster.clone()), &mut hear);
+        let athlete = settings.roster.athletes[0].id.clone();
+        let command = Command::StartCheck { athlete, posture: None, trigger: Trigger::Manual };
+        player.input(start, Input::Command(command), &mut hear);
+        let heart = StrapSim::new(Heart::new(HeartConfig::default()));
+        for n in heart.take_while(|n| n.at < Duration::from_secs(240)) {
+            player.input(start + n.at, Input::Packet { strap: STRAP, bytes: n.bytes }, &mut hear);
+        }
+        let end = player.now();
+        let keep = |with_result: bool| {
+            let opened = store::open(OpenOptions::new(&settings.store, "b")).unwrap();
+            for o in &said {
+                match o {
+                    // the anchor is older than what is replayed
+                    Output::Record(r)
+                        if !matches!(r.kind, crate::engine::RecordKind::Anchor { .. }) && !with_result =>
+                    {
+                        opened.handle.record(r.clone());
+                    }
+                    Output::Result(r) if with_result => opened.handle.result((**r).clone(), vec![]),
+                    _ => {}
+                }
+            }
+            opened.handle.stop().unwrap();
+            let known = Known::read(&settings, "b", end);
+            revive(&settings, "b", &settings.roster, &known, end).1
+        };
+        let unstored = keep(false);
+        assert_eq!((unstored.len(), unstored[0].wall), (1, None), "what the store lacks is made again");
+        assert_eq!(keep(true), []);
+    }
+
+    /// Starts the daemon, does something on its socket, stops it.
+    async fn live(settings: &Settings, clock: &Clock, what: impl FnOnce(Client) + Send + 'static) {
+        let stop = CancellationToken::new();
+        let daemon = run(settings.clone(), Radio::Off, clock.clone(), "b".into(), stop.clone());
+        let path = settings.control_socket.clone();
+        let visit = async {
+            let client = loop {
+                match Client::connect(&path) {
+                    Ok(client) => break client,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                }
+            };
+            tokio::task::spawn_blocking(move || what(client)).await.unwrap();
+            stop.cancel();
+        };
+        let (ended, ()) = tokio::join!(daemon, visit);
+        assert_eq!(ended.unwrap(), Ended::Stopped);
+    }
+
+    #[tokio::test]
+    async fn a_check_that_failed_is_not_reported_again_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = settings(dir.path());
+        let clock = Clock::system(ClockTrust::Plausible).scaled(1000.0);
+        live(&settings, &clock, |mut client| {
+            client.ask(&Op::Subscribe { athlete: None }).unwrap();
+            client.ask(&Op::StartCheck { athlete: None, posture: None }).unwrap();
+            while client.receive().unwrap().unwrap()["phase"] != "aborted" {}
+        })
+        .await;
+        let failed = || {
+            let query = Query::open(&settings.store).unwrap();
+            let mut after = 0;
+            std::iter::from_fn(move || {
+                let row = query.next_unsent(after).unwrap()?;
+                after = row.id;
+                Some(String::from_utf8(row.publication.payload).unwrap())
+            })
+            .filter(|p| p.contains("failed"))
+            .count()
+        };
+        assert_eq!(failed(), 1);
+        live(&settings, &clock, |mut client| {
+            client.ask(&Op::Subscribe { athlete: None }).unwrap();
+            std::thread::sleep(Duration::from_millis(300)); // five minutes of its time
+        })
+        .await;
+        assert_eq!(failed(), 1);
     }
 }
