@@ -77,6 +77,18 @@ const FLAG_RR: u8 = 0x10;
 
 /// Decodes the value of a 0x2A37 notification.
 pub fn decode(bytes: &[u8]) -> (Measurement, Option<Defect>) {
+    read(bytes, |_| {})
+}
+
+/// Positions in [`Measurement::rr`] before which an interval is missing, because it was cut or impossible. The number of
+/// intervals as a position means that one is missing after the last.
+pub fn breaks(bytes: &[u8]) -> SmallVec<[usize; 4]> {
+    let mut out = SmallVec::new();
+    read(bytes, |at| out.push(at));
+    out
+}
+
+fn read(bytes: &[u8], mut missing: impl FnMut(usize)) -> (Measurement, Option<Defect>) {
     let mut out = Measurement { hr: None, contact: Contact::Unsupported, energy_kj: None, rr: SmallVec::new() };
     let Some((&flags, mut rest)) = bytes.split_first() else {
         return (out, Some(Defect::Empty));
@@ -87,10 +99,16 @@ pub fn decode(bytes: &[u8]) -> (Measurement, Option<Defect>) {
         (true, true) => Contact::Good,
     };
     let hr = if flags & FLAG_HR16 != 0 { take_u16(&mut rest) } else { take_u8(&mut rest).map(u16::from) };
-    let Some(hr) = hr else { return (out, Some(Defect::Truncated)) };
+    let Some(hr) = hr else {
+        missing(0);
+        return (out, Some(Defect::Truncated));
+    };
     out.hr = (hr > 0).then_some(hr);
     if flags & FLAG_ENERGY != 0 {
-        let Some(kj) = take_u16(&mut rest) else { return (out, Some(Defect::Truncated)) };
+        let Some(kj) = take_u16(&mut rest) else {
+            missing(0);
+            return (out, Some(Defect::Truncated));
+        };
         out.energy_kj = Some(kj);
     }
     if flags & FLAG_RR == 0 {
@@ -99,12 +117,17 @@ pub fn decode(bytes: &[u8]) -> (Measurement, Option<Defect>) {
     let mut defect = None;
     while let Some(raw) = take_u16(&mut rest) {
         if raw == 0 || raw == u16::MAX {
+            missing(out.rr.len());
             defect = defect.or(Some(Defect::ImpossibleRr));
         } else {
             out.rr.push(RrTicks(raw));
         }
     }
-    (out, defect.or((!rest.is_empty()).then_some(Defect::OddTail)))
+    if !rest.is_empty() {
+        missing(out.rr.len());
+        defect = defect.or(Some(Defect::OddTail));
+    }
+    (out, defect)
 }
 
 fn take_u8(rest: &mut &[u8]) -> Option<u8> {
@@ -211,6 +234,22 @@ mod tests {
                 (*hr, *contact, *energy, *rr, *defect),
                 "{bytes}"
             );
+        }
+    }
+
+    #[test]
+    fn breaks_stand_where_an_interval_is_missing() {
+        for (bytes, at) in [
+            ("10 3C 00 04 00 03", &[][..]),
+            ("00 3C", &[]),
+            ("", &[]),
+            ("10 3C 00 04 00 00 00 03", &[1]),
+            ("10 3C 00 00 00 04 FF FF", &[0, 1]),
+            ("10 3C 00 04 FF", &[1]),
+            ("11 3C", &[0]),
+            ("18 50 E8", &[0]),
+        ] {
+            assert_eq!(&breaks(&hex(bytes))[..], at, "{bytes}");
         }
     }
 

@@ -4,11 +4,12 @@
 
 use hrvd::check::{AbortCause, CheckConfig, CheckResult, Grade, Note, Phase, Posture, WhyNone};
 use hrvd::engine::{
-    Athlete, Command, Config, Engine, Input, LinkState, Live, Output, Record, RecordKind, Roster, Strap, StrapStatus,
+    Athlete, Command, Config, Engine, Input, LinkState, Live, Notice, Output, Record, Roster, Strap, StrapStatus,
     Trigger, WakeWindow,
 };
 use hrvd::player::Player;
 use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};
+use hrvd::timeline::GapReason;
 use hrvd::units::{AthleteId, Mono, RrTicks, StrapId};
 use jiff::civil::time;
 use jiff::tz::{TimeZone, offset};
@@ -228,6 +229,40 @@ fn a_long_drop_out_aborts_with_its_cause() {
 }
 
 #[test]
+fn a_strap_taken_off_in_the_last_seconds_does_not_cost_the_check() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.link(at(0), LinkState::Connected);
+    // a steady heart settles in about 30 s; the strap leaves 112 s into the recording
+    w.play(at(0), heart(steady(), 143), |_| true);
+    w.link(at(144), LinkState::NotSeen);
+    w.advance(at(300));
+    let r = w.results()[0];
+    assert!(r.values.is_some(), "{r:?}");
+    assert!((108.0..120.0).contains(&r.length_s), "{}", r.length_s);
+    assert_eq!(w.cause(), None);
+}
+
+#[test]
+fn beats_delivered_twice_in_any_order_give_no_number() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.link(at(0), LinkState::Connected);
+    // a second stream, one packet late: A B A C B D C ...
+    let list = heart(steady(), 240);
+    for (i, n) in list.iter().enumerate() {
+        w.input(at(0) + n.at, Input::Packet { strap: STRAP, bytes: n.bytes.clone() });
+        if i > 0 {
+            let late = list[i - 1].bytes.clone();
+            w.input(at(0) + n.at + Duration::from_millis(40), Input::Packet { strap: STRAP, bytes: late });
+        }
+    }
+    w.advance(at(400));
+    let numbers = w.results().iter().filter(|r| r.values.is_some()).count();
+    assert_eq!(numbers, 0, "{:?}", w.results());
+}
+
+#[test]
 fn nobody_comes_then_it_ends_with_no_strap() {
     let mut w = World::new(None);
     w.start_check(at(0));
@@ -363,10 +398,6 @@ fn replay_of_the_records_equals_live() {
     let mut again = World::new(Some("2026-11-24T05:00:00Z"));
     let records = live.records();
     for record in records {
-        // a check that started by itself starts by itself again
-        if matches!(record.kind, RecordKind::Command(Command::StartCheck { trigger: Trigger::StrapOn, .. })) {
-            continue;
-        }
         let said = &mut again.said;
         again.player.record(record, &mut |at, o| said.push((at, o)));
     }
@@ -387,4 +418,146 @@ fn a_recorded_rest_session_gives_this_result() {
     w.start_check(at(0));
     w.play(at(0), pyhrv(), |_| true);
     insta::assert_debug_snapshot!(w.results()[0]);
+}
+
+#[test]
+fn a_check_that_started_by_itself_replays_to_the_same_result_without_a_wake_window() {
+    let mut live = World::new(Some("2026-11-24T05:00:00Z"));
+    live.play(at(3), heart(steady(), 240), |_| true);
+    let mut again = World::new(None);
+    let mut plain = roster();
+    plain.athletes[0].wake_window = None;
+    again.input(START, Input::Roster(plain));
+    for record in live.records() {
+        let said = &mut again.said;
+        again.player.record(record, &mut |at, o| said.push((at, o)));
+    }
+    assert_eq!(live.results(), again.results());
+}
+
+#[test]
+fn no_difference_crosses_an_impossible_interval_inside_a_packet() {
+    let mut w = World::new(None);
+    for s in 1..=10 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x10, 60, 0x00, 0x04].as_slice().into() });
+    }
+    w.said.clear();
+    // 1000 ms, nothing, 750 ms
+    let bytes = [0x10, 60, 0x00, 0x04, 0, 0, 0x00, 0x03];
+    w.input(at(12), Input::Packet { strap: STRAP, bytes: bytes.as_slice().into() });
+    let segments: Vec<_> = w
+        .said
+        .iter()
+        .filter_map(|(_, o)| match o {
+            Output::Beats(b) => Some((b.gap, b.beats.iter().map(|b| b.rr.0).collect::<Vec<_>>())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(segments, [(None, vec![1024]), (Some(GapReason::Defect), vec![768])]);
+}
+
+#[test]
+fn beats_that_were_held_back_before_a_cut_packet_reach_the_check() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    for s in (1..=240u64).filter(|s| !(80..84).contains(s)) {
+        // the packet after a hole is held back; the next one has an odd byte at its end
+        let bytes: &[u8] = if s == 85 { &[0x10, 60, 0x00, 0x04, 7] } else { &[0x10, 60, 0x00, 0x04] };
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: bytes.into() });
+    }
+    let r = w.results()[0];
+    let until = r.start + Duration::from_secs_f64(r.length_s);
+    let beats = w.said.iter().filter_map(|(_, o)| if let Output::Beats(b) = o { Some(&b.beats) } else { None });
+    let inside = beats.flatten().filter(|b| b.at > r.start && b.at <= until).count();
+    assert_eq!(r.n as usize, inside);
+}
+
+#[test]
+fn heart_rate_that_came_once_is_no_source_without_intervals() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.input(at(1), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    for s in 2..60 {
+        // taken in the hand, not worn yet: no heart rate
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 0].as_slice().into() });
+    }
+    assert_eq!(w.cause(), None);
+    // seen once more, and away again
+    w.input(at(60), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    w.link(at(61), LinkState::NotSeen);
+    w.advance(at(120));
+    assert_eq!(w.cause(), None);
+    // the last value of a strap that feels no skin proves nothing either
+    for s in 120..170 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x04, 62].as_slice().into() });
+    }
+    assert_eq!(w.cause(), None);
+}
+
+#[test]
+fn a_waiting_check_shows_no_heart_rate_of_a_strap_that_went_away() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.input(at(1), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    w.advance(at(60));
+    let shown = w.said.iter().filter_map(|(at, o)| match o {
+        Output::Check(c) if c.hr_bpm.is_some() => Some(*at),
+        _ => None,
+    });
+    assert!(shown.max().unwrap() <= at(6), "an old heart rate was shown");
+}
+
+#[test]
+fn no_rmssd_is_live_when_intervals_no_longer_come() {
+    let mut w = World::new(None);
+    w.play(at(0), heart(steady(), 60), |_| true);
+    for s in 61..90 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    }
+    let lives = w.lives();
+    assert!(lives.iter().any(|(t, l)| *t < at(61) && l.rmssd_ms.is_some()));
+    let late: Vec<_> = lives.iter().filter(|(t, _)| *t >= at(68)).collect();
+    assert!(!late.is_empty());
+    assert!(late.iter().all(|(_, l)| l.rmssd_ms.is_none() && l.artifact_pct.is_none() && l.pairs == 0), "{late:?}");
+}
+
+#[test]
+fn a_strap_that_comes_and_goes_does_not_keep_a_check_open_for_ever() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    let minute = |t: f64| t as u64 % 60;
+    w.play(at(0), heart(steady(), 7200), |t| minute(t) < 8);
+    assert_eq!((w.cause(), w.results().len()), (Some(AbortCause::StrapLost), 0));
+    let aborted = w.phases().into_iter().find(|p| p.1 == Phase::Aborted).unwrap();
+    assert!(aborted.0 < 300, "{aborted:?}");
+}
+
+#[test]
+fn a_strap_given_to_somebody_else_ends_the_check_it_was_used_for() {
+    let mut w = World::new(None);
+    w.start_check(at(0));
+    w.play(at(0), heart(steady(), 50), |_| true);
+    let mut other = roster();
+    other.athletes.push(Athlete { id: "kim".parse().unwrap(), name: "Kim".into(), ..other.athletes[0].clone() });
+    other.straps[0].athlete = "kim".parse().unwrap();
+    w.input(at(51), Input::Roster(other));
+    assert_eq!(w.cause(), Some(AbortCause::Removed));
+}
+
+#[test]
+fn the_first_defect_of_each_kind_is_said() {
+    let mut w = World::new(None);
+    for (s, bytes) in [(1, &[0x10, 60, 0, 4, 1][..]), (2, &[0x10, 60, 0, 4, 1]), (3, &[]), (4, &[0x10])] {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: bytes.into() });
+    }
+    let kinds: Vec<_> = w
+        .said
+        .iter()
+        .filter_map(|(_, o)| match o {
+            Output::Notice(Notice::Defect { what, count, .. }) => Some((*what, *count)),
+            _ => None,
+        })
+        .collect();
+    use hrvd::hrs::Defect::{Empty, OddTail, Truncated};
+    assert_eq!(kinds, [(OddTail.as_str(), 1), (Empty.as_str(), 1), (Truncated.as_str(), 1)]);
 }

@@ -27,7 +27,7 @@ pub struct CheckConfig {
     pub extend: Duration,
     /// Least clean time for a value.
     pub clean_min: Duration,
-    /// A longer drop-out aborts.
+    /// A longer drop-out aborts, and so do several that last three times as long together.
     pub dropout_max: Duration,
     /// How long to wait for the strap to deliver intervals.
     pub wait: Duration,
@@ -59,6 +59,9 @@ const STEADY_CLEAN: usize = 20;
 const SETTLE_CLEAN_PCT: f64 = 80.0;
 /// A recording window is closed this long after its end even if no later beat came.
 const CLOSE_GRACE: Duration = Duration::from_secs(3);
+/// Drop-outs of a check may last this many times the longest single one together; else it would never end, and two
+/// minutes gathered over an hour are no morning value.
+const DROPOUTS_MAX: u32 = 3;
 /// Heart rate without intervals for this long is a source without RR.
 const NO_RR: Duration = Duration::from_secs(30);
 
@@ -96,6 +99,7 @@ pub struct Machine {
     /// First of an unbroken run of packets with heart rate but no intervals.
     hr_only_since: Option<Mono>,
     hr: Option<u16>,
+    last_packet: Option<Mono>,
     link_up: bool,
     contact: Option<bool>,
     next_tick: Mono,
@@ -126,6 +130,7 @@ impl Machine {
             last_beat_seen: None,
             hr_only_since: None,
             hr: None,
+            last_packet: None,
             link_up: false,
             contact: None,
             next_tick: now,
@@ -162,17 +167,23 @@ impl Machine {
     /// The link to the strap went up or down.
     pub fn on_link(&mut self, up: bool) {
         self.link_up = up;
-        self.hr = self.hr.filter(|_| up);
+        if !up {
+            self.hr = None;
+            self.hr_only_since = None;
+        }
     }
 
     /// A packet arrived: heart rate, contact, and whether it held intervals.
     pub fn on_packet(&mut self, now: Mono, hr: Option<u16>, contact: Option<bool>, has_rr: bool) {
+        let broken = !self.hears(now);
         self.link_up = true;
         self.hr = hr;
+        self.last_packet = Some(now);
         self.contact = contact;
-        if has_rr {
+        // a strap that feels no skin repeats its last value: that says nothing about its intervals
+        if has_rr || hr.is_none() || contact == Some(false) {
             self.hr_only_since = None;
-        } else if hr.is_some() && self.hr_only_since.is_none() {
+        } else if broken || self.hr_only_since.is_none() {
             self.hr_only_since = Some(now);
         }
     }
@@ -228,6 +239,16 @@ impl Machine {
         None
     }
 
+    /// Whether packets arrive, with or without intervals.
+    fn hears(&self, now: Mono) -> bool {
+        self.last_packet.is_some_and(|t| now.since(t) < DROPOUT)
+    }
+
+    /// Whether a source sends heart rate and no intervals.
+    fn has_no_rr(&self, now: Mono) -> bool {
+        self.hears(now) && self.hr_only_since.is_some_and(|since| now.since(since) >= NO_RR)
+    }
+
     /// Time without beats so far, if it is long enough to be called a drop-out.
     fn away(&self, now: Mono) -> Option<Duration> {
         let last = self.last_beat_seen?;
@@ -237,7 +258,7 @@ impl Machine {
     fn advance(&mut self, now: Mono) {
         match self.state {
             State::Waiting => {
-                if self.hr_only_since.is_some_and(|since| now.since(since) >= NO_RR) {
+                if self.has_no_rr(now) {
                     self.abort(AbortCause::NoRr);
                 } else if now.since(self.started) >= self.config.wait {
                     self.abort(AbortCause::NoStrap);
@@ -252,16 +273,18 @@ impl Machine {
                 }
             }
             State::Recording { settled_since, from, extra } => {
-                if self.lost(now) {
+                let almost = self.almost(from);
+                if almost.is_none() && self.lost(now) {
                     return;
                 }
-                let until = self.end(from, extra);
+                let gone = self.away(now).is_some_and(|d| d >= self.config.dropout_max);
+                let until = almost.filter(|_| gone).unwrap_or_else(|| self.end(from, extra));
                 let last = self.beats.last_at().unwrap_or(from);
-                if last < until && (now < until + CLOSE_GRACE || self.away(now).is_some()) {
+                if last < until && !gone && (now < until + CLOSE_GRACE || self.away(now).is_some()) {
                     return;
                 }
                 let clean = self.beats.judge(from, until).clean_s();
-                if clean < self.config.clean_min.as_secs_f64() && extra < self.config.extend {
+                if clean < self.config.clean_min.as_secs_f64() && extra < self.config.extend && !gone {
                     // ten more seconds at a time, so that it ends soon after enough is there
                     let extra = (extra + Duration::from_secs(10)).min(self.config.extend);
                     self.state = State::Recording { settled_since, from, extra };
@@ -274,11 +297,20 @@ impl Machine {
         }
     }
 
+    /// The end of the beats of a recording that lacks at most a tenth: a strap that was taken off a moment too early
+    /// does not cost the check.
+    fn almost(&self, from: Mono) -> Option<Mono> {
+        let last = self.beats.last_at()?;
+        let covered = last.since(from).saturating_sub(self.beats.dropout_after(from));
+        (covered >= self.config.record * 9 / 10).then_some(last)
+    }
+
     fn lost(&mut self, now: Mono) -> bool {
-        let lost = self.away(now).is_some_and(|d| d >= self.config.dropout_max);
+        let away = self.away(now).unwrap_or_default();
+        let before = self.beats.first_start().map_or(Duration::ZERO, |first| self.beats.dropout_after(first));
+        let lost = away >= self.config.dropout_max || before + away >= self.config.dropout_max * DROPOUTS_MAX;
         if lost {
-            let no_rr = self.hr_only_since.is_some_and(|since| now.since(since) >= NO_RR);
-            self.abort(if no_rr { AbortCause::NoRr } else { AbortCause::StrapLost });
+            self.abort(if self.has_no_rr(now) { AbortCause::NoRr } else { AbortCause::StrapLost });
         }
         lost
     }
@@ -381,7 +413,7 @@ impl Machine {
             changed,
             seconds_left: left.map(|d| d.as_secs_f64().round() as u32),
             percent: (100.0 * done / (settle + record)).round().clamp(0.0, 100.0) as u8,
-            hr_bpm: self.hr.filter(|_| self.is_running() && self.away(now).is_none()),
+            hr_bpm: self.hr.filter(|_| self.is_running() && self.hears(now) && self.away(now).is_none()),
             clean_pct: self.clean_pct(),
             hint: self.is_running().then(|| self.hint(now, recent)).flatten(),
             cause,

@@ -122,6 +122,8 @@ words! {
         Artifacts = "too_many_artifacts",
         /// More than 10 % of the time has no beats.
         Coverage = "lost_beats",
+        /// More beats came than there was time for: something delivers them twice.
+        Doubled = "doubled_beats",
     }
 }
 

@@ -33,6 +33,8 @@ impl Segment {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Beats {
     segments: Vec<Segment>,
+    /// Where more beats came than time had passed.
+    overruns: Vec<Mono>,
 }
 
 /// What lies inside a window.
@@ -44,10 +46,15 @@ pub(super) struct Judged {
     pub(super) dropout: Duration,
     /// Whether any hole, long or short, lies inside.
     pub(super) holes: bool,
+    /// How often the time base was lost because more beats came than time had passed.
+    pub(super) overruns: usize,
 }
 
 impl Beats {
     pub(super) fn push(&mut self, gap: Option<GapReason>, beats: &[Beat]) {
+        if let (Some(GapReason::TimeBase), Some(first)) = (gap, beats.first()) {
+            self.overruns.push(first.at);
+        }
         match self.segments.last_mut().filter(|_| gap.is_none()) {
             Some(last) => last.beats.extend_from_slice(beats),
             None => self.segments.push(Segment { beats: beats.to_vec() }),
@@ -82,7 +89,8 @@ impl Beats {
     /// Beats that end in `(from, until]`, judged with all context.
     pub(super) fn judge(&self, from: Mono, until: Mono) -> Judged {
         let inside = |b: &Beat| b.at > from && b.at <= until;
-        let mut out = Judged { segments: vec![], dropout: Duration::ZERO, holes: false };
+        let overruns = self.overruns.iter().filter(|at| **at > from && **at <= until).count();
+        let mut out = Judged { segments: vec![], dropout: Duration::ZERO, holes: overruns > 0, overruns };
         let mut last: Option<Mono> = None;
         for segment in &self.segments {
             if !segment.beats.iter().any(inside) {
@@ -146,7 +154,7 @@ impl Judged {
     /// The part that ends in `(from, until]`.
     fn part(&self, from: Mono, until: Mono) -> Judged {
         let cut = |s: &Vec<(Beat, Label)>| s.iter().copied().filter(|(b, _)| b.at > from && b.at <= until).collect();
-        Judged { segments: self.segments.iter().map(cut).collect(), dropout: Duration::ZERO, holes: false }
+        Judged { segments: self.segments.iter().map(cut).collect(), dropout: Duration::ZERO, holes: false, overruns: 0 }
     }
 }
 
@@ -165,6 +173,8 @@ pub(super) struct Measured {
     pub(super) notes: Vec<Note>,
 }
 
+/// So many overruns in a window are no accident.
+const MAX_OVERRUNS: usize = 2;
 /// Least pairs of NN intervals behind a value.
 const MIN_PAIRS: usize = 45;
 /// Halves that differ more than this are not settled: |ΔlnRMSSD|, |ΔHR| in bpm.
@@ -183,6 +193,9 @@ pub(super) fn measure(judged: &Judged, from: Mono, until: Mono, clean_min: Durat
     let mut grade = Grade::of(artifact_pct, coverage, judged.holes);
     let why = if artifact_pct > 10.0 {
         Some(WhyNone::Artifacts)
+    } else if judged.overruns >= MAX_OVERRUNS {
+        // beats are delivered twice, in some order that no single packet gives away
+        Some(WhyNone::Doubled)
     } else if grade == Grade::Bad {
         Some(WhyNone::Coverage)
     } else if clean_s < clean_min.as_secs_f64() {

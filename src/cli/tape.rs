@@ -30,7 +30,8 @@ pub(super) fn segments(records: &[Record], of: StrapId) -> Vec<Segment> {
         }
         match &record.kind {
             RecordKind::Packet { strap, bytes } if *strap == of => {
-                take(timeline.push(record.at, &hrs::decode(bytes).0.rr));
+                let placed = timeline.packet(record.at, &hrs::decode(bytes).0.rr, &hrs::breaks(bytes));
+                placed.into_iter().for_each(&mut take);
             }
             RecordKind::Link { strap, up: false } if *strap == of => take(timeline.break_off(GapReason::LinkUp)),
             _ => {}
@@ -59,4 +60,23 @@ pub(super) fn series(content: &str) -> Result<Series, String> {
     Ok(Series::from_beats(
         beats.into_iter().flat_map(|(_, beats)| beats.into_iter().enumerate().map(|(i, beat)| (beat, i == 0))),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Mono;
+
+    #[test]
+    fn a_defect_breaks_the_segment_as_it_does_in_the_engine() {
+        let strap = StrapId([1; 6]);
+        let packet = |s, bytes: &[u8]| Record {
+            at: Mono::from_secs(s),
+            kind: RecordKind::Packet { strap, bytes: bytes.into() },
+        };
+        let whole = &[0x10, 60, 0, 4][..];
+        let records = [packet(1, whole), packet(2, whole), packet(3, &[0x10, 60, 0, 4, 9]), packet(4, whole)];
+        let found: Vec<_> = segments(&records, strap).into_iter().map(|(gap, beats)| (gap, beats.len())).collect();
+        assert_eq!(found, [(Some(GapReason::LinkUp), 3), (Some(GapReason::Defect), 1)]);
+    }
 }

@@ -4,6 +4,7 @@
 use super::roster;
 use super::systemd::Systemd;
 use crate::ble;
+use crate::check::Phase;
 use crate::clock::Clock;
 use crate::control::{Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
 use crate::engine::{Command, Engine, Input, Notice, Output, RecordKind, Roster, Strap, Trigger};
@@ -136,6 +137,12 @@ impl Hub {
                 }
                 Output::Beats(_) | Output::Live(_) | Output::Check(_) | Output::Result(_) | Output::Strap(_) => {}
             }
+            let failed = match &output {
+                Output::Check(c) if c.changed && c.phase == Phase::Aborted => {
+                    Some((super::revive::failed_key(&c.athlete), c.check.as_ref().map(|id| id.0.clone())))
+                }
+                _ => None,
+            };
             let durable: Vec<_> =
                 self.renderer.output(&output, now).into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
             if let Output::Result(result) = output {
@@ -143,6 +150,9 @@ impl Hub {
                 self.store.result(*result, durable);
             } else if !durable.is_empty() {
                 self.store.publish(durable, now.wall);
+                if let Some((key, id)) = failed {
+                    self.store.set_meta(key, id); // after the event: twice is better than never
+                }
             }
         }
         if self.engine.is_checking() != self.checking {
@@ -206,8 +216,9 @@ impl Hub {
                         let athlete = result.athlete.clone();
                         self.handle(self.clock.now(), Input::CheckedOn { athlete, date });
                     }
-                    let messages = self.renderer.output(&Output::Result(Box::new(result)), self.clock.now());
-                    let durable = messages.into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
+                    // the event was sent when it happened; only the state lacked its date
+                    let durable =
+                        self.renderer.morning(&result).and_then(|m| self.mqtt.deliver(m)).into_iter().collect();
                     self.store.republish(id, durable);
                 }
             }
@@ -279,10 +290,12 @@ impl Hub {
             (n, None) => format!("{online} of {n} straps sending"),
         }];
         parts.push(format!("MQTT {mqtt}"));
-        if let Some(c) = self.engine.check_statuses(now).into_iter().find(|c| {
-            use crate::check::Phase;
-            matches!(c.phase, Phase::WaitingForStrap | Phase::Settling | Phase::Recording)
-        }) {
+        if let Some(c) = self
+            .engine
+            .check_statuses(now)
+            .into_iter()
+            .find(|c| matches!(c.phase, Phase::WaitingForStrap | Phase::Settling | Phase::Recording))
+        {
             parts.push(format!("check of {}: {}", c.athlete, c.phase.as_str().replace('_', " ")));
         }
         if let Some(problem) = self.bridge.as_ref().and_then(|b| b.store_problem.as_ref()) {
@@ -292,21 +305,30 @@ impl Hub {
     }
 
     fn request(&mut self, request: Request, radio: &watch::Receiver<ble::Status>) {
-        if request.op == Op::Seal {
-            // the writer answers in its own time; the hub waits for nobody
-            let sealed = self.store.seal();
-            tokio::spawn(async move {
-                let answer = match sealed.await {
-                    Ok(Ok(())) => Ok(json!({})),
-                    Ok(Err(e)) => Err(Refusal::new(e.to_string())),
-                    Err(_) => Err(Refusal::new("hrvd is stopping")),
-                };
-                let _ = request.reply.send(answer);
-            });
+        let Request { op, reply } = request;
+        // what the card has to take before the answer is true; the writer answers in its own time, the hub waits for
+        // nobody
+        let (answer, written) = match op {
+            Op::Seal => (Ok(json!({})), Some(self.store.seal())),
+            op @ (Op::Adopt { .. } | Op::Forget { .. }) => {
+                let answer = self.answer(op, radio);
+                let flush = answer.is_ok().then(|| self.store.flush());
+                (answer, flush)
+            }
+            op => (self.answer(op, radio), None),
+        };
+        let Some(written) = written else {
+            let _ = reply.send(answer);
             return;
-        }
-        let answer = self.answer(request.op, radio);
-        let _ = request.reply.send(answer);
+        };
+        tokio::spawn(async move {
+            let answer = match written.await {
+                Ok(Ok(())) => answer,
+                Ok(Err(e)) => Err(Refusal::new(format!("done, but it cannot be stored: {e}"))),
+                Err(_) => Err(Refusal::new("hrvd is stopping")),
+            };
+            let _ = reply.send(answer);
+        });
     }
 
     fn athletes(&self) -> Vec<AthleteId> {

@@ -3,6 +3,7 @@
 
 mod hub;
 mod outbox;
+mod revive;
 mod roster;
 mod settings;
 mod systemd;
@@ -10,28 +11,27 @@ mod systemd;
 pub use settings::Settings;
 
 use crate::ble::{self, BleConfig};
-use crate::check::{CheckId, CheckResult};
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
-use crate::engine::{Config as EngineConfig, Engine, Input, LinkState, Output, Record, Roster, Strap, StrapFacts};
+use crate::engine::{Input, Output};
 use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Topics};
-use crate::player::Player;
-use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
-use crate::units::{Mono, Now, StrapId};
+use crate::store::{self, OpenOptions, OpenReport, Opened, StoreError};
+use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
+use revive::{Known, revive};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-/// A check that was running when the last process died is continued if its records are not older than this.
-const RESUME: Duration = Duration::from_secs(15 * 60);
 /// Inputs that may wait for the engine. More than a minute of seven straps; a full queue makes the radio wait.
 const RADIO_QUEUE: usize = 512;
 /// Lines a slow listener may be behind before it loses some.
 const LISTENER_LINES: usize = 512;
 /// Time for a clean farewell to the broker.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Time for the last records to reach the card. With the radio's five seconds and the farewell: within ten.
+const LAST_WRITE: Duration = Duration::from_secs(3);
 
 /// Where heart rate comes from.
 #[derive(Debug)]
@@ -209,11 +209,12 @@ pub async fn run(
     server_stop.cancel();
     let _ = server.await;
     drop(hub);
-    let stopped = tokio::task::spawn_blocking(move || store.stop()).await;
-    match stopped {
-        Ok(Ok(())) => {}
-        Ok(Err(e)) => tracing::error!("the last records could not be written: {e}"),
-        Err(_) => ended = Ended::Panicked,
+    let stopped = tokio::task::spawn_blocking(move || store.stop());
+    match tokio::time::timeout(LAST_WRITE, stopped).await {
+        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Err(e))) => tracing::error!("the last records could not be written: {e}"),
+        Ok(Err(_)) => ended = Ended::Panicked,
+        Err(_) => tracing::error!("the card does not take the last records in time; they stay in the journal"),
     }
     Ok(ended)
 }
@@ -235,113 +236,6 @@ async fn radio_exit(handle: &mut Option<ble::BleHandle>) -> ble::Exit {
         Some(h) => h.join().await,
         None => std::future::pending().await,
     }
-}
-
-/// What the store knows at start.
-#[derive(Default)]
-struct Known {
-    adopted: Vec<Strap>,
-    facts: Vec<(StrapId, StrapFacts)>,
-    checked_on: Vec<(crate::units::AthleteId, jiff::civil::Date)>,
-    mornings: Vec<CheckResult>,
-    /// Newest results, so that a replayed one is not taken for a new one.
-    stored: Vec<CheckId>,
-    records: Vec<Record>,
-}
-
-impl Known {
-    fn read(settings: &Settings, boot: &str, now: Now) -> Self {
-        match Self::try_read(settings, boot, now.mono) {
-            Ok(known) => known,
-            Err(e) => {
-                tracing::error!("the store cannot be read, starting without its memory: {e}");
-                Self::default()
-            }
-        }
-    }
-
-    fn try_read(settings: &Settings, boot: &str, now: Mono) -> Result<Self, StoreError> {
-        let query = Query::open(&settings.store)?;
-        let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
-        let facts = query.facts()?;
-        let checked_on = query.checked_on()?;
-        let merged = roster::merge(&settings.roster, &adopted);
-        let (mut mornings, mut stored) = (vec![], vec![]);
-        for athlete in &merged.athletes {
-            let results = query.results(Some(&athlete.id), 20)?;
-            stored.extend(results.iter().map(|r| r.id.clone()));
-            mornings.extend(results.into_iter().find(|r| r.values.is_some()));
-        }
-        let records = query.records_since(boot, now - RESUME)?;
-        Ok(Self { adopted, facts, checked_on, mornings, stored, records })
-    }
-}
-
-/// See [`revive`].
-struct Revived {
-    engine: Engine,
-    /// Results that the last process graded and could not store any more.
-    results: Vec<CheckResult>,
-    /// What the end of the last process means for the raw truth.
-    records: Vec<Record>,
-}
-
-/// An engine that remembers: the records of the last minutes of this boot are replayed into it, so that a check goes
-/// on after a crash. What it says meanwhile was said before; only results are kept that the store does not know.
-fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &Known, now: Now) -> Revived {
-    let config =
-        EngineConfig { boot: boot.to_owned(), live_interval: settings.live_interval, check: settings.check.clone() };
-    let start = known.records.first().map_or(now.mono, |r| r.at);
-    // without a wall clock: the engine shall record an anchor of its own once it runs
-    let mut player = Player::new(Engine::new(config), start, None);
-    let mut results = vec![];
-    let mut said = |_, output| {
-        if let Output::Result(result) = output {
-            results.push(*result);
-        }
-    };
-    player.input(start, Input::Roster(roster.clone()), &mut said);
-    for (athlete, date) in &known.checked_on {
-        player.input(start, Input::CheckedOn { athlete: athlete.clone(), date: *date }, &mut said);
-    }
-    for (strap, facts) in &known.facts {
-        player.input(start, Input::Facts { strap: *strap, facts: facts.clone() }, &mut said);
-    }
-    for record in &known.records {
-        player.record(record.clone(), &mut said);
-    }
-    results.retain(|r: &CheckResult| !known.stored.contains(&r.id));
-    let mut records = vec![];
-    if let Some(last) = known.records.last().map(|r| r.at) {
-        // nobody listened since: whatever comes next does not follow. A replay has to hear that too.
-        let said = &mut |_, output| {
-            if let Output::Record(record) = output {
-                records.push(record);
-            }
-        };
-        for strap in &roster.straps {
-            player.input(last, Input::Link { strap: strap.id, state: LinkState::Unknown }, said);
-        }
-        for result in &mut results {
-            date(result, roster, now);
-            if let Some(date) = result.local_date.filter(|_| result.is_valid()) {
-                player.input(last, Input::CheckedOn { athlete: result.athlete.clone(), date }, said);
-            }
-        }
-        if player.engine().is_checking() {
-            tracing::info!("a check was running {:.0} s ago: it goes on", now.mono.since(last).as_secs_f64());
-        }
-    }
-    Revived { engine: player.into_engine(), results, records }
-}
-
-/// Dates a result of this boot whose anchor lies further back than the records that were replayed.
-fn date(result: &mut CheckResult, roster: &Roster, now: Now) {
-    let ago = jiff::SignedDuration::from_micros(now.mono.diff_micros(result.start));
-    let wall = result.wall.or_else(|| now.wall?.checked_sub(ago).ok());
-    let athlete = roster.athletes.iter().find(|a| a.id == result.athlete);
-    result.wall = wall;
-    result.local_date = result.local_date.or_else(|| Some(athlete?.time_zone.to_datetime(wall?).date()));
 }
 
 fn log_opened(report: &OpenReport) {
@@ -374,3 +268,7 @@ fn log_opened(report: &OpenReport) {
         );
     }
 }
+
+#[cfg(test)]
+#[path = "restart_tests.rs"]
+mod tests;

@@ -122,6 +122,7 @@ impl Engine {
             self.out.push_back(Output::Notice(Notice::UnknownStrap { strap: id }));
             return;
         };
+        let before = self.out.len();
         let heard = strap.on_packet(now.mono, bytes, &mut self.out);
         let athlete = strap.athlete.clone();
         let other = self.people.get(&athlete).and_then(|p| p.live_strap).filter(|s| *s != id);
@@ -130,12 +131,18 @@ impl Engine {
         person.on_packet(now.mono, id, other_is_online);
         if heard.put_on && now.wall.is_some_and(|wall| person.wants_check(wall)) {
             self.start_check(now, &athlete, None, Trigger::StrapOn);
+            // on record before its packet: a replay that knows no wake window starts at the same beat
+            if let Some(command) = self.out.pop_back() {
+                self.out.insert(before, command);
+            }
         }
         let Some(machine) = self.people.get_mut(&athlete).and_then(|p| p.machine.as_mut()) else { return };
         if machine.strap().is_none_or(|s| s == id) {
             machine.on_packet(now.mono, heard.hr, heard.contact, heard.has_rr);
         }
-        self.give_beats(now.mono, id, &athlete, &heard.placed);
+        for placed in &heard.placed {
+            self.give_beats(now.mono, id, &athlete, placed);
+        }
     }
 
     fn give_beats(&mut self, now: Mono, strap: StrapId, athlete: &AthleteId, placed: &Placed) {
@@ -205,15 +212,21 @@ impl Engine {
             self.end_check(now.mono, &mut person);
         }
         let mut straps = std::mem::take(&mut self.straps);
+        let mut lost = vec![];
         for s in roster.straps {
-            let same = straps.remove(&s.id).filter(|old| old.athlete == s.athlete);
+            let old = straps.remove(&s.id);
+            let is_old = old.is_some();
+            let same = old.filter(|old| old.athlete == s.athlete);
+            if is_old && same.is_none() {
+                lost.push(s.id); // it is somebody else's now
+            }
             let mut state = same.unwrap_or_else(|| StrapState::new(s.id, s.athlete.clone(), now.mono));
             if s.name.is_some() {
                 state.facts.name = s.name;
             }
             self.straps.insert(s.id, state);
         }
-        for id in straps.into_keys() {
+        for id in straps.into_keys().chain(lost) {
             let affected = self.people.values_mut().filter(|p| p.machine.as_ref().and_then(Machine::strap) == Some(id));
             let mut orphans: Vec<AthleteId> = affected.map(|p| p.athlete.id.clone()).collect();
             while let Some(athlete) = orphans.pop() {
@@ -258,7 +271,8 @@ impl Engine {
                         result.wall = wall_us.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
                         result.local_date = result.wall.map(|w| person.date(w));
                         if result.is_valid() {
-                            person.checked_on = person.checked_on.max(result.local_date);
+                            // not the later of the two: a clock that was wrong once must not count for ever
+                            person.checked_on = result.local_date.or(person.checked_on);
                         }
                         Output::Result(result)
                     }

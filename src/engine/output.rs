@@ -133,7 +133,7 @@ pub enum Notice {
         strap: StrapId,
         /// What was wrong.
         what: &'static str,
-        /// How often so far.
+        /// How often of this kind so far.
         count: u64,
     },
     /// A hole in the beats was marked.

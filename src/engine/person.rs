@@ -84,21 +84,22 @@ impl Person {
         }
         // half a notification of grace, so that an interval of 5 s is five packets and not sometimes six
         self.next_live = Some(now + interval.saturating_sub(GRACE));
+        // heart rate may go on without intervals (no skin contact): then the window is a past one
+        let beating = strap.last_beats.is_some_and(|t| now.since(t) < super::strap::FRESH);
         let window = strap.rolling();
         let td = window.time_domain();
-        let enough = td.pairs >= MIN_LIVE_PAIRS;
+        let artifact_pct = window.artifact_pct().filter(|_| beating);
+        let pairs = if beating { td.pairs } else { 0 };
+        let trusted = pairs >= MIN_LIVE_PAIRS && artifact_pct.is_some_and(|p| p <= MAX_LIVE_ARTIFACT_PCT);
         Some(Live {
             athlete: self.athlete.id.clone(),
             strap: id,
             at: now,
             hr_bpm: strap.hr,
-            rr_ms: strap.last_rr.filter(|_| strap.last_beats.is_some_and(|t| now.since(t) < super::strap::FRESH)),
-            rmssd_ms: td
-                .rmssd_ms
-                .ok()
-                .filter(|_| enough && window.artifact_pct().is_some_and(|p| p <= MAX_LIVE_ARTIFACT_PCT)),
-            pairs: td.pairs as u32,
-            artifact_pct: window.artifact_pct(),
+            rr_ms: strap.last_rr.filter(|_| beating),
+            rmssd_ms: td.rmssd_ms.ok().filter(|_| trusted),
+            pairs: pairs as u32,
+            artifact_pct,
             contact: strap.contact,
         })
     }

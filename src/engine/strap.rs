@@ -7,6 +7,7 @@ use crate::hrs::{self, Defect};
 use crate::hrv::rolling::Rolling;
 use crate::timeline::{Beat, GapReason, Placed, Timeline};
 use crate::units::{AthleteId, Mono, StrapId};
+use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub(super) struct Heard {
     pub(super) hr: Option<u16>,
     pub(super) contact: Option<bool>,
     pub(super) has_rr: bool,
-    pub(super) placed: Placed,
+    pub(super) placed: SmallVec<[Placed; 1]>,
     /// The first beats after a long silence.
     pub(super) put_on: bool,
 }
@@ -49,6 +50,8 @@ pub(super) struct StrapState {
     pub(super) contact: Option<bool>,
     packets: u64,
     defects: u64,
+    /// The same by kind.
+    defect_kinds: Vec<(Defect, u64)>,
     gaps: u64,
     duplicates: u64,
     /// The status as last said, and when.
@@ -74,6 +77,7 @@ impl StrapState {
             contact: None,
             packets: 0,
             defects: 0,
+            defect_kinds: vec![],
             gaps: 0,
             duplicates: 0,
             said: None,
@@ -88,8 +92,9 @@ impl StrapState {
         }));
         self.packets += 1;
         let (m, defect) = hrs::decode(bytes);
-        let cut = matches!(defect, Some(Defect::OddTail | Defect::ImpossibleRr | Defect::Truncated));
+        let mut breaks = SmallVec::new();
         if let Some(defect) = defect {
+            breaks = hrs::breaks(bytes);
             self.on_defect(defect, out);
         }
         self.last_packet = Some(now);
@@ -102,21 +107,14 @@ impl StrapState {
             self.set_link(now, LinkState::Connected);
         }
         let mut heard = Heard { hr: m.hr, contact: self.contact, has_rr: !m.rr.is_empty(), ..Heard::default() };
-        if cut && matches!(defect, Some(Defect::ImpossibleRr)) {
-            let owed = self.timeline.break_off(GapReason::Defect);
-            self.take(&owed, out);
-        }
         heard.put_on =
             heard.has_rr && self.contact != Some(false) && self.last_beats.is_none_or(|t| now.since(t) >= PUT_ON_AFTER);
         if heard.has_rr {
             self.last_beats = Some(now);
         }
-        heard.placed = self.timeline.push(now, &m.rr);
-        let placed = heard.placed.clone();
-        self.take(&placed, out);
-        if cut {
-            let owed = self.timeline.break_off(GapReason::Defect);
-            self.take(&owed, out);
+        heard.placed = self.timeline.packet(now, &m.rr, &breaks);
+        for placed in &heard.placed {
+            self.take(placed, out);
         }
         heard
     }
@@ -161,9 +159,18 @@ impl StrapState {
 
     fn on_defect(&mut self, defect: Defect, out: &mut VecDeque<Output>) {
         self.defects += 1;
-        if self.defects == 1 || self.defects % 100 == 0 {
-            let what = defect.as_str();
-            out.push_back(Output::Notice(Notice::Defect { strap: self.id, what, count: self.defects }));
+        let count = match self.defect_kinds.iter_mut().find(|(kind, _)| *kind == defect) {
+            Some((_, n)) => {
+                *n += 1;
+                *n
+            }
+            None => {
+                self.defect_kinds.push((defect, 1));
+                1
+            }
+        };
+        if count == 1 || count % 100 == 0 {
+            out.push_back(Output::Notice(Notice::Defect { strap: self.id, what: defect.as_str(), count }));
         }
     }
 

@@ -1,0 +1,128 @@
+//! What a restart says and does not say again.
+
+use super::*;
+use crate::clock::ClockTrust;
+use crate::control::{Client, Op};
+use crate::engine::{Athlete, Command, Config as EngineConfig, Engine, Roster, Strap, Trigger};
+use crate::player::Player;
+use crate::sim::{Heart, HeartConfig, StrapSim};
+use crate::store::Query;
+use crate::units::StrapId;
+use jiff::tz::TimeZone;
+use std::path::Path;
+
+const STRAP: StrapId = StrapId([7; 6]);
+
+fn settings(dir: &Path) -> Settings {
+    let alex = Athlete {
+        id: "alex".parse().unwrap(),
+        name: "Alex".into(),
+        time_zone: TimeZone::UTC,
+        posture: crate::check::Posture::Supine,
+        wake_window: None,
+    };
+    let strap = Strap { id: STRAP, athlete: alex.id.clone(), name: None };
+    Settings {
+        live_interval: Duration::from_secs(5),
+        check: crate::check::CheckConfig::default(),
+        roster: Roster { athletes: vec![alex], straps: vec![strap] },
+        mqtt: None,
+        render: mqtt::RenderOptions::default(),
+        bluetooth: None,
+        store: dir.join("hrvd.db"),
+        flush_every: Duration::from_secs(10),
+        control_socket: dir.join("control.sock"),
+    }
+}
+
+/// A result that is on the card keeps its date: the replay after a restart knows no wall clock.
+#[test]
+fn a_stored_result_is_not_said_again_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let start = Mono::from_secs(1000);
+    let config =
+        EngineConfig { boot: "b".into(), live_interval: settings.live_interval, check: settings.check.clone() };
+    let mut player = Player::new(Engine::new(config), start, Some("2026-11-24T05:00:00Z".parse().unwrap()));
+    let mut said = vec![];
+    let mut hear = |_, o| said.push(o);
+    player.input(start, Input::Roster(settings.roster.clone()), &mut hear);
+    let athlete = settings.roster.athletes[0].id.clone();
+    let command = Command::StartCheck { athlete, posture: None, trigger: Trigger::Manual };
+    player.input(start, Input::Command(command), &mut hear);
+    let heart = StrapSim::new(Heart::new(HeartConfig::default()));
+    for n in heart.take_while(|n| n.at < Duration::from_secs(240)) {
+        player.input(start + n.at, Input::Packet { strap: STRAP, bytes: n.bytes }, &mut hear);
+    }
+    let end = player.now();
+    let keep = |with_result: bool| {
+        let opened = store::open(OpenOptions::new(&settings.store, "b")).unwrap();
+        for o in &said {
+            match o {
+                // the anchor is older than what is replayed
+                Output::Record(r) if !matches!(r.kind, crate::engine::RecordKind::Anchor { .. }) && !with_result => {
+                    opened.handle.record(r.clone());
+                }
+                Output::Result(r) if with_result => opened.handle.result((**r).clone(), vec![]),
+                _ => {}
+            }
+        }
+        opened.handle.stop().unwrap();
+        let known = Known::read(&settings, "b", end);
+        revive(&settings, "b", &settings.roster, &known, end).results
+    };
+    let unstored = keep(false);
+    assert_eq!(unstored.len(), 1, "what the store lacks is made again");
+    assert!(unstored[0].wall.is_some(), "and dated by the clock of now");
+    assert_eq!(keep(true), []);
+}
+
+/// Starts the daemon, does something on its socket, stops it.
+async fn live(settings: &Settings, clock: &Clock, what: impl FnOnce(Client) + Send + 'static) {
+    let stop = CancellationToken::new();
+    let daemon = run(settings.clone(), Radio::Off, clock.clone(), "b".into(), stop.clone());
+    let path = settings.control_socket.clone();
+    let visit = async {
+        let client = loop {
+            match Client::connect(&path) {
+                Ok(client) => break client,
+                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        tokio::task::spawn_blocking(move || what(client)).await.unwrap();
+        stop.cancel();
+    };
+    let (ended, ()) = tokio::join!(daemon, visit);
+    assert_eq!(ended.unwrap(), Ended::Stopped);
+}
+
+#[tokio::test]
+async fn a_check_that_failed_is_not_reported_again_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let clock = Clock::system(ClockTrust::Plausible).scaled(1000.0);
+    live(&settings, &clock, |mut client| {
+        client.ask(&Op::Subscribe { athlete: None }).unwrap();
+        client.ask(&Op::StartCheck { athlete: None, posture: None }).unwrap();
+        while client.receive().unwrap().unwrap()["phase"] != "aborted" {}
+    })
+    .await;
+    let failed = || {
+        let query = Query::open(&settings.store).unwrap();
+        let mut after = 0;
+        std::iter::from_fn(move || {
+            let row = query.next_unsent(after).unwrap()?;
+            after = row.id;
+            Some(String::from_utf8(row.publication.payload).unwrap())
+        })
+        .filter(|p| p.contains("failed"))
+        .count()
+    };
+    assert_eq!(failed(), 1);
+    live(&settings, &clock, |mut client| {
+        client.ask(&Op::Subscribe { athlete: None }).unwrap();
+        std::thread::sleep(Duration::from_millis(300)); // five minutes of its time
+    })
+    .await;
+    assert_eq!(failed(), 1);
+}

@@ -1,0 +1,155 @@
+//! The time base against losses, stalls, bursts, repeats and drift.
+
+use super::*;
+use proptest::prelude::*;
+
+const RR: u16 = 870;
+
+fn at(ms: u64) -> Mono {
+    Mono::from_micros(1_000_000_000 + ms * 1000)
+}
+
+fn rr(list: &[u16]) -> Vec<RrTicks> {
+    list.iter().copied().map(RrTicks).collect()
+}
+
+/// Drives packets (arrival ms, intervals) and returns (gaps with reason and index, beats, duplicates).
+fn drive(packets: &[(u64, Vec<u16>)]) -> (Vec<(usize, GapReason)>, Vec<Beat>, usize) {
+    let mut t = Timeline::new();
+    let (mut gaps, mut beats, mut duplicates) = (vec![], vec![], 0);
+    let mut take = |p: Placed| {
+        if let Some(g) = p.gap {
+            gaps.push((beats.len(), g));
+        }
+        beats.extend(p.beats);
+        duplicates += usize::from(p.duplicate);
+    };
+    for (ms, list) in packets {
+        if let Some(due) = t.poll_timeout().filter(|d| *d <= at(*ms)) {
+            take(t.expire(due));
+        }
+        take(t.push(at(*ms), &rr(list)));
+    }
+    if let Some(due) = t.poll_timeout() {
+        take(t.expire(due));
+    }
+    (gaps, beats, duplicates)
+}
+
+/// `n` packets of one beat each, arriving with the beats.
+fn steady(n: u64) -> Vec<(u64, Vec<u16>)> {
+    (1..=n).map(|i| (i * u64::from(RR) * 1000 / 1024, vec![RR])).collect()
+}
+
+#[test]
+fn equal_neighbours_are_two_beats() {
+    let (gaps, beats, dup) = drive(&steady(50));
+    assert_eq!((gaps, beats.len(), dup), (vec![(0, GapReason::LinkUp)], 50, 0));
+    let (_, beats, dup) = drive(&[(1000, vec![900, 900]), (3000, vec![900, 900])]);
+    assert_eq!((beats.len(), dup), (4, 0));
+}
+
+#[test]
+fn beats_of_one_packet_have_their_own_times() {
+    let (_, beats, _) = drive(&[(2000, vec![1024, 512, 512])]);
+    let times: Vec<i64> = beats.iter().map(|b| b.at.diff_micros(at(0)) / 1000).collect();
+    assert_eq!(times, [1000, 1500, 2000]);
+}
+
+#[test]
+fn lost_beats_become_a_gap_and_time_is_anchored_anew() {
+    let mut packets = steady(40);
+    packets.drain(20..25); // five packets (4.2 s) never arrive
+    let (gaps, beats, dup) = drive(&packets);
+    assert_eq!((gaps, beats.len(), dup), (vec![(0, GapReason::LinkUp), (20, GapReason::LostBeats)], 35, 0));
+    let hole = beats[20].start().diff_micros(beats[19].at);
+    assert!((4_200_000..4_300_000).contains(&hole), "{hole}");
+}
+
+#[test]
+fn a_stall_with_a_burst_loses_nothing_and_marks_no_gap() {
+    for stall in [3, 6, 19] {
+        let mut packets = steady(60);
+        let out = packets[20 + stall].0;
+        for p in &mut packets[20..20 + stall] {
+            p.0 = out + 1; // delivered together, late
+        }
+        packets.sort_by_key(|p| p.0);
+        let (gaps, beats, dup) = drive(&packets);
+        assert_eq!((gaps.len(), beats.len(), dup), (1, 60, 0), "stall of {stall}");
+        assert!(beats.windows(2).all(|w| w[1].at > w[0].at));
+    }
+}
+
+#[test]
+fn a_doubled_delivery_is_dropped_by_the_clock() {
+    let mut packets = vec![];
+    for (ms, list) in steady(40) {
+        packets.push((ms, list.clone()));
+        packets.push((ms + 3, list));
+    }
+    let (gaps, beats, dup) = drive(&packets);
+    assert_eq!((gaps.len(), beats.len(), dup), (1, 40, 40));
+}
+
+#[test]
+fn doubled_deliveries_do_not_fill_a_hole() {
+    for lost in [2, 3, 4, 6] {
+        let mut list = steady(40);
+        list.drain(20..20 + lost);
+        let packets: Vec<_> = list.into_iter().flat_map(|(ms, rr)| [(ms, rr.clone()), (ms + 3, rr)]).collect();
+        let (gaps, beats, dup) = drive(&packets);
+        let left = 40 - lost;
+        assert_eq!((gaps.len(), beats.len(), dup), (2, left, left), "{lost} lost");
+    }
+}
+
+#[test]
+fn beats_held_back_when_the_link_drops_are_not_lost() {
+    let mut t = Timeline::new();
+    for (ms, list) in steady(10) {
+        let _ = t.push(at(ms), &rr(&list));
+    }
+    assert_eq!(t.push(at(30_000), &rr(&[870])), Placed::default());
+    let out = t.break_off(GapReason::LinkUp);
+    assert_eq!((out.gap, out.beats.len()), (Some(GapReason::LostBeats), 1));
+    assert_eq!(t.push(at(40_000), &rr(&[870])).gap, Some(GapReason::LinkUp));
+}
+
+#[test]
+fn short_loss_within_jitter_is_not_called_a_gap() {
+    // one second late, then on time again: real notification jitter
+    let mut packets = steady(40);
+    packets[20].0 += 700;
+    let (gaps, beats, _) = drive(&packets);
+    assert_eq!((gaps.len(), beats.len()), (1, 40));
+}
+
+#[test]
+fn beat_times_follow_the_arrival_clock() {
+    // a strap that sends milliseconds as if they were 1/1024 s: 2.3 % fast, for an hour
+    let n = 4000u64;
+    let packets: Vec<_> = (1..=n).map(|i| (i * 870, vec![870])).collect();
+    let (gaps, beats, dup) = drive(&packets);
+    assert_eq!((gaps.len(), beats.len(), dup), (1, n as usize, 0));
+    let error = beats[n as usize - 1].at.diff_micros(at(n * 870)).abs();
+    assert!(error < 1_000_000, "{error} µs off after an hour");
+}
+
+proptest! {
+    #[test]
+    fn every_interval_is_placed_once_and_time_ascends(
+        packets in proptest::collection::vec((0u64..5000, proptest::collection::vec(1u16..u16::MAX, 0..6)), 1..80)
+    ) {
+        let mut ms = 0;
+        let list: Vec<_> = packets.into_iter().map(|(d, rr)| { ms += d; (ms, rr) }).collect();
+        let sent: usize = list.iter().map(|p| p.1.len()).sum();
+        let (_, beats, dup) = drive(&list);
+        if dup == 0 {
+            prop_assert_eq!(beats.len(), sent);
+        } else {
+            prop_assert!(beats.len() < sent);
+        }
+        prop_assert!(beats.windows(2).all(|w| w[1].at > w[0].at));
+    }
+}
