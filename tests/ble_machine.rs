@@ -7,6 +7,7 @@ mod sim;
 use hrvd::ble::arbiter::{ArbiterConfig, Event};
 use hrvd::ble::{AdapterCall, Answer, CallId, Failure, Hint, StrapCall};
 use hrvd::engine::LinkState;
+use hrvd::units::StrapId;
 use proptest::prelude::*;
 use sim::{Fate, Ground, Sim, strap};
 use std::time::Duration;
@@ -102,6 +103,49 @@ fn a_refusing_strap_is_named_and_every_failed_attempt_is_cancelled() {
     sim.body(strap(1)).connect = Fate::Works;
     sim.run(s(90));
     assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn seven_straps_are_carried_and_the_eighth_is_told_why_not() {
+    let all: Vec<StrapId> = (1..=8).map(strap).collect();
+    let mut sim = Sim::new(ArbiterConfig::default(), &all);
+    sim.limit = 7;
+    sim.run(s(300));
+    let full: Vec<StrapId> = all.iter().copied().filter(|s| sim.state(*s) != LinkState::Connected).collect();
+    let [eighth] = full[..] else { panic!("{full:?} are not connected") };
+    assert_eq!(sim.state(eighth), LinkState::AdapterFull);
+    let status = sim.machine.status();
+    assert_eq!(status.straps.iter().find(|s| s.strap == eighth).unwrap().hint, Some(Hint::AdapterFull));
+    // It is asked again now and then, does not flicker, and disturbs nobody.
+    let tries = sim.calls(eighth, StrapCall::Connect).len();
+    assert!((2..=12).contains(&tries), "{tries} attempts in five minutes");
+    let states = &sim.states[&eighth];
+    let named = states.iter().position(|s| *s == LinkState::AdapterFull).unwrap();
+    assert_eq!(states.len(), named + 1, "{states:?}");
+    assert_eq!(status.counters.drops, 0);
+    // Room is used at once, back-off or not.
+    let others: Vec<StrapId> = all.iter().copied().filter(|s| *s != strap(1) && *s != eighth).chain([eighth]).collect();
+    assert_ne!(eighth, strap(1));
+    sim.want(&others);
+    sim.run(s(20));
+    assert_eq!(sim.state(eighth), LinkState::Connected);
+}
+
+#[test]
+fn what_a_strap_did_long_ago_explains_nothing() {
+    let mut sim = one();
+    sim.body(strap(1)).connect = Fate::Fails(Failure::Refused);
+    sim.run(s(120));
+    assert_eq!(sim.state(strap(1)), LinkState::Refuses);
+    let seen = sim.machine.status().straps[0].last_seen.unwrap();
+    sim.body(strap(1)).in_range = false;
+    sim.run(s(200));
+    assert_eq!(sim.state(strap(1)), LinkState::Refuses, "it may only be between two advertisements");
+    sim.run(s(300));
+    assert_eq!(sim.state(strap(1)), LinkState::NotSeen);
+    assert!(sim.machine.status().straps[0].failures > 2, "its back-off stays: only good data clears it");
+    let still = sim.machine.status().straps[0].last_seen.unwrap();
+    assert!(still.since(seen) < s(120), "{seen:?} {still:?}");
 }
 
 #[test]
@@ -338,6 +382,7 @@ fn failure() -> impl Strategy<Value = Failure> {
         Stale,
         Denied,
         AdapterOff,
+        Full,
         NoHeartRate,
         Other,
     ])

@@ -67,6 +67,7 @@ fn status() -> StrapStatus {
         defects: 1,
         gaps: 2,
         duplicates: 3,
+        signs: Signs::default(),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod backoff;
 mod call;
 mod event;
 pub mod link;
+pub mod signal;
 mod status;
 
 pub use call::{AdapterCall, AdapterInfo, Answer, CallId, Failure, StrapCall};

@@ -128,7 +128,7 @@ fn events() -> Vec<&'static str> {
 /// Event types of a check.
 pub(super) const EVENTS: [&str; 4] = ["started", "completed", "failed", "cancelled"];
 
-const LINK_STATES: [LinkState; 11] = [
+const LINK_STATES: [LinkState; 12] = [
     LinkState::Unknown,
     LinkState::NoAdapter,
     LinkState::AdapterOff,
@@ -140,6 +140,7 @@ const LINK_STATES: [LinkState; 11] = [
     LinkState::Refuses,
     LinkState::Unstable,
     LinkState::Released,
+    LinkState::AdapterFull,
 ];
 
 /// Entities of the gateway.
@@ -364,6 +365,7 @@ mod tests {
             LinkState::Refuses => 8,
             LinkState::Unstable => 9,
             LinkState::Released => 10,
+            LinkState::AdapterFull => 11,
         };
         for (i, l) in LINK_STATES.iter().enumerate() {
             assert_eq!(place(*l), i);
