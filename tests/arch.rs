@@ -351,8 +351,7 @@ const LONG: &[(&str, usize, &str)] = &[
     ("ble/bluez.rs", 650, "every work-around of the Bluetooth client in its one file"),
     ("check/machine.rs", 500, "one state machine: the protocol of a check"),
     ("daemon/hub.rs", 500, "the one select loop and what each input means"),
-    ("mqtt/driver.rs", 450, "one state machine: the life of the broker connection"),
-    ("mqtt/render.rs", 480, "every payload in one place, as docs/mqtt.md lists them"),
+    ("mqtt/entity.rs", 480, "one table: every entity of the three devices"),
     ("store/writer.rs", 480, "one thread's state machine: journal, seal, trouble"),
 ];
 

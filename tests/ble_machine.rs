@@ -134,18 +134,22 @@ fn seven_straps_are_carried_and_the_eighth_is_told_why_not() {
 #[test]
 fn what_a_strap_did_long_ago_explains_nothing() {
     let mut sim = one();
-    sim.body(strap(1)).connect = Fate::Fails(Failure::Refused);
-    sim.run(s(120));
-    assert_eq!(sim.state(strap(1)), LinkState::Refuses);
-    let seen = sim.machine.status().straps[0].last_seen.unwrap();
+    sim.body(strap(1)).drops_after = Some(s(30));
+    sim.run(s(600));
+    assert_eq!(hint(&sim), Some(Hint::DropsAfter30s));
     sim.body(strap(1)).in_range = false;
+    sim.body(strap(1)).connected = false;
+    sim.send(Event::Disconnected(strap(1)));
+    let gone = sim.now;
     sim.run(s(200));
-    assert_eq!(sim.state(strap(1)), LinkState::Refuses, "it may only be between two advertisements");
-    sim.run(s(300));
+    assert_eq!(hint(&sim), Some(Hint::DropsAfter30s), "it may only be between two attempts");
+    sim.run(s(200));
     assert_eq!(sim.state(strap(1)), LinkState::NotSeen);
-    assert!(sim.machine.status().straps[0].failures > 2, "its back-off stays: only good data clears it");
-    let still = sim.machine.status().straps[0].last_seen.unwrap();
-    assert!(still.since(seen) < s(120), "{seen:?} {still:?}");
+    assert_eq!(hint(&sim), None);
+    let status = sim.machine.status();
+    assert!(status.straps[0].failures > 2, "its back-off stays: only good data clears it");
+    let seen = status.straps[0].last_seen.unwrap();
+    assert!(seen <= gone && gone.since(seen) < s(120), "last seen {seen:?}, gone {gone:?}");
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod bluez;
 #[cfg(feature = "daemon")]
 mod errors;
 #[cfg(feature = "daemon")]
+mod outlet;
+#[cfg(feature = "daemon")]
 mod scan;
 #[cfg(feature = "daemon")]
 mod task;

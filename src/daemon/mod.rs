@@ -3,8 +3,10 @@
 
 mod hub;
 mod outbox;
+mod report;
 mod roster;
 mod settings;
+mod straps;
 mod systemd;
 
 pub use settings::Settings;
@@ -121,7 +123,13 @@ pub async fn run(
         store.result(result, durable);
     }
 
-    let (wanted, wanted_rx) = watch::channel(roster::wanted(&merged));
+    let mut straps = straps::Straps::new(&boot, settings.releases);
+    straps.set_roster(&merged);
+    if let Err(e) = Query::open(&settings.store).and_then(|q| straps.restore(&q, clock.now())) {
+        tracing::error!("what is known of straps cannot be read: {e}");
+    }
+    straps.first_look(clock.now());
+    let (wanted, wanted_rx) = watch::channel(straps.wanted(&merged));
     let radio_stop = CancellationToken::new();
     let radio_used = matches!(radio, Radio::Bluetooth(_));
     let (mut ble_handle, radio_rx, radio_status) = match radio {
@@ -153,6 +161,7 @@ pub async fn run(
         configured: settings.roster,
         adopted: known.adopted,
         roster: merged,
+        straps,
         checking: false,
         bridge: None,
         radio_used,

@@ -6,6 +6,8 @@ use crate::timeline::{Beat, GapReason};
 use crate::units::{AthleteId, Mono, StrapId};
 
 /// An output of the engine.
+// Outputs are handed on one by one; a box for the largest would cost more than its size.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// To be stored: raw truth, in the order it happened.
