@@ -501,7 +501,7 @@ impl Arbiter {
     }
 
     fn publish(&mut self) {
-        for (strap, link) in &self.links {
+        for (strap, link) in self.links.iter().filter(|(_, l)| !l.is_leaving()) {
             let state = match (&self.adapter, link.state()) {
                 (_, LinkState::Released) => LinkState::Released,
                 (Adapter::Unknown, _) => LinkState::Unknown,

@@ -306,6 +306,11 @@ impl Link {
         self.silent_cycles
     }
 
+    /// Whether the strap is being let go: another app cannot have it before that is done.
+    pub fn is_leaving(&self) -> bool {
+        !self.wanted && self.phase != Phase::Released
+    }
+
     /// Whether the strap was let go and nothing is pending.
     pub fn is_released(&self) -> bool {
         self.phase == Phase::Released
