@@ -184,3 +184,13 @@ fn words_are_unique_and_advice_is_given() {
     assert!(Cause::ALL.iter().all(|c| (*c == Cause::None) == c.advice().is_none()));
     assert!(!Cause::Refuses.is_calm() && Cause::Asleep.is_calm());
 }
+
+#[test]
+fn the_document_explains_every_cause_and_every_link_state() {
+    let doc = include_str!("../docs/bluetooth.md");
+    let causes: Vec<&str> = Cause::ALL.iter().map(|c| c.as_str()).collect();
+    let (_, rest) = doc.split_once("## Causes").unwrap();
+    let (table, _) = rest.split_once("\n## ").unwrap();
+    let rows = table.lines().filter_map(|l| l.strip_prefix("| `")?.split_once('`'));
+    assert_eq!(rows.map(|(word, _)| word).collect::<Vec<_>>(), causes, "in the order in which they are told");
+}

@@ -70,8 +70,8 @@ impl Hint {
                  kernel and BlueZ, or use another adapter"
             }
             Self::AdapterFull => {
-                "this adapter carries as many connections as it can; release another strap or Bluetooth device, or give \
-                 this strap a second adapter on a machine of its own"
+                "this adapter carries as many connections as it can: release another strap or Bluetooth device, or let \
+                 a second machine with hrvd have this strap"
             }
             Self::NoHeartRate => "the device offers no heart rate measurement (0x2A37); is it a heart-rate strap?",
             Self::SubscribedButSilent => {

@@ -22,6 +22,7 @@ impl Hub {
             "adapter_problem": if self.radio_used { adapter_problem(radio) } else { None },
             "scanning": radio.scanning,
             "recovery": json::recovery(&radio.counters),
+            "advice": straps.iter().filter_map(|s| self.advice(s)).collect::<Vec<_>>(),
             "mqtt": mqtt.as_str(),
             "mqtt_detail": mqtt.to_string(),
             "store_ok": health.ok,
@@ -32,6 +33,12 @@ impl Hub {
             "straps": straps.iter().map(|s| self.strap(now.mono, s)).collect::<Vec<_>>(),
             "checks": checks.iter().map(|c| json::check(Zero::default(), now.mono, c)).collect::<Vec<_>>(),
         })
+    }
+
+    /// What somebody should do about a strap.
+    fn advice(&self, s: &StrapStatus) -> Option<Value> {
+        let cause = self.straps.explained(s.strap).cause.filter(|c| !c.is_calm())?;
+        Some(json!({"strap": s.strap.to_string(), "text": cause.advice()}))
     }
 
     /// A strap with its explanation.
