@@ -283,11 +283,18 @@ impl Hub {
         let straps = self.engine.strap_statuses(now);
         let online = straps.iter().filter(|s| s.online).count();
         let problem = if self.radio_used { adapter_problem(radio) } else { None };
+        let troubles = straps.iter().filter(|_| problem.is_none()).filter_map(|s| {
+            let cause = self.straps.explained(s.strap).cause.filter(|c| !c.is_calm())?;
+            let name = s.facts.name.clone().unwrap_or_else(|| s.strap.to_string());
+            Some(format!("{name}: {}", cause.as_str().replace('_', " ")))
+        });
+        let troubles: Vec<String> = troubles.collect();
         let mut parts = vec![match (straps.len(), problem) {
             (_, Some(problem)) => problem,
             (0, None) => "no strap adopted yet (hrvd scan, hrvd adopt)".to_owned(),
             (n, None) => format!("{online} of {n} straps sending"),
         }];
+        parts.extend(troubles);
         parts.push(format!("MQTT {mqtt}"));
         if let Some(c) = self.engine.check_statuses(now).into_iter().find(|c| {
             use crate::check::Phase;

@@ -128,7 +128,7 @@ pub async fn run(
     if let Err(e) = Query::open(&settings.store).and_then(|q| straps.restore(&q, clock.now())) {
         tracing::error!("what is known of straps cannot be read: {e}");
     }
-    straps.first_look(clock.now());
+    straps.first_look(clock.now(), &engine);
     let (wanted, wanted_rx) = watch::channel(straps.wanted(&merged));
     let radio_stop = CancellationToken::new();
     let radio_used = matches!(radio, Radio::Bluetooth(_));

@@ -5,7 +5,7 @@ use crate::battery::{self, Forecast, Reading};
 use crate::ble;
 use crate::check::Phase;
 use crate::diagnosis::{Cause, diagnose};
-use crate::engine::{Input, LinkState, Roster, WakeWindow};
+use crate::engine::{Engine, Input, LinkState, Roster, WakeWindow};
 use crate::mqtt::Explained;
 use crate::release::{Ask, By, Release, Released};
 use crate::store::{Query, StoreError};
@@ -111,9 +111,15 @@ impl Straps {
     }
 
     /// Before the first strap is connected: who is let go from the start.
-    pub(super) fn first_look(&mut self, now: Now) {
-        self.look(now, &[]);
+    pub(super) fn first_look(&mut self, now: Now, engine: &Engine) {
+        self.look(now, &busy(engine, now));
     }
+}
+
+/// People whose check runs.
+fn busy(engine: &Engine, now: Now) -> Vec<AthleteId> {
+    let running = |p: Phase| !matches!(p, Phase::Idle | Phase::Done | Phase::Aborted);
+    engine.check_statuses(now.mono).into_iter().filter(|c| running(c.phase)).map(|c| c.athlete).collect()
 }
 
 fn meta_key(id: StrapId) -> String {
@@ -134,10 +140,7 @@ impl Hub {
     }
 
     fn hold_releases(&mut self, now: Now, radio: &ble::Status, first: bool) {
-        let running = |p: Phase| !matches!(p, Phase::Idle | Phase::Done | Phase::Aborted);
-        let checks = self.engine.check_statuses(now.mono);
-        let busy: Vec<AthleteId> = checks.into_iter().filter(|c| running(c.phase)).map(|c| c.athlete).collect();
-        let mut changed = self.straps.look(now, &busy);
+        let mut changed = self.straps.look(now, &busy(&self.engine, now));
         if !changed.is_empty() {
             self.wanted.send_replace(self.straps.wanted(&self.roster));
         }
