@@ -2,6 +2,7 @@
 //!
 //! Keys are always present; what is not known is `null`. Units stand in the names.
 
+use crate::ble::Counters;
 use crate::check::{CheckResult, CheckStatus};
 use crate::engine::{Command, Live, Notice, Output, Record, RecordKind, StrapStatus, Trigger};
 use crate::units::{Mono, StrapId};
@@ -158,6 +159,26 @@ pub fn strap(zero: Zero, at: Mono, s: &StrapStatus) -> Value {
         "defects": s.defects,
         "gaps": s.gaps,
         "duplicates": s.duplicates,
+    })
+}
+
+/// How often each level of recovery was needed: (a) reconnect to (e) giving up, with what led to them.
+pub fn recovery(c: &Counters) -> Value {
+    json!({
+        "connects": c.connects,
+        "connect_failures": c.connect_failures,
+        "setups": c.setups,
+        "setup_failures": c.setup_failures,
+        "adopted": c.adopted,
+        "drops": c.drops,
+        "silences": c.silences,
+        "resubscribes": c.resubscribes,
+        "silent_reconnects": c.silent_reconnects,
+        "scans": c.scans,
+        "adapter_lookups": c.adapter_lookups,
+        "managers": c.managers,
+        "gave_up": c.gave_up,
+        "unanswered": c.unanswered,
     })
 }
 

@@ -11,14 +11,17 @@ compile_error!("hrvd needs panic = \"unwind\": a lost D-Bus makes bluez-async pa
 
 pub mod analyze;
 pub mod artifact;
+pub mod battery;
 pub mod ble;
 pub mod check;
+pub mod diagnosis;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;
 pub mod player;
 pub mod publication;
 pub mod recording;
+pub mod release;
 pub mod sim;
 pub mod timeline;
 pub mod units;

@@ -7,6 +7,7 @@ mod sim;
 use hrvd::ble::arbiter::{ArbiterConfig, Event};
 use hrvd::ble::{AdapterCall, Answer, CallId, Failure, Hint, StrapCall};
 use hrvd::engine::LinkState;
+use hrvd::units::StrapId;
 use proptest::prelude::*;
 use sim::{Fate, Ground, Sim, strap};
 use std::time::Duration;
@@ -102,6 +103,53 @@ fn a_refusing_strap_is_named_and_every_failed_attempt_is_cancelled() {
     sim.body(strap(1)).connect = Fate::Works;
     sim.run(s(90));
     assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn seven_straps_are_carried_and_the_eighth_is_told_why_not() {
+    let all: Vec<StrapId> = (1..=8).map(strap).collect();
+    let mut sim = Sim::new(ArbiterConfig::default(), &all);
+    sim.limit = 7;
+    sim.run(s(300));
+    let full: Vec<StrapId> = all.iter().copied().filter(|s| sim.state(*s) != LinkState::Connected).collect();
+    let [eighth] = full[..] else { panic!("{full:?} are not connected") };
+    assert_eq!(sim.state(eighth), LinkState::AdapterFull);
+    let status = sim.machine.status();
+    assert_eq!(status.straps.iter().find(|s| s.strap == eighth).unwrap().hint, Some(Hint::AdapterFull));
+    // It is asked again now and then, does not flicker, and disturbs nobody.
+    let tries = sim.calls(eighth, StrapCall::Connect).len();
+    assert!((2..=12).contains(&tries), "{tries} attempts in five minutes");
+    let states = &sim.states[&eighth];
+    let named = states.iter().position(|s| *s == LinkState::AdapterFull).unwrap();
+    assert_eq!(states.len(), named + 1, "{states:?}");
+    assert_eq!(status.counters.drops, 0);
+    // Room is used at once, back-off or not.
+    let others: Vec<StrapId> = all.iter().copied().filter(|s| *s != strap(1) && *s != eighth).chain([eighth]).collect();
+    assert_ne!(eighth, strap(1));
+    sim.want(&others);
+    sim.run(s(20));
+    assert_eq!(sim.state(eighth), LinkState::Connected);
+}
+
+#[test]
+fn what_a_strap_did_long_ago_explains_nothing() {
+    let mut sim = one();
+    sim.body(strap(1)).drops_after = Some(s(30));
+    sim.run(s(600));
+    assert_eq!(hint(&sim), Some(Hint::DropsAfter30s));
+    sim.body(strap(1)).in_range = false;
+    sim.body(strap(1)).connected = false;
+    sim.send(Event::Disconnected(strap(1)));
+    let gone = sim.now;
+    sim.run(s(200));
+    assert_eq!(hint(&sim), Some(Hint::DropsAfter30s), "it may only be between two attempts");
+    sim.run(s(200));
+    assert_eq!(sim.state(strap(1)), LinkState::NotSeen);
+    assert_eq!(hint(&sim), None);
+    let status = sim.machine.status();
+    assert!(status.straps[0].failures > 2, "its back-off stays: only good data clears it");
+    let seen = status.straps[0].last_seen.unwrap();
+    assert!(seen <= gone && gone.since(seen) < s(120), "last seen {seen:?}, gone {gone:?}");
 }
 
 #[test]
@@ -243,8 +291,9 @@ fn unwanted_straps_are_let_go_and_wanted_again_connected() {
     let mut sim = one();
     sim.run(s(5));
     sim.want(&[]);
-    assert_eq!(sim.state(strap(1)), LinkState::Released);
+    assert_eq!(sim.state(strap(1)), LinkState::Connected, "it is free only when it was disconnected");
     sim.run(s(2));
+    assert_eq!(sim.state(strap(1)), LinkState::Released);
     assert!(!sim.body(strap(1)).connected);
     let calls = sim.log.len();
     sim.run(HOUR);
@@ -338,6 +387,7 @@ fn failure() -> impl Strategy<Value = Failure> {
         Stale,
         Denied,
         AdapterOff,
+        Full,
         NoHeartRate,
         Other,
     ])

@@ -558,3 +558,107 @@ fn latency_from_notification_to_queue() {
     );
     assert!(stamped[100] < 50_000, "p50 {} us", stamped[100]);
 }
+
+const SECOND: &str = "00:11:22:33:44:66";
+
+#[test]
+fn of_two_adapters_the_named_one_is_used_by_address_and_by_name() {
+    for chosen in [SECOND, "hci1"] {
+        let fake = FakeBluez::start();
+        fake.with(|w| w.plug("hci1", SECOND));
+        fake.add_strap(A, "Strap");
+        fake.with(|w| w.move_straps("hci1"));
+        let daemon = Daemon::builder(&fake).wanted(&[A]).adapter(chosen).start();
+        let beat = fake.beat(A, BEAT);
+        daemon.wait_packets(A, 10, SOON);
+        // The other one is left alone, also when it goes.
+        fake.with(|w| w.unplug("hci0"));
+        std::thread::sleep(s(6));
+        assert_eq!(daemon.states(A).last().unwrap(), "connected", "{chosen}");
+        assert_complete(&daemon, A, &beat.finish());
+        assert_eq!(daemon.counter("managers"), 0);
+    }
+}
+
+#[test]
+fn a_named_adapter_is_waited_for_and_no_other_is_taken() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    let daemon = Daemon::builder(&fake).wanted(&[A]).adapter(SECOND).start();
+    daemon.wait_state(A, "no_adapter", SOON);
+    std::thread::sleep(s(4));
+    assert_eq!(fake.count("StartDiscovery"), 0, "another adapter was used");
+    let beat = fake.beat(A, BEAT);
+    fake.with(|w| {
+        w.plug("hci1", SECOND);
+        w.move_straps("hci1");
+    });
+    daemon.wait_packets(A, 10, s(25));
+    // Pulled out and put into another socket, it comes back under another name.
+    let before = daemon.mark();
+    let had = daemon.packets(A).len();
+    fake.with(|w| w.unplug("hci1"));
+    daemon.wait_state_since(before, A, "no_adapter", s(8));
+    fake.with(|w| {
+        w.plug("hci2", SECOND);
+        w.move_straps("hci2");
+    });
+    daemon.wait_packets(A, had + 10, s(30));
+    println!("data again {:?} after the plug was pulled", daemon.first_packet_since(before, A));
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn without_a_name_an_adapter_that_is_gone_or_off_is_replaced_by_one_that_is_on() {
+    for pulled in [true, false] {
+        let fake = FakeBluez::start();
+        fake.add_strap(A, "Strap");
+        let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+        let beat = fake.beat(A, BEAT);
+        daemon.wait_packets(A, 10, SOON);
+        let had = daemon.packets(A).len();
+        let before = daemon.mark();
+        fake.with(|w| if pulled { w.unplug("hci0") } else { w.power("hci0", false) });
+        fake.with(|w| {
+            w.plug("hci1", SECOND);
+            w.move_straps("hci1");
+        });
+        daemon.wait_packets(A, had + 10, s(30));
+        println!("data again {:?} by the other adapter", daemon.first_packet_since(before, A));
+        assert_complete(&daemon, A, &beat.finish());
+    }
+}
+
+#[test]
+fn seven_straps_on_one_adapter_and_an_eighth_that_is_told_why_not() {
+    let all: Vec<String> = (1..=8).map(|n| format!("C0:FF:EE:00:00:{n:02}")).collect();
+    let names: Vec<&str> = all.iter().map(String::as_str).collect();
+    let fake = FakeBluez::start();
+    fake.with(|w| w.limit = 7);
+    for strap in &names {
+        fake.add_strap(strap, &format!("Strap {}", &strap[15..]));
+    }
+    // The first seven first, so that it is known who has to wait.
+    let mut daemon = Daemon::builder(&fake).wanted(&names[..7]).start();
+    let beats: Vec<_> = names.iter().map(|strap| fake.beat(strap, ms(200))).collect();
+    for strap in &names[..7] {
+        daemon.wait_packets(strap, 5, s(40));
+    }
+    let eighth = names[7];
+    daemon.tell(&format!("wanted {}", all.join(",")));
+    daemon.wait_state(eighth, "adapter_full", s(30));
+    daemon.wait(SOON, "the hint", |l| matches!(l, Line::Status(t) if t.contains("AdapterFull")));
+    std::thread::sleep(s(5));
+    assert_eq!(daemon.states(eighth).last().unwrap(), "adapter_full");
+    assert!(daemon.packets(eighth).is_empty());
+    assert_eq!(daemon.counter("drops"), 0, "the seven were disturbed");
+    // One is let go: the eighth has its place soon, whatever its back-off was.
+    let rest = all[1..].join(",");
+    daemon.tell(&format!("wanted {rest}"));
+    daemon.wait_packets(eighth, 5, s(30));
+    let released = daemon.states(names[0]);
+    assert_eq!(released.last().unwrap(), "released");
+    for (strap, beat) in names.iter().zip(beats).skip(1) {
+        assert_complete(&daemon, strap, &beat.finish());
+    }
+}

@@ -8,8 +8,9 @@ mod mosquitto;
 mod mqtt_client;
 
 use hrvd::engine::{Command, Trigger};
-use hrvd::mqtt::{ConnectionState, MqttConfig, Topics};
+use hrvd::mqtt::{ConnectionState, MqttConfig, Order, Topics};
 use hrvd::publication::Publication;
+use hrvd::release::Ask;
 use mosquitto::{Mosquitto, Observer, retained};
 use mqtt_client::{Client, LIVE, Outbox, RESULT, SET, STATUS, config, impatient, ms};
 use std::time::Duration;
@@ -407,6 +408,23 @@ async fn a_late_command_does_not_fire() {
     assert_eq!(again.command().await, Command::CancelCheck { athlete: "alex".parse().unwrap() });
     assert!(again.commands.try_recv().is_err());
     assert!(client.commands.try_recv().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_strap_is_let_go_by_a_message_that_is_not_kept() {
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    const FREE: &str = "hrvd/g/strap/a09e1a9f6e53/release/set";
+    observer.publish(FREE, "on", true);
+    observer.until_message(FREE, "on");
+    let mut client = Client::start(config(broker.port));
+    client.connected().await;
+    observer.publish(FREE, "15", false);
+    let strap = "A0:9E:1A:9F:6E:53".parse().unwrap();
+    let want = Order::Release(strap, Ask::Release(Duration::from_secs(15 * 60)));
+    assert_eq!(client.order().await, want, "the kept one would release the strap at each connection");
+    observer.publish(FREE, "off", false);
+    assert_eq!(client.order().await, Order::Release(strap, Ask::End));
 }
 
 #[tokio::test(flavor = "multi_thread")]

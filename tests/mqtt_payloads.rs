@@ -2,9 +2,14 @@
 #![cfg(feature = "daemon")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use hrvd::battery::Forecast;
+use hrvd::ble::signal::{Signal, Trend};
 use hrvd::check::*;
+use hrvd::diagnosis::Cause;
 use hrvd::engine::*;
-use hrvd::mqtt::{BridgeStatus, Delivery, Message, MqttConfig, RenderOptions, Renderer, TOPICS, Topics, Use};
+use hrvd::mqtt::{
+    BridgeStatus, Delivery, Explained, Message, MqttConfig, RenderOptions, Renderer, TOPICS, Topics, Use,
+};
 use hrvd::units::{AthleteId, Mono, Now, StrapId};
 use jiff::tz::{self, TimeZone};
 use serde_json::{Value, json};
@@ -67,6 +72,7 @@ fn status() -> StrapStatus {
         defects: 1,
         gaps: 2,
         duplicates: 3,
+        signs: Signs::default(),
     }
 }
 
@@ -212,7 +218,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 3 + 5 + 13);
+    assert_eq!(before.len(), 3 + 9 + 13);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -231,6 +237,8 @@ fn discovery_obeys_home_assistant() {
         "pl_on",
         "pl_off",
         "pl_prs",
+        "stat_on",
+        "stat_off",
         "dev_cla",
         "unit_of_meas",
         "sug_dsp_prc",
@@ -277,7 +285,7 @@ fn discovery_obeys_home_assistant() {
             }
             assert!(unique.insert(c["uniq_id"].as_str().unwrap().to_owned()), "{key} twice");
             let platform = c["p"].as_str().unwrap();
-            assert!(["sensor", "binary_sensor", "button", "event"].contains(&platform));
+            assert!(["sensor", "binary_sensor", "button", "event", "switch"].contains(&platform));
             let topic_key = if platform == "button" { "cmd_t" } else { "stat_t" };
             assert!(c[topic_key].as_str().unwrap().starts_with("hrvd/a1b2c3/"));
             // The same id comes out of the names, for versions that do not know default_entity_id.
@@ -287,6 +295,7 @@ fn discovery_obeys_home_assistant() {
             let class = c.get("dev_cla").and_then(Value::as_str);
             if let Some(class) = class {
                 let (_, unit) = CLASS_UNITS.iter().find(|(k, _)| *k == class).expect(class);
+                let unit = if key == "battery_days" { &Some("d") } else { unit };
                 assert_eq!(c.get("unit_of_meas").and_then(Value::as_str), *unit, "{key}");
             }
             assert_eq!(class == Some("enum"), c.get("ops").is_some(), "{key}");
@@ -297,6 +306,13 @@ fn discovery_obeys_home_assistant() {
             assert_eq!(platform == "button", c.get("pl_prs").is_some());
             if platform == "binary_sensor" {
                 assert!(c["pl_on"].is_string() && c["pl_off"].is_string());
+            }
+            // A switch shows what is, not what was pressed: it has a state topic beside its command topic.
+            assert_eq!(platform == "switch", c.get("stat_t").is_some() && c.get("cmd_t").is_some(), "{key}");
+            if platform == "switch" {
+                for field in ["pl_on", "pl_off", "stat_on", "stat_off"] {
+                    assert!(c[field].is_string(), "{key}: {field}");
+                }
             }
             // Only live values expire, and live values are available only with their strap.
             let is_live = c.get("stat_t") == Some(&json!("hrvd/a1b2c3/athlete/alex/live"));
@@ -366,7 +382,45 @@ fn payloads_are_pinned() {
         all.extend(r.output(&output, now(1000)));
     }
     all.push(r.bridge(&BridgeStatus { unsent: 2, started: now(0).wall, ..BridgeStatus::default() }));
+    let explained = Explained {
+        cause: Some(Cause::WeakSignal),
+        last_seen: Some(Mono::from_secs(999)),
+        signal: Signal { dbm: Some(-90), trend: Some(Trend::Falling) },
+        battery: Some(Forecast { per_week: -0.93, days_left: 104 }),
+        released_until: None,
+    };
+    all.extend(r.explain(strap_id(), explained, now(1000)));
+    let freed = Explained { cause: Some(Cause::Released), released_until: Some(Mono::from_secs(4600)), ..explained };
+    all.extend(r.explain(strap_id(), freed, now(1000)));
     insta::assert_snapshot!("payloads", lines(&all));
+}
+
+#[test]
+fn an_explanation_is_said_when_it_changes_and_not_when_time_passes() {
+    let mut r = renderer();
+    let why = |cause| Explained { cause: Some(cause), ..Explained::default() };
+    assert!(r.explain(strap_id(), why(Cause::NotSeen), now(999)).is_none(), "nothing is known of the strap yet");
+    r.output(&Output::Strap(status()), now(1000));
+    assert!(r.explain(strap_id(), why(Cause::Silent), now(1000)).is_some());
+    let seen = Explained { last_seen: Some(Mono::from_secs(1001)), ..why(Cause::Silent) };
+    assert!(r.explain(strap_id(), seen, now(1001)).is_none());
+    // What the engine says next carries the explanation along.
+    let out = r.output(&Output::Strap(StrapStatus { contact: None, ..status() }), now(1002));
+    let v: Value = serde_json::from_slice(&out.last().unwrap().publication.payload).unwrap();
+    assert_eq!((&v["cause"], v["last_seen"].is_string()), (&json!("silent"), true), "{v}");
+    // The end of a release is rounded by everybody who computes it; only a real move is news.
+    let until = |s: u64| Explained { released_until: Some(Mono::from_secs(s)), ..why(Cause::Released) };
+    assert!(r.explain(strap_id(), until(5000), now(1003)).is_some());
+    assert!(r.explain(strap_id(), until(5002), now(1004)).is_none());
+    assert!(r.explain(strap_id(), until(9000), now(1005)).is_some());
+}
+
+#[test]
+fn advice_fits_into_a_state() {
+    for cause in Cause::ALL {
+        let advice = cause.advice().unwrap_or_default();
+        assert!(advice.chars().count() <= 255, "{}: Home Assistant cuts states at 255 characters", cause.as_str());
+    }
 }
 
 #[test]
@@ -536,6 +590,7 @@ fn the_list_covers_what_the_code_builds() {
         t.bridge(),
         t.strap_availability(s),
         t.strap_state(s),
+        t.release_set(s),
         t.live(&a),
         t.check(&a),
         t.morning(&a),

@@ -4,6 +4,7 @@
 
 mod store_common;
 
+use hrvd::battery::Reading;
 use hrvd::engine::{Command, Record, RecordKind, StrapFacts, Trigger};
 use hrvd::store::{self, Query, StoreEvent};
 use hrvd::units::Mono;
@@ -208,6 +209,26 @@ fn straps_facts_topics_and_settings() {
     assert!(!store::forget_offline(&db(dir.path()), strap(1)).unwrap());
     let query = Query::open(&db(dir.path())).unwrap();
     assert_eq!((query.straps().unwrap().len(), query.meta("k").unwrap()), (0, None));
+}
+
+#[test]
+fn battery_readings_are_one_a_day_and_go_with_their_strap() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(store::OpenOptions { straps: vec![adopted(1)], ..options(dir.path()) }).unwrap();
+    opened.handle.adopt(adopted(2), None);
+    let day = |d: i8| jiff::civil::date(2026, 11, d);
+    for (d, percent) in [(3, 80), (1, 90), (2, 85), (3, 79)] {
+        (1..4).for_each(|n| opened.handle.battery(strap(n), day(d), percent));
+    }
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    let query = Query::open(&db(dir.path())).unwrap();
+    let want = [(1, 90), (2, 85), (3, 79)].map(|(d, percent)| Reading { date: day(d), percent });
+    assert_eq!(query.battery(strap(1)).unwrap(), want);
+    assert_eq!(query.battery(strap(2)).unwrap(), want);
+    assert_eq!(query.battery(strap(3)).unwrap(), [], "nobody's strap");
+    opened.handle.forget(strap(2));
+    opened.handle.stop().unwrap();
+    assert_eq!(Query::open(&db(dir.path())).unwrap().battery(strap(2)).unwrap(), []);
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct Arbiter {
     sick: Option<(Mono, u32)>,
     silent_rebuild: Option<Mono>,
     scan: Scan,
+    /// Connections of the adapter that are ours.
+    carried: usize,
     shutdown: Option<Mono>,
     given_up: bool,
 }
@@ -99,6 +101,7 @@ impl Arbiter {
             sick: None,
             silent_rebuild: None,
             scan: Scan::Off(now),
+            carried: 0,
             shutdown: None,
             given_up: false,
         }
@@ -250,7 +253,8 @@ impl Arbiter {
             self.poll_at = self.now + self.config.poll;
             match answer {
                 Answer::Adapter(info) => {
-                    self.lookup = false;
+                    // One that is off may not be the one to use any more: another may have been plugged in.
+                    self.lookup = !info.powered;
                     self.set_adapter(Adapter::Here(info.clone()));
                 }
                 Answer::NoAdapter | Answer::Done => {
@@ -373,8 +377,10 @@ impl Arbiter {
             self.on_adapter_done(p.call, Err(Failure::Timeout));
         }
         self.tell_all(LinkEvent::Timeout);
+        let before = std::mem::replace(&mut self.carried, self.links.values().filter(|l| l.is_connected()).count());
         self.end_silence_of_the_bus();
         self.drive_adapter();
+        self.make_room(before);
         self.grant();
         self.collect();
         self.publish();
@@ -389,6 +395,13 @@ impl Arbiter {
         if silent && !delivering && !lately && self.connected && self.shutdown.is_none() {
             self.silent_rebuild = Some(self.now);
             self.rebuild();
+        }
+    }
+
+    /// A full adapter has room again when any of its connections ended.
+    fn make_room(&mut self, before: usize) {
+        if self.carried < before {
+            self.tell_all(LinkEvent::RoomMade);
         }
     }
 
@@ -411,7 +424,8 @@ impl Arbiter {
             _ if !self.connected => self.reach_bus(),
             _ if self.now >= self.poll_at => {
                 if self.lookup {
-                    self.counters.adapter_lookups += 1;
+                    // Asking again about one that its owner switched off recovers nothing.
+                    self.counters.adapter_lookups += u64::from(!matches!(self.adapter, Adapter::Here(_)));
                     self.call_adapter(AdapterCall::FindAdapter);
                 } else {
                     self.call_adapter(AdapterCall::CheckAdapter);
@@ -487,7 +501,7 @@ impl Arbiter {
     }
 
     fn publish(&mut self) {
-        for (strap, link) in &self.links {
+        for (strap, link) in self.links.iter().filter(|(_, l)| !l.is_leaving()) {
             let state = match (&self.adapter, link.state()) {
                 (_, LinkState::Released) => LinkState::Released,
                 (Adapter::Unknown, _) => LinkState::Unknown,

@@ -14,8 +14,8 @@
 
 use super::arbiter::Event;
 use super::call::{AdapterInfo, Answer, Failure};
+use super::outlet::{Outlet, Sink};
 use super::scan::Advert;
-use super::task::{Outlet, Sink};
 use crate::engine::{Input, PacketBytes, StrapFacts};
 use crate::units::StrapId;
 use btleplug::api::{

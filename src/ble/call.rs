@@ -123,6 +123,9 @@ pub enum Failure {
     /// The adapter is off or blocked.
     #[error("adapter not ready")]
     AdapterOff,
+    /// The adapter takes no more connections.
+    #[error("the adapter takes no more connections")]
+    Full,
     /// Connected, but there is no heart rate measurement to subscribe to.
     #[error("no heart rate measurement")]
     NoHeartRate,
@@ -134,6 +137,6 @@ pub enum Failure {
 impl Failure {
     /// Whether the fault lies with the machine, not with the strap: such failures do not count against a strap.
     pub const fn is_local(self) -> bool {
-        matches!(self, Self::NoService | Self::BusLost | Self::Stale | Self::Denied | Self::AdapterOff)
+        matches!(self, Self::NoService | Self::BusLost | Self::Stale | Self::Denied | Self::AdapterOff | Self::Full)
     }
 }

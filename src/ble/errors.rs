@@ -6,7 +6,7 @@ use super::call::Failure;
 impl Failure {
     /// The D-Bus error by its text, message and name. The order matters: names first, vague words last.
     pub(super) fn from_dbus_text(text: &str) -> Failure {
-        const TABLE: [(&str, Failure); 31] = [
+        const TABLE: [(&str, Failure); 36] = [
             ("UnknownObject", Failure::Gone),
             ("UnknownMethod", Failure::Gone),
             ("UnknownInterface", Failure::Gone),
@@ -25,6 +25,11 @@ impl Failure {
             ("AccessDenied", Failure::Denied),
             ("AuthFailed", Failure::Denied),
             ("NotAuthorized", Failure::Denied),
+            // The controller's limit, as a word (from BlueZ 5.62 on) and as errno's text (before); no memory for one
+            // more link means the same.
+            ("concurrent-connection-limit", Failure::Full),
+            ("Too many links", Failure::Full),
+            ("connection-memory-allocation", Failure::Full),
             // BlueZ 5.66 and 5.82 word it differently.
             ("InProgress", Failure::InProgress),
             ("In Progress", Failure::InProgress),
@@ -36,6 +41,8 @@ impl Failure {
             ("Not connected", Failure::NotConnected),
             ("connection-abort", Failure::Refused),
             ("connection-canceled", Failure::Refused),
+            ("connection-refused", Failure::Refused),
+            ("connection-timeout", Failure::Timeout),
             ("ConnectionAttemptFailed", Failure::Refused),
             ("NoReply", Failure::Timeout),
             ("Time", Failure::Timeout),
@@ -56,6 +63,8 @@ mod tests {
             ("D-Bus error: In Progress (org.bluez.Error.InProgress)", Failure::InProgress),
             ("D-Bus error: le-connection-abort-by-local (org.bluez.Error.Failed)", Failure::Refused),
             ("D-Bus error: br-connection-canceled (org.bluez.Error.Failed)", Failure::Refused),
+            ("D-Bus error: le-connection-concurrent-connection-limit (org.bluez.Error.Failed)", Failure::Full),
+            ("D-Bus error: Too many links (org.bluez.Error.Failed)", Failure::Full),
             ("D-Bus error: Not connected (org.bluez.Error.Failed)", Failure::NotConnected),
             ("D-Bus error: Resource Not Ready (org.bluez.Error.NotReady)", Failure::AdapterOff),
             ("D-Bus error: Input/output error (org.bluez.Error.Failed)", Failure::AdapterOff),

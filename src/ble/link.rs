@@ -3,6 +3,7 @@
 
 use super::backoff;
 use super::call::{Failure, StrapCall};
+use super::signal::Samples;
 use super::status::{Counters, Hint, StrapStatus};
 use crate::engine::LinkState;
 use crate::units::{Mono, StrapId};
@@ -18,6 +19,8 @@ const PARAMS_DROP: std::ops::RangeInclusive<u64> = 28..=32;
 const STALE_FRAME: Duration = Duration::from_secs(2);
 /// The battery is read again so often; not every strap notifies it.
 const FACTS_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// A strap that was not seen for so long is only that; what it did before explains nothing any more.
+const OLD_NEWS: Duration = Duration::from_secs(300);
 /// BlueZ resolves the services of a link that it opened by itself; so often we ask again, a second apart.
 const ADOPT_TRIES: u8 = 10;
 
@@ -41,6 +44,8 @@ pub enum LinkEvent {
     BurstEnded(Mono),
     /// The adapter is off or gone: whatever was connected is not any more. Pending calls fail by themselves.
     AdapterLost,
+    /// Another strap's connection ended: a full adapter has room again.
+    RoomMade,
     /// Everything was thrown away, pending calls included.
     Reset,
     /// The strap is wanted (again).
@@ -112,6 +117,8 @@ pub struct Link {
     next: Option<StrapCall>,
     advert: Option<Mono>,
     rssi: Option<i16>,
+    signal: Samples,
+    last_seen: Option<Mono>,
     /// `Some(true)`: looked for and not found. `None`: not looked for yet.
     absent: Option<bool>,
     /// The strap is connected without our doing; so many attempts to take it over were made.
@@ -144,6 +151,8 @@ impl Link {
             next: None,
             advert: None,
             rssi: None,
+            signal: Samples::default(),
+            last_seen: None,
             absent: None,
             adopt: None,
             doubt: false,
@@ -167,6 +176,8 @@ impl Link {
             LinkEvent::Advert { rssi } => {
                 self.advert = Some(now);
                 self.rssi = Some(rssi);
+                self.signal.push(now, rssi);
+                self.last_seen = Some(now);
                 self.absent = Some(false);
             }
             LinkEvent::Connected => {
@@ -185,6 +196,15 @@ impl Link {
             LinkEvent::BurstEnded(began) => {
                 if self.phase == Phase::Down && self.advert.is_none_or(|at| at < began) {
                     self.absent = Some(true);
+                    if self.last_seen.is_none_or(|at| now.since(at) >= OLD_NEWS) {
+                        self.refusals = 0;
+                        self.drops = 0;
+                    }
+                }
+            }
+            LinkEvent::RoomMade => {
+                if self.phase == Phase::Down && self.last_failure == Some(Failure::Full) {
+                    self.retry_at = now;
                 }
             }
             LinkEvent::AdapterLost => {
@@ -271,6 +291,11 @@ impl Link {
         matches!(self.phase, Phase::Connecting | Phase::Cleaning)
     }
 
+    /// Whether the link takes one of the adapter's connections.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::SettingUp | Phase::Up(_))
+    }
+
     /// Whether heart rate arrived lately.
     pub fn is_delivering(&self, now: Mono) -> bool {
         matches!(self.phase, Phase::Up(up) if up.any_frame && now.since(up.fresh) < self.config.silence)
@@ -279,6 +304,11 @@ impl Link {
     /// Reconnects in a row that did not end the silence.
     pub fn silent_cycles(&self) -> u32 {
         self.silent_cycles
+    }
+
+    /// Whether the strap is being let go: another app cannot have it before that is done.
+    pub fn is_leaving(&self) -> bool {
+        !self.wanted && self.phase != Phase::Released
     }
 
     /// Whether the strap was let go and nothing is pending.
@@ -292,6 +322,7 @@ impl Link {
             Phase::Up(up) if up.silence != Silence::None => return LinkState::Silent,
             Phase::Up(_) => return LinkState::Connected,
             _ if !self.wanted => return LinkState::Released,
+            Phase::Connecting if self.last_failure == Some(Failure::Full) => LinkState::AdapterFull,
             Phase::Connecting | Phase::SettingUp => LinkState::Connecting,
             _ if self.absent == Some(true) => return LinkState::NotSeen,
             _ if self.absent == Some(false) => LinkState::Seen,
@@ -299,6 +330,7 @@ impl Link {
         };
         // A strap that refuses is not shown as "connecting" once a minute.
         match () {
+            () if self.last_failure == Some(Failure::Full) && self.absent != Some(true) => LinkState::AdapterFull,
             () if self.refusals >= 2 => LinkState::Refuses,
             () if self.drops >= 3 => LinkState::Unstable,
             () => down,
@@ -309,6 +341,7 @@ impl Link {
     pub fn status(&self, now: Mono, state: LinkState) -> StrapStatus {
         let three = self.drops >= 3 && self.lengths.iter().all(|s| PARAMS_DROP.contains(s));
         let hint = match () {
+            () if state == LinkState::AdapterFull => Some(Hint::AdapterFull),
             () if three => Some(Hint::DropsAfter30s),
             () if state == LinkState::Refuses => Some(Hint::HeldByAnother),
             () if self.last_failure == Some(Failure::NoHeartRate) => Some(Hint::NoHeartRate),
@@ -319,6 +352,8 @@ impl Link {
             strap: self.strap,
             state,
             rssi: self.rssi,
+            signal: self.signal.signal(),
+            last_seen: self.last_seen,
             failures: self.failures,
             refusals: self.refusals,
             drops: self.drops,
@@ -363,7 +398,7 @@ impl Link {
 
     fn count_failure(&mut self, now: Mono, failure: Failure) {
         self.last_failure = Some(failure);
-        if !failure.is_local() {
+        if !failure.is_local() || failure == Failure::Full {
             self.failures = self.failures.saturating_add(1);
         }
         self.retry_at = now + backoff::delay(self.strap, self.failures.max(1));
@@ -403,6 +438,7 @@ impl Link {
     fn on_frame(&mut self, now: Mono) {
         match &mut self.phase {
             Phase::Up(up) => {
+                self.last_seen = Some(now);
                 up.fresh = now;
                 up.any_frame = true;
                 up.silence = Silence::None;
@@ -458,6 +494,10 @@ impl Link {
             (Phase::SettingUp, StrapCall::Setup { .. }, Ok(())) => {
                 n.setups += 1;
                 self.refusals = 0;
+                self.last_seen = Some(now);
+                if self.last_failure == Some(Failure::Full) {
+                    self.last_failure = None;
+                }
                 self.absent = Some(false);
                 self.phase =
                     Phase::Up(Up { since: now, fresh: now, any_frame: false, facts_at: None, silence: Silence::None });

@@ -6,6 +6,7 @@ pub mod backoff;
 mod call;
 mod event;
 pub mod link;
+pub mod signal;
 mod status;
 
 pub use call::{AdapterCall, AdapterInfo, Answer, CallId, Failure, StrapCall};
@@ -15,6 +16,8 @@ pub use status::{Adapter, Counters, Hint, Status, StrapStatus};
 mod bluez;
 #[cfg(feature = "daemon")]
 mod errors;
+#[cfg(feature = "daemon")]
+mod outlet;
 #[cfg(feature = "daemon")]
 mod scan;
 #[cfg(feature = "daemon")]

@@ -2,7 +2,7 @@
 
 use super::bluez::Session;
 use super::call::{AdapterInfo, Answer, Failure};
-use super::task::Sink;
+use super::outlet::Sink;
 use crate::clock::Clock;
 use crate::units::StrapId;
 use std::sync::Arc;

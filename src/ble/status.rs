@@ -1,6 +1,7 @@
 //! What the Bluetooth edge tells about itself.
 
 use super::call::{AdapterInfo, Failure};
+use super::signal::Signal;
 use crate::engine::LinkState;
 use crate::units::{Mono, StrapId};
 
@@ -52,6 +53,8 @@ pub enum Hint {
     NoHeartRate,
     /// Connected and subscribed, but nothing comes.
     SubscribedButSilent,
+    /// The adapter carries as many connections as it can.
+    AdapterFull,
 }
 
 impl Hint {
@@ -65,6 +68,10 @@ impl Hint {
             Self::DropsAfter30s => {
                 "the link ends after 30 s each time: the kernel rejects the strap's connection parameters; update \
                  kernel and BlueZ, or use another adapter"
+            }
+            Self::AdapterFull => {
+                "this adapter carries as many connections as it can: release another strap or Bluetooth device, or let \
+                 a second machine with hrvd have this strap"
             }
             Self::NoHeartRate => "the device offers no heart rate measurement (0x2A37); is it a heart-rate strap?",
             Self::SubscribedButSilent => {
@@ -82,8 +89,12 @@ pub struct StrapStatus {
     pub strap: StrapId,
     /// State of its link.
     pub state: LinkState,
-    /// Signal strength at the last advertisement, dBm.
+    /// Signal strength at the last advertisement, dBm. A connected strap does not advertise: then it is an old one.
     pub rssi: Option<i16>,
+    /// Signal over the advertisements of the last reconnects.
+    pub signal: Signal,
+    /// When it was last seen advertising, or connected.
+    pub last_seen: Option<Mono>,
     /// Failures in a row that slow down the next attempt.
     pub failures: u32,
     /// Refused connections in a row.

@@ -113,6 +113,22 @@ pub enum Command {
         /// Its address
         address: StrapId,
     },
+    /// Let a strap go for a while, so that another app or watch can have it
+    ///
+    /// hrvd disconnects it and takes it back by itself when the time is over.
+    #[command(
+        after_help = "Examples:\n  hrvd release A0:9E:1A:9F:6E:53 --minutes 90\n  hrvd release A0:9E:1A:9F:6E:53 --end"
+    )]
+    Release {
+        /// Its address
+        address: StrapId,
+        /// For how long [default: 60]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1440))]
+        minutes: Option<u32>,
+        /// Take it back now
+        #[arg(long, conflicts_with = "minutes")]
+        end: bool,
+    },
     /// Take a morning check: about three minutes of lying (sitting, standing) still
     ///
     /// Starts a check on the daemon and guides through it. Ctrl-C leaves the screen and not the check; --cancel ends

@@ -138,37 +138,67 @@ fn daemon(config: &Config) -> Vec<Finding> {
         out.push(warn("straps", "none adopted", "hrvd scan, then hrvd adopt ADDRESS --athlete NAME"));
     }
     for s in &straps {
-        out.push(strap(s, &status["advice"]));
+        out.push(strap(s));
     }
+    out.extend(recovery(&status));
     out
 }
 
-fn strap(s: &Value, advice: &Value) -> Finding {
+/// A strap in one line: the state of its link, what is known beside it, and the one thing that explains it.
+fn strap(s: &Value) -> Finding {
     let name = s["name"].as_str().or(s["strap"].as_str()).unwrap_or("strap");
     let link = s["link"].as_str().unwrap_or("unknown");
-    let age = s["link_age_s"].as_f64().map_or(String::new(), |a| format!(" for {}", ago(a)));
-    let battery = s["battery_pct"].as_u64();
+    let cause = s["cause"].as_str().filter(|c| *c != "none" && *c != link);
+    let seconds = |key: &str| s[key].as_f64();
+    let mut text = format!("{name}: {}", link.replace('_', " "));
+    text += &seconds("link_age_s").map_or(String::new(), |a| format!(" for {}", ago(a)));
+    text += &cause.map_or(String::new(), |c| format!(" ({})", c.replace('_', " ")));
+    if link != "connected" {
+        text += &seconds("last_seen_age_s")
+            .map_or(", not seen since hrvd started".to_owned(), |a| format!(", last seen {} ago", ago(a)));
+    }
+    text += &s["released_s"].as_u64().map_or(String::new(), |left| format!(", for {} min more", left.div_ceil(60)));
+    text += &s["battery_pct"].as_u64().map_or(String::new(), |b| format!(", battery {b} %"));
+    text += &s["battery_days"].as_u64().map_or(String::new(), |d| format!(" (about {d} days left)"));
+    // advertisements alone carry a strength: of a connected strap it is an old one
+    text += &s["signal_dbm"].as_i64().map_or(String::new(), |dbm| {
+        let trend = s["signal_trend"].as_str().filter(|t| *t != "steady").map_or(String::new(), |t| format!(", {t}"));
+        format!(", signal {dbm} dBm when last advertising{trend}")
+    });
+    match (s["advice"].as_str(), s["calm"].as_bool()) {
+        (None, _) if link == "connected" => ok("strap", text),
+        (None, _) => warn("strap", text, "wait a moment and look again"),
+        (Some(advice), Some(true)) => {
+            Finding { what: "strap", verdict: Verdict::Ok, text, hint: Some(advice.to_owned()) }
+        }
+        (Some(advice), _) => warn("strap", text, advice),
+    }
+}
+
+/// What Bluetooth needed to go on since the daemon's start, level by level.
+fn recovery(status: &Value) -> Option<Finding> {
+    let n = |key: &str| status["recovery"][key].as_u64();
+    let (connects, drops) = (n("connects")?, n("drops")?);
+    let (silent, lookups) = (n("silent_reconnects")?, n("adapter_lookups")?);
+    let (managers, gave_up) = (n("managers")?, n("gave_up")?);
     let text = format!(
-        "{name}: {}{age}{}",
-        link.replace('_', " "),
-        battery.map_or(String::new(), |b| format!(", battery {b} %"))
+        "{connects} connects, {drops} drops, {silent} reconnects out of silence, {} scans, adapter looked for {lookups} \
+         times, {managers} new bus connections",
+        n("scans")?
     );
-    let told =
-        advice.as_array().into_iter().flatten().find(|a| a["strap"] == s["strap"]).and_then(|a| a["text"].as_str());
-    if let Some(advice) = told {
-        return warn("strap", text, advice);
-    }
-    match link {
-        "connected" if battery.is_some_and(|b| b <= 15) => warn("strap", text, "change the battery soon"),
-        "connected" => ok("strap", text),
-        "not_seen" | "unknown" => warn(
-            "strap",
+    Some(match () {
+        () if gave_up > 0 || managers > 0 => warn(
+            "recovery",
             text,
-            "normal while it is not worn; else wet the pads, come closer, free it from other devices",
+            "bluetoothd or the bus was lost meanwhile: journalctl -u bluetooth -u dbus says when and why",
         ),
-        "refuses" => warn("strap", text, "another device holds its only connection"),
-        _ => warn("strap", text, "wait a moment and look again"),
-    }
+        () if drops >= 10 && drops * 2 > connects => warn(
+            "recovery",
+            text,
+            "many links drop: put this machine's Wi-Fi on 5 GHz or a cable, or use a USB adapter on a short cable",
+        ),
+        () => ok("recovery", text),
+    })
 }
 
 fn ago(seconds: f64) -> String {
@@ -203,7 +233,8 @@ async fn bluetooth(config: &Config) -> Vec<Finding> {
         Ok(adapters) => {
             out.push(ok("bluetoothd", "answers"));
             let found = match wanted {
-                None => adapters.first(),
+                // as the daemon takes one
+                None => adapters.iter().find(|a| a.powered).or(adapters.first()),
                 Some(w) => adapters
                     .iter()
                     .find(|a| a.name == w || a.address.is_some_and(|x| x.to_string().eq_ignore_ascii_case(w))),
@@ -211,9 +242,17 @@ async fn bluetooth(config: &Config) -> Vec<Finding> {
             out.push(match found {
                 None => fail(
                     "adapter",
-                    wanted.map_or("none".to_owned(), |w| format!("{w} is not there")),
+                    match (wanted, adapters.is_empty()) {
+                        (Some(w), false) => format!("{w} is not there, but {}", listed(&adapters)),
+                        (Some(w), true) => format!("{w} is not there"),
+                        (None, _) => "none".to_owned(),
+                    },
                     "plug one in; on a Raspberry Pi look for dtoverlay=disable-bt in config.txt and for rfkill list",
                 ),
+                Some(a) if a.powered && adapters.len() > 1 && wanted.is_none() => Finding {
+                    hint: Some("bluetooth.adapter = \"ADDRESS\" makes sure which one is used".to_owned()),
+                    ..ok("adapter", format!("{} is on and used, of {}", a.name, listed(&adapters)))
+                },
                 Some(a) if a.powered => ok("adapter", format!("{} is on", a.name)),
                 Some(a) => fail(
                     "adapter",
@@ -224,6 +263,14 @@ async fn bluetooth(config: &Config) -> Vec<Finding> {
         }
     }
     out
+}
+
+fn listed(adapters: &[ble::AdapterInfo]) -> String {
+    let one = |a: &ble::AdapterInfo| match a.address {
+        Some(address) => format!("{} ({address})", a.name),
+        None => a.name.clone(),
+    };
+    adapters.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 async fn broker(config: &Config) -> Finding {
@@ -296,3 +343,7 @@ fn disk(config: &Config) -> Vec<Finding> {
     }
     out
 }
+
+#[cfg(test)]
+#[path = "doctor_tests.rs"]
+mod tests;

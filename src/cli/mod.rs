@@ -13,6 +13,7 @@ pub mod exit;
 pub mod export;
 mod guide;
 pub mod live;
+pub mod release;
 pub mod replay;
 pub mod run;
 pub mod scan;
@@ -46,6 +47,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
             adopt::adopt(*address, athlete, name.as_deref(), global, around, terminal)
         }
         Command::Forget { address } => adopt::forget(*address, global, around, terminal),
+        Command::Release { address, minutes, end } => release::run(*address, *minutes, *end, global, around, terminal),
         Command::Check { athlete, posture, cancel } => {
             let args = check::CheckArgs { athlete: athlete.as_ref(), posture: *posture, cancel: *cancel };
             check::run(&args, global, around, terminal)

@@ -23,7 +23,11 @@ struct Row {
     connected: bool,
     athlete: Option<String>,
     link: Option<String>,
+    cause: Option<String>,
     advice: Option<String>,
+    last_seen_s: Option<u64>,
+    trend: Option<String>,
+    battery_days: Option<u64>,
 }
 
 /// Scans for some seconds and lists what was seen.
@@ -114,12 +118,12 @@ fn daemon_view(config: &Config, rows: &mut BTreeMap<StrapId, Row>) {
         row.name = row.name.take().or(v["name"].as_str().map(str::to_owned));
         row.battery = v["battery_pct"].as_u64().and_then(|b| u8::try_from(b).ok()).or(row.battery);
         row.link = v["link"].as_str().map(|l| l.replace('_', " "));
+        row.cause = v["cause"].as_str().filter(|c| *c != "none").map(str::to_owned);
+        row.advice = v["advice"].as_str().map(str::to_owned);
+        row.last_seen_s = v["last_seen_age_s"].as_u64();
+        row.trend = v["signal_trend"].as_str().filter(|t| *t != "steady").map(str::to_owned);
+        row.battery_days = v["battery_days"].as_u64();
         row.connected = v["online"] == true;
-    }
-    for v in status["advice"].as_array().into_iter().flatten() {
-        if let Some(row) = crate::json::strap_of(v).and_then(|id| rows.get_mut(&id)) {
-            row.advice = v["text"].as_str().map(str::to_owned);
-        }
     }
 }
 
@@ -127,7 +131,8 @@ fn print_json(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> std
     for (id, r) in rows {
         let v: Value = json!({
             "address": id.to_string(), "name": r.name, "rssi_dbm": r.rssi, "battery_pct": r.battery,
-            "connected": r.connected, "athlete": r.athlete, "link": r.link, "advice": r.advice,
+            "connected": r.connected, "athlete": r.athlete, "link": r.link, "cause": r.cause, "advice": r.advice,
+            "last_seen_s": r.last_seen_s, "signal_trend": r.trend, "battery_days": r.battery_days,
         });
         writeln!(terminal.out, "{v}")?;
     }
@@ -145,12 +150,21 @@ fn print_table(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> st
         let signal = r.rssi.map_or("–".to_owned(), |x| format!("{x} dBm"));
         let battery = r.battery.map_or("–".to_owned(), |x| format!("{x} %"));
         let whose = r.athlete.as_ref().map_or("not adopted".to_owned(), |a| format!("{a}'s"));
-        let link = match (&r.link, r.connected, r.rssi) {
+        let mut link = match (&r.link, r.connected, r.rssi) {
             (Some(link), _, _) => link.clone(),
             (None, true, _) => "connected".into(),
             (None, false, Some(_)) => "in reach".into(),
             (None, false, None) => "not seen".into(),
         };
+        if let Some(cause) = r.cause.as_ref().map(|c| c.replace('_', " ")).filter(|c| *c != link) {
+            link += &format!(" ({cause})");
+        }
+        if let (false, None, Some(seen)) = (r.connected, r.rssi, r.last_seen_s) {
+            link += &format!(", last seen {} min ago", seen / 60);
+        }
+        if let Some(trend) = &r.trend {
+            link += &format!(", signal {trend}");
+        }
         writeln!(terminal.out, "{:<18} {name:<26} {signal:>8} {battery:>8}  {whose}, {link}", id.to_string())?;
         if let Some(advice) = &r.advice {
             writeln!(terminal.out, "{:<18} {advice}", "")?;

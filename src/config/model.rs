@@ -154,6 +154,8 @@ pub struct StrapConfig {
     pub athlete: AthleteId,
     /// Name to show; the advertised one if `None`.
     pub name: Option<String>,
+    /// When other apps may have it, in its athlete's local time.
+    pub release: Vec<WakeWindow>,
 }
 
 impl Config {

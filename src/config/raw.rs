@@ -213,4 +213,5 @@ pub(super) struct RawStrap {
     pub(super) address: Option<Parsed<StrapId>>,
     pub(super) athlete: Option<Parsed<AthleteId>>,
     pub(super) name: Option<Parsed<Line>>,
+    pub(super) release: Option<Vec<RawWindow>>,
 }

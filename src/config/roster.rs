@@ -157,9 +157,42 @@ impl Build<'_> {
             if let Some(name) = &name {
                 self.show(&path, "name", name.as_str(), entry);
             }
-            all.push(StrapConfig { address: address.0, athlete: athlete.0.clone(), name });
+            let release = self.release(entry, &path);
+            all.push(StrapConfig { address: address.0, athlete: athlete.0.clone(), name, release });
         }
         complete.then_some(all)
+    }
+
+    /// When a strap is let go by itself.
+    fn release(&mut self, entry: &Entry<RawStrap>, path: &str) -> Vec<WakeWindow> {
+        let mut windows = Vec::new();
+        let mut shown = Vec::new();
+        for (n, raw) in entry.raw.release.iter().flatten().enumerate() {
+            let at = entry.at(&format!("release[{n}]"));
+            let whole = !entry.refused.iter().any(|field| field.starts_with("release"));
+            match (&raw.from, &raw.to) {
+                (Some(from), Some(to)) if from.0 != to.0 => {
+                    let (from, to) = (from.0.0, to.0.0);
+                    windows.push(WakeWindow { from, until: to });
+                    let table =
+                        [("from", from), ("to", to)].map(|(k, t)| (k.to_owned(), TimeOfDay(t).to_string().into()));
+                    shown.push(toml::Value::Table(table.into_iter().collect()));
+                }
+                (Some(_), Some(_)) => {
+                    let problem = Problem::error(at, "this release is empty: it ends when it begins");
+                    self.problems.push(problem.hint("from = \"00:00\", to = \"23:59\" lets the strap go all day"));
+                }
+                _ if whole => {
+                    let problem = Problem::error(at, "a release needs a beginning and an end");
+                    self.problems.push(problem.hint("release = [{ from = \"17:00\", to = \"19:00\" }]"));
+                }
+                _ => {}
+            }
+        }
+        if !shown.is_empty() {
+            self.show(path, "release", toml::Value::Array(shown), entry);
+        }
+        windows
     }
 
     fn show<T>(&mut self, path: &str, field: &str, value: impl Into<toml::Value>, entry: &Entry<T>) {

@@ -220,8 +220,9 @@ checked_text!(
     /// Bluetooth adapter, empty for the first one.
     Adapter, "an adapter such as \"hci0\", or \"\" for the first", |text| {
         let number = text.strip_prefix("hci");
-        let ok = text.is_empty() || number.is_some_and(|n| (1..=3).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()));
-        if ok { Ok(()) } else { Err(format!("{text:?} is not an adapter{HINT}`bluetoothctl list` or `ls /sys/class/bluetooth` shows them: hci0, hci1")) }
+        let address = text.parse::<StrapId>().is_ok();
+        let ok = text.is_empty() || address || number.is_some_and(|n| (1..=3).contains(&n.len()) && n.bytes().all(|b| b.is_ascii_digit()));
+        if ok { Ok(()) } else { Err(format!("{text:?} is not an adapter{HINT}`ls /sys/class/bluetooth` shows their names (hci0, hci1), `bluetoothctl list` their addresses")) }
     }
 );
 

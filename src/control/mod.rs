@@ -46,6 +46,16 @@ pub enum Op {
         /// Bluetooth address.
         address: String,
     },
+    /// Let a strap go for a while, so that another app can have it, or take it back.
+    Release {
+        /// Bluetooth address.
+        address: String,
+        /// For how long; an hour if absent.
+        minutes: Option<u32>,
+        /// Take it back instead.
+        #[serde(default)]
+        end: bool,
+    },
     /// What the daemon is doing.
     Status,
     /// Move what was recorded so far into the database, for a reader.

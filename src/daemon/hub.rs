@@ -1,7 +1,9 @@
 //! The engine's task: takes inputs from every edge, one after the other, and hands outputs to every edge. It waits for
 //! nobody: each way out returns at once.
 
+use super::report::adapter_problem;
 use super::roster;
+use super::straps::Straps;
 use super::systemd::Systemd;
 use crate::ble;
 use crate::check::Phase;
@@ -9,7 +11,8 @@ use crate::clock::Clock;
 use crate::control::{Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
 use crate::engine::{Command, Engine, Input, Notice, Output, RecordKind, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
-use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Renderer};
+use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Order, Renderer};
+use crate::release::{self, Ask};
 use crate::store::{Query, StoreEvent, StoreHandle, StoreHealth};
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use jiff::Timestamp;
@@ -21,13 +24,15 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+/// Counters of recovery alone are told at most this often.
+const COUNTERS_EVERY: Duration = Duration::from_secs(60);
 /// Longest sleep: a suspended machine and a stuck timer are noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
 /// The ends of the channels that the hub reads.
 pub(super) struct Inlets {
     pub(super) radio: mpsc::Receiver<(Now, Input)>,
-    pub(super) mqtt: mpsc::Receiver<Command>,
+    pub(super) mqtt: mpsc::Receiver<Order>,
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) store_events: mpsc::UnboundedReceiver<StoreEvent>,
     pub(super) radio_status: watch::Receiver<ble::Status>,
@@ -56,9 +61,11 @@ pub(super) struct Hub {
     /// Straps adopted into the store.
     pub(super) adopted: Vec<Strap>,
     pub(super) roster: Roster,
+    pub(super) straps: Straps,
     pub(super) started: Option<Timestamp>,
     pub(super) checking: bool,
-    pub(super) bridge: Option<BridgeStatus>,
+    /// As last told, and when.
+    pub(super) bridge: Option<(Mono, BridgeStatus)>,
     pub(super) radio_used: bool,
     pub(super) strangers: BTreeSet<StrapId>,
     pub(super) store_path: PathBuf,
@@ -81,7 +88,7 @@ impl Hub {
                 () = cancel.cancelled() => break,
                 Some((now, input)) = inlets.radio.recv() => self.handle(now, input),
                 Some(request) = inlets.requests.recv() => self.request(request, &inlets.radio_status),
-                Some(command) = inlets.mqtt.recv() => self.handle(self.clock.now(), Input::Command(command)),
+                Some(order) = inlets.mqtt.recv() => self.order(order, &inlets.radio_status),
                 Some(event) = inlets.store_events.recv() => self.on_store(event),
                 changed = health.changed() => {
                     if changed.is_err() {
@@ -102,6 +109,7 @@ impl Hub {
                 () = tokio::time::sleep(sleep) => self.handle(self.clock.now(), Input::Timeout),
             }
             self.drain();
+            self.look_after_straps(&inlets.radio_status.borrow().clone(), false);
             self.systemd.alive();
             self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
         }
@@ -115,17 +123,31 @@ impl Hub {
 
     /// A packet may have been stamped a moment before a command that was taken first. For the engine and its records
     /// time never runs back: a recording in which it does would be refused by its reader.
-    fn handle(&mut self, mut now: Now, input: Input) {
+    pub(super) fn handle(&mut self, mut now: Now, input: Input) {
         let behind = self.latest.since(now.mono);
         now = Now { mono: now.mono + behind, wall: now.wall.and_then(|w| w.checked_add(behind).ok()) };
         self.latest = now.mono;
         if let Input::Facts { strap, facts } = &input {
             self.store.facts(*strap, facts.clone());
+            if let Some(percent) = facts.battery_pct {
+                self.learn_battery(now, *strap, percent);
+            }
         }
         self.engine.handle(now, input);
     }
 
-    fn drain(&mut self) {
+    fn order(&mut self, order: Order, radio: &watch::Receiver<ble::Status>) {
+        match order {
+            Order::Engine(command) => self.handle(self.clock.now(), Input::Command(command)),
+            Order::Release(strap, ask) => {
+                if self.release(strap, ask, &radio.borrow().clone()).is_none() {
+                    tracing::warn!("not done: nobody has a strap {strap} that could be let go");
+                }
+            }
+        }
+    }
+
+    pub(super) fn drain(&mut self) {
         let now = self.clock.now();
         while let Some(output) = self.engine.poll_output() {
             self.listen(now.mono, &output);
@@ -238,7 +260,11 @@ impl Hub {
                         self.adopted.push(s.strap);
                     }
                 }
-                self.new_roster(self.clock.now());
+                let now = self.clock.now();
+                self.new_roster(now);
+                if let Err(e) = Query::open(&self.store_path).and_then(|q| self.straps.restore(&q, now)) {
+                    tracing::warn!("what is known of straps cannot be read: {e}");
+                }
             }
             Err(e) => tracing::warn!("adopted straps cannot be read: {e}"),
         }
@@ -248,7 +274,7 @@ impl Hub {
         if health.outbox_unsent > 0 {
             self.mqtt.outbox_wake();
         }
-        let problem = self.bridge.as_ref().and_then(|b| b.store_problem.clone());
+        let problem = self.bridge.as_ref().and_then(|(_, b)| b.store_problem.clone());
         match (&health.message, problem) {
             (Some(now), before) if before.as_ref() != Some(now) => tracing::error!("store: {now}"),
             (None, Some(_)) => tracing::info!("store: all is written again"),
@@ -264,15 +290,21 @@ impl Hub {
             store_problem: health.message,
             unsent: health.outbox_unsent,
             started: self.started,
+            recovery: self.radio_used.then(|| radio.borrow().counters),
         };
-        if self.bridge.as_ref() != Some(&status) {
+        let now = self.clock.mono();
+        let news = self.bridge.as_ref().is_none_or(|(at, said)| {
+            let counted = BridgeStatus { recovery: said.recovery, ..status.clone() };
+            counted != *said || (status != *said && now.since(*at) >= COUNTERS_EVERY)
+        });
+        if news {
             let message = self.renderer.bridge(&status);
-            self.bridge = Some(status);
+            self.bridge = Some((now, status));
             self.tell(message);
         }
     }
 
-    fn tell(&mut self, message: Message) {
+    pub(super) fn tell(&mut self, message: Message) {
         if let Some(durable) = self.mqtt.deliver(message) {
             self.store.publish(vec![durable], self.clock.now().wall);
         }
@@ -284,11 +316,18 @@ impl Hub {
         let straps = self.engine.strap_statuses(now);
         let online = straps.iter().filter(|s| s.online).count();
         let problem = if self.radio_used { adapter_problem(radio) } else { None };
+        let troubles = straps.iter().filter(|_| problem.is_none()).filter_map(|s| {
+            let cause = self.straps.explained(s.strap).cause.filter(|c| !c.is_calm())?;
+            let name = s.facts.name.clone().unwrap_or_else(|| s.strap.to_string());
+            Some(format!("{name}: {}", cause.as_str().replace('_', " ")))
+        });
+        let troubles: Vec<String> = troubles.collect();
         let mut parts = vec![match (straps.len(), problem) {
             (_, Some(problem)) => problem,
             (0, None) => "no strap adopted yet (hrvd scan, hrvd adopt)".to_owned(),
             (n, None) => format!("{online} of {n} straps sending"),
         }];
+        parts.extend(troubles);
         parts.push(format!("MQTT {mqtt}"));
         if let Some(c) = self
             .engine
@@ -298,7 +337,7 @@ impl Hub {
         {
             parts.push(format!("check of {}: {}", c.athlete, c.phase.as_str().replace('_', " ")));
         }
-        if let Some(problem) = self.bridge.as_ref().and_then(|b| b.store_problem.as_ref()) {
+        if let Some(problem) = self.bridge.as_ref().and_then(|(_, b)| b.store_problem.as_ref()) {
             parts.push(format!("store: {problem}"));
         }
         self.systemd.status(&parts.join("; "));
@@ -391,11 +430,26 @@ impl Hub {
                     return Err(Refusal::new(format!("{id} is not adopted")).hint("hrvd scan shows what is"));
                 }
                 self.store.forget(id);
+                self.forget_release(id);
                 self.adopted.retain(|s| s.id != id);
                 self.new_roster(now);
                 Ok(json!({"strap": id.to_string()}))
             }
-            Op::Status => Ok(self.status(now, radio)),
+            Op::Release { address, minutes, end } => {
+                let id = pick_address(&address)?;
+                let length = minutes.map_or(release::USUAL, |m| Duration::from_secs(u64::from(m) * 60));
+                if length.is_zero() || length > release::LONGEST {
+                    return Err(Refusal::new("a strap is let go for 1 to 1440 minutes"));
+                }
+                let ask = if end { Ask::End } else { Ask::Release(length) };
+                let released = self.release(id, ask, &radio.borrow().clone());
+                let released = released.ok_or_else(|| {
+                    Refusal::new(format!("nobody has a strap {id}")).hint("hrvd scan shows whose straps are known")
+                })?;
+                let left = released.map(|r| r.left.as_secs());
+                Ok(json!({"strap": id.to_string(), "released": released.is_some(), "released_s": left}))
+            }
+            Op::Status => Ok(self.status(now, &radio.borrow())),
             Op::Seal => Ok(json!({})),
         }
     }
@@ -410,7 +464,8 @@ impl Hub {
         self.roster = roster::merge(&self.configured, &self.adopted);
         self.store.athletes(self.roster.athletes.clone());
         self.store.straps(self.configured.straps.clone());
-        self.wanted.send_replace(roster::wanted(&self.roster));
+        self.straps.set_roster(&self.roster);
+        self.wanted.send_replace(self.straps.wanted(&self.roster));
         self.handle(now, Input::Roster(self.roster.clone()));
         // what ends with somebody who leaves is said while their topics are still there: after the removal it would
         // bring them back
@@ -418,48 +473,6 @@ impl Hub {
         for message in self.renderer.roster(&self.roster) {
             self.tell(message);
         }
-    }
-
-    fn status(&self, now: Now, radio: &watch::Receiver<ble::Status>) -> Value {
-        let health = self.store.health().borrow().clone();
-        let mqtt = self.mqtt.status().borrow().clone();
-        let radio = radio.borrow();
-        let c = &radio.counters;
-        let straps = self.engine.strap_statuses(now.mono);
-        let checks = self.engine.check_statuses(now.mono);
-        json!({
-            "type": "status",
-            "version": env!("CARGO_PKG_VERSION"),
-            "started": self.started.map(|t| t.to_string()),
-            "adapter": adapter_words(&radio.adapter),
-            "adapter_problem": if self.radio_used { adapter_problem(&radio) } else { None },
-            "scanning": radio.scanning,
-            "recovery": {
-                "connects": c.connects,
-                "connect_failures": c.connect_failures,
-                "setups": c.setups,
-                "setup_failures": c.setup_failures,
-                "drops": c.drops,
-                "silences": c.silences,
-                "scans": c.scans,
-                "adapter_lookups": c.adapter_lookups,
-                "managers": c.managers,
-                "gave_up": c.gave_up,
-            },
-            "advice": radio.straps.iter().filter_map(|s| Some(json!({
-                "strap": s.strap.to_string(),
-                "text": s.hint?.advice(),
-            }))).collect::<Vec<_>>(),
-            "mqtt": mqtt.as_str(),
-            "mqtt_detail": mqtt.to_string(),
-            "store_ok": health.ok,
-            "store_problem": health.message,
-            "unsaved": health.unsaved,
-            "unsent": health.outbox_unsent,
-            "clock_known": now.wall.is_some(),
-            "straps": straps.iter().map(|s| json::strap(Zero::default(), now.mono, s)).collect::<Vec<_>>(),
-            "checks": checks.iter().map(|c| json::check(Zero::default(), now.mono, c)).collect::<Vec<_>>(),
-        })
     }
 }
 
@@ -475,26 +488,5 @@ async fn tick(interval: &mut Option<tokio::time::Interval>) {
             i.tick().await;
         }
         None => std::future::pending().await,
-    }
-}
-
-fn adapter_words(adapter: &ble::Adapter) -> String {
-    match adapter {
-        ble::Adapter::Unknown => "unknown".into(),
-        ble::Adapter::Unreachable(_) => "unreachable".into(),
-        ble::Adapter::Missing => "missing".into(),
-        ble::Adapter::Here(info) => info.name.clone(),
-    }
-}
-
-/// What is wrong with the radio as a whole, in words.
-pub(super) fn adapter_problem(status: &ble::Status) -> Option<String> {
-    match &status.adapter {
-        ble::Adapter::Here(info) if info.powered => None,
-        ble::Adapter::Here(_) => Some("Bluetooth adapter is off".into()),
-        ble::Adapter::Missing => Some("no Bluetooth adapter".into()),
-        ble::Adapter::Unreachable(Some(e)) => Some(format!("Bluetooth does not answer: {e}")),
-        ble::Adapter::Unreachable(None) => Some("Bluetooth does not answer".into()),
-        ble::Adapter::Unknown => None,
     }
 }

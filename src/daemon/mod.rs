@@ -3,9 +3,11 @@
 
 mod hub;
 mod outbox;
+mod report;
 mod revive;
 mod roster;
 mod settings;
+mod straps;
 mod systemd;
 
 pub use settings::Settings;
@@ -15,7 +17,7 @@ use crate::clock::Clock;
 use crate::control::{self, ServerError};
 use crate::engine::{Input, Output};
 use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Topics};
-use crate::store::{self, OpenOptions, OpenReport, Opened, StoreError};
+use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
 use revive::{Known, revive};
@@ -130,7 +132,13 @@ pub async fn run(
         store.result(result, durable);
     }
 
-    let (wanted, wanted_rx) = watch::channel(roster::wanted(&merged));
+    let mut straps = straps::Straps::new(&boot, settings.releases);
+    straps.set_roster(&merged);
+    if let Err(e) = Query::open(&settings.store).and_then(|q| straps.restore(&q, clock.now())) {
+        tracing::error!("what is known of straps cannot be read: {e}");
+    }
+    straps.first_look(clock.now(), &engine);
+    let (wanted, wanted_rx) = watch::channel(straps.wanted(&merged));
     let radio_stop = CancellationToken::new();
     let radio_used = matches!(radio, Radio::Bluetooth(_));
     let (mut ble_handle, radio_rx, radio_status) = match radio {
@@ -162,6 +170,7 @@ pub async fn run(
         configured: settings.roster,
         adopted: known.adopted,
         roster: merged,
+        straps,
         checking: false,
         bridge: None,
         radio_used,

@@ -2,7 +2,7 @@
 
 use crate::check::Posture;
 use crate::engine::{Athlete, Roster, Strap, WakeWindow};
-use crate::units::{AthleteId, StrapId};
+use crate::units::AthleteId;
 use jiff::civil::time;
 use jiff::tz::TimeZone;
 
@@ -36,14 +36,10 @@ fn plain_athlete(id: &AthleteId) -> Athlete {
     }
 }
 
-/// The straps of a roster.
-pub(super) fn wanted(roster: &Roster) -> Vec<StrapId> {
-    roster.straps.iter().map(|s| s.id).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::StrapId;
 
     #[test]
     fn an_adoption_makes_its_athlete_and_never_overrides_the_file() {
@@ -62,6 +58,6 @@ mod tests {
         let r = merge(&file, &adopted);
         assert_eq!(r.straps[0].athlete, alex);
         assert_eq!(r.athletes.iter().map(|a| a.name.as_str()).collect::<Vec<_>>(), ["Alex", "Kim"]);
-        assert_eq!(wanted(&r), [a, b]);
+        assert_eq!(r.straps.iter().map(|s| s.id).collect::<Vec<_>>(), [a, b]);
     }
 }

@@ -3,8 +3,10 @@
 use crate::ble::{BleConfig, arbiter::ArbiterConfig, link::LinkConfig};
 use crate::check::CheckConfig;
 use crate::config::Config;
-use crate::engine::Roster;
+use crate::engine::{Roster, WakeWindow};
 use crate::mqtt::{ClientCert, MqttConfig, RenderOptions, TlsOptions};
+use crate::units::StrapId;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ pub struct Settings {
     pub check: CheckConfig,
     /// People and straps of the configuration.
     pub roster: Roster,
+    /// When straps of the configuration are let go, in their athletes' local time.
+    pub releases: BTreeMap<StrapId, Vec<WakeWindow>>,
     /// The broker, if there is one.
     pub mqtt: Option<MqttConfig>,
     /// How things look in Home Assistant.
@@ -46,6 +50,7 @@ impl From<&Config> for Settings {
                 wait: c.check.wait,
             },
             roster: c.roster(),
+            releases: c.straps.iter().map(|s| (s.address, s.release.clone())).collect(),
             mqtt: c.mqtt.as_ref().map(|m| MqttConfig {
                 host: m.host.clone(),
                 port: m.port,

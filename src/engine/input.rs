@@ -97,6 +97,8 @@ pub enum LinkState {
     Silent,
     /// Seen advertising but refuses connections (another device holds its only one).
     Refuses,
+    /// Seen advertising, but the adapter takes no more connections.
+    AdapterFull,
     /// Connects and drops again, over and over.
     Unstable,
     /// Let go on purpose, so that another app can have it.
@@ -116,6 +118,7 @@ impl LinkState {
             Self::Connected => "connected",
             Self::Silent => "silent",
             Self::Refuses => "refuses",
+            Self::AdapterFull => "adapter_full",
             Self::Unstable => "unstable",
             Self::Released => "released",
         }

@@ -6,6 +6,8 @@ use crate::timeline::{Beat, GapReason};
 use crate::units::{AthleteId, Mono, StrapId};
 
 /// An output of the engine.
+// Outputs are handed on one by one; a box for the largest would cost more than its size.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// To be stored: raw truth, in the order it happened.
@@ -122,6 +124,23 @@ pub struct StrapStatus {
     pub gaps: u64,
     /// Repeated packets dropped by the clock test.
     pub duplicates: u64,
+    /// What explains the state of the link.
+    pub signs: Signs,
+}
+
+/// What a strap's packets told beside their numbers, for whoever explains its state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// First packet of this connection.
+    pub first_packet: Option<Mono>,
+    /// Last packet with RR intervals, in any connection.
+    pub last_rr: Option<Mono>,
+    /// Whether this connection brought RR intervals.
+    pub any_rr: bool,
+    /// Since when the strap says that it has no skin contact.
+    pub no_contact_since: Option<Mono>,
+    /// The last connection ended like that of a strap that was taken off.
+    pub taken_off: bool,
 }
 
 /// A line for the log, with its facts.

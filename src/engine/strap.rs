@@ -1,7 +1,7 @@
 //! One strap as the engine sees it: its time base, its live window and what is known of its link.
 
 use super::input::{LinkState, PacketBytes, StrapFacts};
-use super::output::{Beats, Notice, Output, Record, RecordKind, StrapStatus};
+use super::output::{Beats, Notice, Output, Record, RecordKind, Signs, StrapStatus};
 use crate::artifact::{Detector, LiveDetector};
 use crate::hrs::{self, Defect};
 use crate::hrv::rolling::Rolling;
@@ -17,6 +17,11 @@ pub(super) const FRESH: Duration = Duration::from_secs(6);
 pub(super) const PUT_ON_AFTER: Duration = Duration::from_secs(60);
 /// Counters and signal strength alone are worth a status no more often than this.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
+/// A link that ends after so long without RR, but not without packets, was left by a strap that was taken off: an H10 goes
+/// on for about 45 s.
+const WITHOUT_RR: Duration = Duration::from_secs(20);
+/// The same by the strap's own word about contact.
+const WITHOUT_CONTACT: Duration = Duration::from_secs(5);
 /// Window of the live RMSSD.
 const LIVE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -54,6 +59,7 @@ pub(super) struct StrapState {
     defect_kinds: Vec<(Defect, u64)>,
     gaps: u64,
     duplicates: u64,
+    signs: Signs,
     /// The status as last said, and when.
     said: Option<(Mono, StrapStatus)>,
 }
@@ -80,6 +86,7 @@ impl StrapState {
             defect_kinds: vec![],
             gaps: 0,
             duplicates: 0,
+            signs: Signs::default(),
             said: None,
         }
     }
@@ -102,7 +109,17 @@ impl StrapState {
         if !matches!(defect, Some(Defect::Empty)) {
             self.contact = m.contact.detected();
         }
-        if !self.link.is_up() || self.link == LinkState::Silent {
+        self.signs.first_packet.get_or_insert(now);
+        self.signs.taken_off = false;
+        match self.contact {
+            Some(false) => drop(self.signs.no_contact_since.get_or_insert(now)),
+            _ => self.signs.no_contact_since = None,
+        }
+        if !m.rr.is_empty() {
+            (self.signs.last_rr, self.signs.any_rr) = (Some(now), true);
+        }
+        // One that is being let go may still have some on the way.
+        if self.link != LinkState::Released && (!self.link.is_up() || self.link == LinkState::Silent) {
             // the packet proves the link, whatever the radio last said
             self.set_link(now, LinkState::Connected);
         }
@@ -131,9 +148,17 @@ impl StrapState {
             return Placed::default();
         }
         self.hr = None;
+        self.signs = Signs { last_rr: self.signs.last_rr, taken_off: self.looks_taken_off(), ..Signs::default() };
         let owed = self.timeline.break_off(GapReason::LinkUp);
         self.take(&owed, out);
         owed
+    }
+
+    /// By what its last packets said.
+    fn looks_taken_off(&self) -> bool {
+        let Some(last) = self.last_packet else { return false };
+        let no_rr = self.signs.any_rr && self.signs.last_rr.is_some_and(|t| last.since(t) >= WITHOUT_RR);
+        no_rr || self.signs.no_contact_since.is_some_and(|t| last.since(t) >= WITHOUT_CONTACT)
     }
 
     fn set_link(&mut self, now: Mono, state: LinkState) {
@@ -252,6 +277,7 @@ impl StrapState {
             defects: self.defects,
             gaps: self.gaps,
             duplicates: self.duplicates,
+            signs: self.signs,
         }
     }
 
@@ -267,6 +293,7 @@ impl StrapState {
                         (status.last_packet, status.packets, status.defects);
                     (same.gaps, same.duplicates) = (status.gaps, status.duplicates);
                     same.facts.rssi_dbm = status.facts.rssi_dbm;
+                    same.signs = status.signs;
                     same != status
                 }
             }

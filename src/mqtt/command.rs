@@ -4,15 +4,26 @@ use super::link::Message;
 use super::topics::Topics;
 use crate::check::Posture;
 use crate::engine::{Command, Trigger};
-use crate::units::AthleteId;
+use crate::release::{self, Ask};
+use crate::units::{AthleteId, StrapId};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Longest command payload that is looked at.
 pub const MAX_COMMAND: usize = 1024;
 
 /// How many topics with something to complain about are remembered, so that each is named once.
 const MAX_NAMED: usize = 64;
+
+/// What somebody asks for by MQTT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Something for the engine.
+    Engine(Command),
+    /// A strap shall be let go, or taken back.
+    Release(StrapId, Ask),
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,19 +46,29 @@ pub(super) enum Ignored {
     Athlete,
     #[error("the payload is neither start, cancel nor {{\"action\":\"start\",\"posture\":\"seated\"}}")]
     Payload,
+    #[error("no strap has such an address")]
+    Strap,
+    #[error("the payload is neither on, off nor a number of minutes from 1 to 1440")]
+    Release,
     #[error("the posture is none of supine, seated, standing")]
     Posture,
 }
 
 /// Reads a message as a command.
-pub(super) fn parse(topics: &Topics, message: &Message) -> Result<Command, Ignored> {
-    let athlete = topics.command_athlete(&message.topic).ok_or(Ignored::Topic)?;
+pub(super) fn parse(topics: &Topics, message: &Message) -> Result<Order, Ignored> {
+    if !topics.is_command(&message.topic) {
+        return Err(Ignored::Topic);
+    }
     if message.retained {
         return Err(Ignored::Retained);
     }
     if message.payload.len() > MAX_COMMAND {
         return Err(Ignored::TooLong);
     }
+    if let Some(strap) = topics.command_strap(&message.topic) {
+        return release(strap, &message.payload);
+    }
+    let athlete = topics.command_athlete(&message.topic).ok_or(Ignored::Topic)?;
     let athlete: AthleteId = athlete.parse().map_err(|_| Ignored::Athlete)?;
     let text = std::str::from_utf8(&message.payload).map_err(|_| Ignored::Payload)?.trim();
     let request = if text.starts_with('{') {
@@ -58,11 +79,25 @@ pub(super) fn parse(topics: &Topics, message: &Message) -> Result<Command, Ignor
     match request.action {
         "start" => {
             let posture: Option<Posture> = request.posture.map(str::parse).transpose().map_err(|_| Ignored::Posture)?;
-            Ok(Command::StartCheck { athlete, posture, trigger: Trigger::Manual })
+            Ok(Order::Engine(Command::StartCheck { athlete, posture, trigger: Trigger::Manual }))
         }
-        "cancel" => Ok(Command::CancelCheck { athlete }),
+        "cancel" => Ok(Order::Engine(Command::CancelCheck { athlete })),
         _ => Err(Ignored::Payload),
     }
+}
+
+fn release(strap: &str, payload: &[u8]) -> Result<Order, Ignored> {
+    let strap: StrapId = strap.parse().map_err(|_| Ignored::Strap)?;
+    let text = std::str::from_utf8(payload).map_err(|_| Ignored::Release)?.trim();
+    let ask = match text {
+        "on" => Ask::Release(release::USUAL),
+        "off" => Ask::End,
+        minutes => match minutes.parse::<u64>().map(|m| Duration::from_secs(m.saturating_mul(60))) {
+            Ok(length) if !length.is_zero() && length <= release::LONGEST => Ask::Release(length),
+            _ => return Err(Ignored::Release),
+        },
+    };
+    Ok(Order::Release(strap, ask))
 }
 
 /// Names what is ignored once a topic and reason.
@@ -85,22 +120,40 @@ mod tests {
         Topics::new(&MqttConfig { gateway_id: "g".into(), ..MqttConfig::default() })
     }
 
-    fn read(topic: &str, payload: &[u8], retained: bool) -> Result<Command, Ignored> {
+    fn read(topic: &str, payload: &[u8], retained: bool) -> Result<Order, Ignored> {
         parse(&topics(), &Message { topic: topic.into(), payload: payload.into(), retained })
     }
 
     const SET: &str = "hrvd/g/athlete/alex/check/set";
+    const FREE: &str = "hrvd/g/strap/a09e1a9f6e53/release/set";
 
     #[test]
     fn the_forms_of_a_command() {
         let alex: AthleteId = "alex".parse().unwrap();
-        let start = |posture| Command::StartCheck { athlete: alex.clone(), posture, trigger: Trigger::Manual };
+        let start =
+            |posture| Order::Engine(Command::StartCheck { athlete: alex.clone(), posture, trigger: Trigger::Manual });
+        let cancel = || Order::Engine(Command::CancelCheck { athlete: alex.clone() });
         assert_eq!(read(SET, b"start", false), Ok(start(None)));
         assert_eq!(read(SET, b" start\n", false), Ok(start(None)));
         assert_eq!(read(SET, br#"{"action":"start"}"#, false), Ok(start(None)));
         assert_eq!(read(SET, br#"{"action":"start","posture":"seated"}"#, false), Ok(start(Some(Posture::Seated))));
-        assert_eq!(read(SET, b"cancel", false), Ok(Command::CancelCheck { athlete: alex.clone() }));
-        assert_eq!(read(SET, br#"{"action":"cancel"}"#, false), Ok(Command::CancelCheck { athlete: alex }));
+        assert_eq!(read(SET, b"cancel", false), Ok(cancel()));
+        assert_eq!(read(SET, br#"{"action":"cancel"}"#, false), Ok(cancel()));
+    }
+
+    #[test]
+    fn a_strap_is_let_go_and_taken_back() {
+        let strap: StrapId = "A0:9E:1A:9F:6E:53".parse().unwrap();
+        let mins = |m: u64| Ask::Release(Duration::from_secs(m * 60));
+        for (payload, ask) in [("on", mins(60)), ("off", Ask::End), (" 90\n", mins(90)), ("1440", mins(1440))] {
+            assert_eq!(read(FREE, payload.as_bytes(), false), Ok(Order::Release(strap, ask)), "{payload}");
+        }
+        for payload in ["", "ON", "0", "1441", "-5", "1.5", "18446744073709551615", "start"] {
+            assert_eq!(read(FREE, payload.as_bytes(), false), Err(Ignored::Release), "{payload}");
+        }
+        assert_eq!(read(FREE, b"on", true), Err(Ignored::Retained));
+        assert_eq!(read("hrvd/g/strap/h10/release/set", b"on", false), Err(Ignored::Strap));
+        assert_eq!(read("hrvd/g/strap/a09e1a9f6e53/release", b"on", false), Err(Ignored::Topic));
     }
 
     #[test]
@@ -136,6 +189,7 @@ mod tests {
         fn nothing_panics(topic in ".{0,60}", payload in proptest::collection::vec(any::<u8>(), 0..80), r in any::<bool>()) {
             let _ = read(&topic, &payload, r);
             let _ = read(SET, &payload, r);
+            let _ = read(FREE, &payload, r);
         }
     }
 }

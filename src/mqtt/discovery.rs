@@ -111,15 +111,21 @@ impl Discovery<'_> {
             c.insert(key.to_owned(), value);
         };
         let topic = self.source(device, e.source);
+        let command = match (e.source, device.strap) {
+            (Source::CheckSet, _) => Some(topic.clone()),
+            (Source::StrapRelease, Some(strap)) => Some(self.topics.release_set(strap)),
+            _ => None,
+        };
         put("p", json!(e.platform));
         put("name", json!(e.name.of(self.language)));
         put("uniq_id", json!(format!("{}.{}", device.id, e.key)));
         put("def_ent_id", json!(format!("{}.{}_{}", e.platform, device.slug, slugify(e.name.en))));
-        if e.source == Source::CheckSet {
-            put("cmd_t", json!(topic));
-            put("message_expiry_interval", json!(COMMAND_EXPIRY_S));
-        } else {
+        if e.source != Source::CheckSet {
             put("stat_t", json!(topic));
+        }
+        if let Some(command) = command {
+            put("cmd_t", json!(command));
+            put("message_expiry_interval", json!(COMMAND_EXPIRY_S));
         }
         if let Some(field) = e.field {
             put("val_tpl", json!(format!("{{{{ value_json.{field} }}}}")));
@@ -167,7 +173,7 @@ impl Discovery<'_> {
     fn source(&self, device: &Device<'_>, source: Source) -> String {
         let t = self.topics;
         match (source, device.strap, device.athlete) {
-            (Source::StrapState, Some(strap), _) => t.strap_state(strap),
+            (Source::StrapState | Source::StrapRelease, Some(strap), _) => t.strap_state(strap),
             (Source::StrapAvailability, Some(strap), _) => t.strap_availability(strap),
             (Source::Live, _, Some(a)) => t.live(a),
             (Source::Check, _, Some(a)) => t.check(a),

@@ -5,14 +5,13 @@
 //! message; it also keeps the order and notices a broker that is frozen.
 
 use super::backoff::Backoff;
-use super::command::{self, Complaints, Ignored};
+use super::command::{self, Complaints, Ignored, Order};
 use super::config::MqttConfig;
 use super::handle::{ConnectionState, Shared};
 use super::link::{Link, LinkError, LinkEvent, Message, NotTaken};
 use super::outbox::OutboxSource;
 use super::session::{InFlight, Saying, Session, after, rung};
 use super::topics::{OFFLINE, ONLINE, Topics};
-use crate::engine::Command;
 use crate::publication::Publication;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +33,7 @@ pub(super) struct Driver<O> {
     pub(super) shared: Arc<Shared>,
     pub(super) outbox: O,
     pub(super) state: watch::Sender<ConnectionState>,
-    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) commands: mpsc::Sender<Order>,
     pub(super) stop: CancellationToken,
     pub(super) complaints: Complaints,
 }
@@ -196,7 +195,7 @@ impl<O: OutboxSource> Driver<O> {
                 let (min, max) = self.config.timing.birth;
                 s.birth = after(min + (max - min).mul_f64(fastrand::f64()));
             }
-        } else if self.topics.command_athlete(&message.topic).is_none() {
+        } else if !self.topics.is_command(&message.topic) {
             // Our own state, kept by the broker; what comes back of what we say now is not retained.
             if message.retained && s.strays.len() < MAX_STRAYS {
                 s.strays.push(message.topic.clone());

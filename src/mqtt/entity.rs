@@ -1,6 +1,7 @@
 //! The table of Home Assistant entities: what there is, once, for all three devices.
 
 use crate::check::{Grade, Phase};
+use crate::diagnosis::Cause;
 use crate::engine::LinkState;
 
 /// Language of entity names. Enum words, event types and entity ids stay English: automations depend on them.
@@ -31,6 +32,8 @@ pub(super) enum Source {
     Bridge,
     StrapState,
     StrapAvailability,
+    /// State of the release, and where it is set.
+    StrapRelease,
     Live,
     Check,
     CheckEvent,
@@ -121,6 +124,9 @@ fn grades() -> Vec<&'static str> {
 fn links() -> Vec<&'static str> {
     LINK_STATES.iter().map(|l| l.as_str()).collect()
 }
+fn causes() -> Vec<&'static str> {
+    Cause::ALL.iter().map(|c| c.as_str()).collect()
+}
 fn events() -> Vec<&'static str> {
     EVENTS.to_vec()
 }
@@ -128,7 +134,7 @@ fn events() -> Vec<&'static str> {
 /// Event types of a check.
 pub(super) const EVENTS: [&str; 4] = ["started", "completed", "failed", "cancelled"];
 
-const LINK_STATES: [LinkState; 11] = [
+const LINK_STATES: [LinkState; 12] = [
     LinkState::Unknown,
     LinkState::NoAdapter,
     LinkState::AdapterOff,
@@ -140,6 +146,7 @@ const LINK_STATES: [LinkState; 11] = [
     LinkState::Refuses,
     LinkState::Unstable,
     LinkState::Released,
+    LinkState::AdapterFull,
 ];
 
 /// Entities of the gateway.
@@ -223,6 +230,48 @@ pub(super) const STRAPS: &[Entity] = &[
         class: Some("enum"),
         words: Some(links),
         icon: Some("mdi:bluetooth-connect"),
+        availability: Availability::Gateway,
+        ..STRAP
+    },
+    Entity {
+        key: "cause",
+        name: Name { en: "Cause" },
+        field: Some("cause"),
+        class: Some("enum"),
+        words: Some(causes),
+        icon: Some("mdi:help-circle-outline"),
+        availability: Availability::Gateway,
+        ..STRAP
+    },
+    Entity {
+        key: "advice",
+        name: Name { en: "Advice" },
+        field: Some("advice"),
+        icon: Some("mdi:lifebuoy"),
+        availability: Availability::Gateway,
+        ..STRAP
+    },
+    Entity {
+        key: "battery_days",
+        name: Name { en: "Battery days left" },
+        field: Some("battery_days"),
+        class: Some("duration"),
+        unit: Some("d"),
+        precision: Some(0),
+        icon: Some("mdi:battery-clock"),
+        availability: Availability::Gateway,
+        ..STRAP
+    },
+    Entity {
+        key: "release",
+        platform: "switch",
+        name: Name { en: "Release for other apps" },
+        source: Source::StrapRelease,
+        field: Some("released"),
+        // A template renders a JSON boolean as Python writes it.
+        payloads: &[("pl_on", "on"), ("pl_off", "off"), ("stat_on", "True"), ("stat_off", "False")],
+        icon: Some("mdi:link-off"),
+        diagnostic: false,
         availability: Availability::Gateway,
         ..STRAP
     },
@@ -364,6 +413,7 @@ mod tests {
             LinkState::Refuses => 8,
             LinkState::Unstable => 9,
             LinkState::Released => 10,
+            LinkState::AdapterFull => 11,
         };
         for (i, l) in LINK_STATES.iter().enumerate() {
             assert_eq!(place(*l), i);

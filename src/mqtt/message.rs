@@ -60,7 +60,9 @@ pub(super) fn no_numbers() -> Map<String, Value> {
 pub(super) fn unknown_strap() -> Value {
     json!({
         "link": LinkState::Unknown.as_str(), "link_since": null, "battery": null, "rssi": null, "contact": null,
-        "packets": 0, "defects": 0, "gaps": 0, "duplicates": 0, "last_packet": null,
+        "packets": 0, "defects": 0, "gaps": 0, "duplicates": 0, "last_packet": null, "cause": null, "advice": null,
+        "last_seen": null, "signal": null, "signal_trend": null, "battery_per_week": null, "battery_days": null,
+        "released": false, "released_until": null,
     })
 }
 

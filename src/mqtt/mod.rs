@@ -23,10 +23,11 @@ mod monitor;
 mod outbox;
 mod render;
 mod session;
+mod strap_state;
 mod tls;
 mod topics;
 
-pub use command::MAX_COMMAND;
+pub use command::{MAX_COMMAND, Order};
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
 pub use entity::Language;
 pub use handle::{ConnectionState, MqttHandle};
@@ -34,9 +35,9 @@ pub use message::{Delivery, Message};
 pub use monitor::{NoEntry, Seen, follow, probe};
 pub use outbox::{NoOutbox, OutboxSource};
 pub use render::{BridgeStatus, RenderOptions, Renderer};
+pub use strap_state::Explained;
 pub use topics::{OFFLINE, ONLINE, TOPICS, Topics, Use};
 
-use crate::engine::Command;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,7 @@ pub fn spawn(
     config: MqttConfig,
     outbox: impl OutboxSource,
     cancel: &CancellationToken,
-) -> Result<(MqttHandle, mpsc::Receiver<Command>), ConfigError> {
+) -> Result<(MqttHandle, mpsc::Receiver<Order>), ConfigError> {
     config.validate()?;
     let topics = Topics::new(&config);
     let shared: Arc<handle::Shared> = Arc::default();

@@ -5,7 +5,9 @@ use super::entity::{EVENTS, Language};
 use super::message::{
     Delivery, Message, availability, bytes, idle, iso, no_numbers, number, removed, retained, unknown_strap,
 };
+use super::strap_state::{self, Explained};
 use super::topics::Topics;
+use crate::ble::Counters;
 use crate::check::{AbortCause, CheckId, CheckResult, CheckStatus, Phase};
 use crate::engine::{Athlete, LinkState, Live, Output, Roster, Strap, StrapFacts, StrapStatus};
 use crate::publication::Publication;
@@ -29,6 +31,8 @@ pub struct BridgeStatus {
     pub unsent: u64,
     /// When the daemon started, once the clock is known.
     pub started: Option<jiff::Timestamp>,
+    /// How often each level of recovery was needed; absent if the radio is not bluetoothd's.
+    pub recovery: Option<Counters>,
 }
 
 /// How things are shown.
@@ -67,6 +71,15 @@ struct StrapView {
     strap: Strap,
     facts: StrapFacts,
     told: Option<Told>,
+    /// The newest status, for when only its explanation changes.
+    status: Option<StrapStatus>,
+    explained: Explained,
+}
+
+impl StrapView {
+    fn new(strap: Strap) -> Self {
+        Self { strap, facts: StrapFacts::default(), told: None, status: None, explained: Explained::default() }
+    }
 }
 
 /// What was last told of a strap.
@@ -110,8 +123,8 @@ impl Renderer {
         for strap in &roster.straps {
             let old = self.straps.remove(&strap.id);
             let is_new = old.is_none();
-            let (facts, told) = old.map_or_else(Default::default, |v| (v.facts, v.told));
-            self.straps.insert(strap.id, StrapView { strap: strap.clone(), facts, told });
+            let view = old.unwrap_or_else(|| StrapView::new(strap.clone()));
+            self.straps.insert(strap.id, StrapView { strap: strap.clone(), ..view });
             out.extend(self.strap_discovery(strap.id));
             if is_new {
                 out.push(availability(self.topics.strap_availability(strap.id), false));
@@ -163,6 +176,7 @@ impl Renderer {
             "store_problem": detail(&status.store_problem),
             "unsent": status.unsent,
             "started": status.started.map(|t| iso(t, &TimeZone::UTC)),
+            "recovery": status.recovery.map(|c| crate::json::recovery(&c)),
         });
         retained(self.topics.bridge(), &payload)
     }
@@ -272,26 +286,12 @@ impl Renderer {
         };
         let renamed = identity(&view.facts) != identity(&status.facts);
         view.facts = status.facts.clone();
+        view.status = Some(status.clone());
         let slow = (status.link, status.online, status.contact, status.facts.battery_pct);
         let due = view.told.as_ref().is_none_or(|t| t.slow != slow || now.mono.since(t.at) >= COUNTERS_EVERY);
         if due {
             view.told = Some(Told { at: now.mono, slow });
-            let wall = |at: Mono| {
-                let ago = jiff::SignedDuration::from_micros(now.mono.diff_micros(at));
-                Some(iso(now.wall?.checked_sub(ago).ok()?, &time_zone))
-            };
-            let payload = json!({
-                "link": status.link.as_str(),
-                "link_since": wall(status.link_since),
-                "battery": status.facts.battery_pct,
-                "rssi": status.facts.rssi_dbm,
-                "contact": status.contact,
-                "packets": status.packets,
-                "defects": status.defects,
-                "gaps": status.gaps,
-                "duplicates": status.duplicates,
-                "last_packet": status.last_packet.and_then(wall),
-            });
+            let payload = strap_state::payload(status, &view.explained, now, &time_zone);
             out.push(availability(self.topics.strap_availability(status.strap), status.online));
             out.push(retained(self.topics.strap_state(status.strap), &payload));
         }
@@ -299,6 +299,16 @@ impl Renderer {
             out.extend(self.strap_discovery(status.strap));
         }
         out
+    }
+
+    /// What is known beside the engine's status; a message if it is worth one.
+    pub fn explain(&mut self, strap: StrapId, explained: Explained, now: Now) -> Option<Message> {
+        let time_zone = self.time_zone(&self.straps.get(&strap)?.status.as_ref()?.athlete);
+        let view = self.straps.get_mut(&strap)?;
+        let news = view.explained.differs(&explained);
+        view.explained = explained;
+        let payload = strap_state::payload(view.status.as_ref().filter(|_| news)?, &view.explained, now, &time_zone);
+        Some(retained(self.topics.strap_state(strap), &payload))
     }
 
     fn time_zone(&self, athlete: &AthleteId) -> TimeZone {

@@ -14,6 +14,7 @@ pub const TOPICS: &[(&str, Use)] = &[
     ("<base>/<gateway>/bridge", Use::State),
     ("<base>/<gateway>/strap/<strap>/availability", Use::State),
     ("<base>/<gateway>/strap/<strap>/state", Use::State),
+    ("<base>/<gateway>/strap/<strap>/release/set", Use::Command),
     ("<base>/<gateway>/athlete/<athlete>/live", Use::Live),
     ("<base>/<gateway>/athlete/<athlete>/check", Use::StateAndProgress),
     ("<base>/<gateway>/athlete/<athlete>/morning", Use::State),
@@ -89,6 +90,10 @@ impl Topics {
     pub fn strap_state(&self, strap: StrapId) -> String {
         format!("{}/strap/{}/state", self.root, strap.slug())
     }
+    /// Where a strap is let go and taken back.
+    pub fn release_set(&self, strap: StrapId) -> String {
+        format!("{}/strap/{}/release/set", self.root, strap.slug())
+    }
     /// Live values of a person.
     pub fn live(&self, athlete: &AthleteId) -> String {
         format!("{}/athlete/{athlete}/live", self.root)
@@ -140,11 +145,24 @@ impl Topics {
     }
     /// Everything we listen to as long as we are connected.
     pub fn subscriptions(&self) -> Vec<String> {
-        vec![format!("{}/athlete/+/check/set", self.root), self.status(), self.ha_status.clone()]
+        vec![
+            format!("{}/athlete/+/check/set", self.root),
+            format!("{}/strap/+/release/set", self.root),
+            self.status(),
+            self.ha_status.clone(),
+        ]
     }
     /// Whose check a command topic means; the text is whatever stands there.
     pub(super) fn command_athlete<'t>(&self, topic: &'t str) -> Option<&'t str> {
         topic.strip_prefix(self.root.as_str())?.strip_prefix("/athlete/")?.strip_suffix("/check/set")
+    }
+    /// Which strap a command topic means; the text is whatever stands there.
+    pub(super) fn command_strap<'t>(&self, topic: &'t str) -> Option<&'t str> {
+        topic.strip_prefix(self.root.as_str())?.strip_prefix("/strap/")?.strip_suffix("/release/set")
+    }
+    /// Whether a topic is one of those that we take commands from.
+    pub(super) fn is_command(&self, topic: &str) -> bool {
+        self.command_athlete(topic).is_some() || self.command_strap(topic).is_some()
     }
     /// Retained topics of a strap; an empty retained payload on each removes it from broker and Home Assistant.
     pub fn all_of_strap(&self, strap: StrapId) -> Vec<String> {

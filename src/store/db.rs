@@ -63,8 +63,17 @@ fn open_once(path: &Path) -> Result<(Connection, migrate::Migrated), StoreError>
 
 /// Touches the schema and both ends of the tables that grow.
 fn probe(conn: &Connection) -> rusqlite::Result<()> {
-    for table in ["athlete", "strap", "strap_facts", "recording", "packet_chunk", "event_log", "check_result", "outbox"]
-    {
+    for table in [
+        "athlete",
+        "strap",
+        "strap_facts",
+        "strap_battery",
+        "recording",
+        "packet_chunk",
+        "event_log",
+        "check_result",
+        "outbox",
+    ] {
         for order in ["ASC", "DESC"] {
             let mut stmt = conn.prepare(&format!("SELECT * FROM {table} ORDER BY rowid {order} LIMIT 1"))?;
             stmt.query([])?.next()?;
@@ -116,7 +125,8 @@ fn salvage(conn: &Connection, aside: &Path) -> usize {
     let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     let mut rows = 0;
     if conn.execute("ATTACH ?1 AS old", [format!("file:{}?mode=ro", uri_path(aside))]).is_ok() {
-        for table in ["athlete", "strap", "strap_facts", "check_result", "outbox", "announced", "meta"] {
+        for table in ["athlete", "strap", "strap_facts", "strap_battery", "check_result", "outbox", "announced", "meta"]
+        {
             let copy = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM old.{table}");
             rows += conn.execute(&copy, []).unwrap_or(0);
         }

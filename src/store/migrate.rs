@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 pub(super) const APPLICATION_ID: i64 = 0x6872_7664;
 
 /// All migrations, oldest first. Append only.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_init.sql")];
+pub(super) const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_init.sql"), include_str!("migrations/0002_battery.sql")];
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,6 +130,17 @@ mod tests {
         // a program that knows version 1 only
         let e = run(&mut conn, &path, &MIGRATIONS[..1]).unwrap_err();
         assert!(matches!(e, StoreError::TooNew { found: 2, known: 1, .. }));
+    }
+
+    #[test]
+    fn the_battery_table_comes_to_an_old_file_and_its_data_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hrvd.db");
+        let mut conn = v1(&path);
+        let before = dump(&conn);
+        assert_eq!(run(&mut conn, &path, &MIGRATIONS[..2]).unwrap().to, 2);
+        assert_eq!(dump(&conn), before);
+        conn.execute("INSERT INTO strap_battery VALUES ('A0:9E:1A:9F:6E:53', '2026-11-24', 80)", []).unwrap();
     }
 
     #[test]

@@ -32,6 +32,7 @@ use crate::units::{AthleteId, StrapId};
 use error::At;
 use inbox::Inbox;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use op::Op;
 use std::path::{Path, PathBuf};
@@ -251,6 +252,11 @@ impl StoreHandle {
     /// Keeps what was learned about an adopted or configured strap (signal strength excepted).
     pub fn facts(&self, strap: StrapId, facts: StrapFacts) {
         self.op(Op::Facts(strap, facts));
+    }
+
+    /// Keeps the battery level of a local date; the newest of the date stays.
+    pub fn battery(&self, strap: StrapId, date: Date, percent: u8) {
+        self.op(Op::Battery(strap, date, percent));
     }
 
     /// Remembers discovery topics that were published.

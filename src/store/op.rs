@@ -6,6 +6,7 @@ use crate::engine::{Athlete, Strap, StrapFacts};
 use crate::publication::Publication;
 use crate::units::StrapId;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use rusqlite::{Connection, params};
 
 /// Sent rows that stay in the outbox for a look back.
@@ -21,6 +22,7 @@ pub(super) enum Op {
     Adopt(Strap, Option<Timestamp>),
     Forget(StrapId),
     Facts(StrapId, StrapFacts),
+    Battery(StrapId, Date, u8),
     Announce(Vec<String>),
     Unannounce(Vec<String>),
     Meta(String, Option<String>),
@@ -75,6 +77,15 @@ impl Op {
             Self::Facts(strap, facts) => {
                 if straps.iter().any(|s| s.id == *strap) || rows::is_adopted(conn, *strap)? {
                     rows::facts(conn, *strap, facts)?;
+                }
+            }
+            Self::Battery(strap, date, percent) => {
+                if straps.iter().any(|s| s.id == *strap) || rows::is_adopted(conn, *strap)? {
+                    conn.execute(
+                        "INSERT INTO strap_battery (address, date, percent) VALUES (?1, ?2, ?3)
+                         ON CONFLICT (address, date) DO UPDATE SET percent = excluded.percent",
+                        params![strap.to_string(), date.to_string(), percent],
+                    )?;
                 }
             }
             Self::Announce(topics) => {

@@ -4,6 +4,7 @@ use super::batch::{Numbered, packet_record};
 use super::error::{At, StoreError};
 use super::rows::{self, AdoptedStrap, mono, mono_us};
 use super::{db, journal, seal};
+use crate::battery::Reading;
 use crate::check::CheckResult;
 use crate::engine::{Command, Record, RecordKind, StrapFacts};
 use crate::publication::Publication;
@@ -108,6 +109,17 @@ impl Query {
         self.list("SELECT * FROM strap_facts ORDER BY address", [], |row| {
             Ok((rows::parsed(row, "address")?, rows::strap_facts(row)?))
         })
+    }
+
+    /// Battery readings of a strap, one a local date, oldest first; of the last year and a bit.
+    pub fn battery(&self, strap: StrapId) -> Result<Vec<Reading>, StoreError> {
+        let mut all = self.list(
+            "SELECT date, percent FROM strap_battery WHERE address = ?1 ORDER BY date DESC LIMIT 400",
+            [strap.to_string()],
+            |row| Ok(Reading { date: rows::parsed(row, "date")?, percent: row.get("percent")? }),
+        )?;
+        all.reverse();
+        Ok(all)
     }
 
     /// The newest result of a person.

@@ -182,6 +182,7 @@ pub(super) fn adopt(conn: &Connection, strap: &Strap, now: Option<Timestamp>) ->
 /// Forgets a strap and what is known of it; says whether it was adopted.
 pub(super) fn forget(conn: &Connection, strap: StrapId) -> rusqlite::Result<bool> {
     conn.execute("DELETE FROM strap_facts WHERE address = ?1", [strap.to_string()])?;
+    conn.execute("DELETE FROM strap_battery WHERE address = ?1", [strap.to_string()])?;
     Ok(conn.execute("DELETE FROM strap WHERE address = ?1", [strap.to_string()])? > 0)
 }
 

@@ -82,6 +82,8 @@ pub struct Sim {
     pub gave_up: bool,
     /// Decides over the next call instead of the world.
     pub whim: Option<Fate>,
+    /// The controller carries so many connections.
+    pub limit: usize,
     power_on: bool,
     scanning: bool,
     flying: BTreeMap<CallId, (Mono, InFlight, Result<Answer, Failure>)>,
@@ -104,6 +106,7 @@ impl Sim {
             adapter_log: Vec::new(),
             gave_up: false,
             whim: None,
+            limit: usize::MAX,
             power_on: config.power_on,
             scanning: false,
             flying: BTreeMap::new(),
@@ -350,6 +353,11 @@ impl Sim {
             (Some(whim), _) => whim,
             (None, _) if self.ground == Ground::Hung => Fate::Fails(Failure::Timeout),
             (None, _) if self.ground == Ground::NoBus => Fate::Fails(Failure::BusLost),
+            (None, StrapCall::Connect)
+                if here && self.bodies.values().filter(|b| b.connected).count() >= self.limit =>
+            {
+                Fate::Fails(Failure::Full)
+            }
             (None, StrapCall::Connect) if here => body.connect,
             (None, StrapCall::Connect) => Fate::Fails(Failure::Timeout),
             (None, StrapCall::Disconnect) => Fate::Works,

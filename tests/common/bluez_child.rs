@@ -85,7 +85,8 @@ async fn run() {
     let (wanted_tx, wanted) = tokio::sync::watch::channel(straps(&std::env::var("HRVD_TEST_WANTED").unwrap()));
     let (tx, mut rx) = tokio::sync::mpsc::channel(256);
     let cancel = CancellationToken::new();
-    let mut handle = spawn(BleConfig { adapter: None, machine }, wanted, tx, clock.clone(), cancel.clone());
+    let adapter = std::env::var("HRVD_TEST_ADAPTER").ok();
+    let mut handle = spawn(BleConfig { adapter, machine }, wanted, tx, clock.clone(), cancel.clone());
     let mut status = handle.status();
     let (commands_tx, mut commands) = tokio::sync::mpsc::unbounded_channel();
     std::thread::spawn(move || {
@@ -168,6 +169,10 @@ pub struct Builder {
 impl Builder {
     pub fn wanted(mut self, straps: &[&str]) -> Self {
         self.command.env("HRVD_TEST_WANTED", straps.join(","));
+        self
+    }
+    pub fn adapter(mut self, name_or_address: &str) -> Self {
+        self.command.env("HRVD_TEST_ADAPTER", name_or_address);
         self
     }
     pub fn power_on(mut self) -> Self {

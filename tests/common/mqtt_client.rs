@@ -2,7 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use hrvd::engine::Command;
-use hrvd::mqtt::{self, ConnectionState, MqttConfig, MqttHandle, OutboxSource, Timing};
+use hrvd::mqtt::{self, ConnectionState, MqttConfig, MqttHandle, Order, OutboxSource, Timing};
 use hrvd::publication::Publication;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -91,7 +91,7 @@ pub const LIVE: &str = "hrvd/g/athlete/alex/live";
 
 pub struct Client {
     pub handle: MqttHandle,
-    pub commands: mpsc::Receiver<Command>,
+    pub commands: mpsc::Receiver<Order>,
     pub outbox: Outbox,
     pub cancel: CancellationToken,
 }
@@ -140,6 +140,12 @@ impl Client {
         panic!("only {:?} of {n} sent, state {}", self.outbox.sent(), self.state());
     }
     pub async fn command(&mut self) -> Command {
+        match self.order().await {
+            Order::Engine(command) => command,
+            other => panic!("{other:?} is nothing for the engine"),
+        }
+    }
+    pub async fn order(&mut self) -> Order {
         tokio::time::timeout(Duration::from_secs(5), self.commands.recv()).await.expect("no command came").unwrap()
     }
 }

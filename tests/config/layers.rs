@@ -14,6 +14,29 @@ fn origin(loaded: &Loaded, key: &str) -> String {
 }
 
 #[test]
+fn an_adapter_has_a_name_or_an_address() {
+    for adapter in ["hci1", "00:1A:7D:DA:71:13", "00:1a:7d:da:71:13"] {
+        let config = Case::new(&format!("[bluetooth]\nadapter = \"{adapter}\"\n")).ok().config;
+        assert_eq!(config.bluetooth.unwrap().adapter.as_deref(), Some(adapter));
+    }
+}
+
+#[test]
+fn a_strap_has_hours_for_other_apps() {
+    let text = "[[athlete]]\nslug = \"alex\"\n[[strap]]\naddress = \"A0:9E:1A:9F:6E:53\"\nathlete = \"alex\"\n\
+                release = [{ from = \"17:00\", to = \"19:00\" }, { from = \"22:00\", to = \"01:00\" }]\n";
+    let loaded = Case::new(text).ok();
+    let release = &loaded.config.straps[0].release;
+    let window = |from: i8, to: i8| WakeWindow { from: time(from, 0, 0, 0), until: time(to, 0, 0, 0) };
+    assert_eq!(release[..], [window(17, 19), window(22, 1)]);
+    let shown = loaded.settings.iter().find(|s| s.key == "strap[0].release").unwrap();
+    let again: toml::Value =
+        toml::from_str::<toml::Table>(&format!("release = {}", shown.value)).unwrap()["release"].clone();
+    assert_eq!(again, shown.value, "what is shown can be written back");
+    assert!(Case::new(&text[..text.find("release").unwrap()]).ok().config.straps[0].release.is_empty());
+}
+
+#[test]
 fn each_layer_wins_over_those_below() {
     let mut case = Case::new("");
     let check = |case: &Case, host: &str, from: &str| {

@@ -84,6 +84,7 @@ fn wrong_values() {
 #[test]
 fn rules_over_several_values() {
     let two = "[[athlete]]\nslug = \"alex\"\n\n[[athlete]]\nslug = \"sam\"\n\n";
+    let strap = "[[strap]]\naddress = \"A0:9E:1A:9F:6E:53\"\nathlete = \"alex\"\n";
     snapshot!(table(&[
         ("settle order", "[check]\nsettle = \"200s\"\n"),
         ("settle order, both typed", "[check]\nsettle_min = \"90s\"\nsettle = \"45s\"\n"),
@@ -103,6 +104,11 @@ fn rules_over_several_values() {
             )
         ),
         ("empty window", "[[athlete]]\nslug = \"alex\"\nwake_window = { from = \"06:00\", to = \"06:00\" }\n"),
+        ("release that is empty", &format!("{two}{strap}release = [{{ from = \"17:00\", to = \"17:00\" }}]\n")),
+        ("release without an end", &format!("{two}{strap}release = [{{ from = \"17:00\" }}]\n")),
+        ("release at a wrong time", &format!("{two}{strap}release = [{{ from = \"17:00\", to = \"25:00\" }}]\n")),
+        ("release that is one table", &format!("{two}{strap}release = {{ from = \"17:00\", to = \"19:00\" }}\n")),
+        ("release with a wrong key", &format!("{two}{strap}release = [{{ from = \"17:00\", until = \"19:00\" }}]\n")),
         ("certificate without key", "[mqtt.tls]\nenabled = true\nclient_cert = \"/dev/null\"\n"),
         ("key without certificate", "[mqtt.tls]\nenabled = true\nclient_key = \"/dev/null\"\n"),
         ("no such file", "[mqtt.tls]\nenabled = true\nca_file = \"/nonexistent/ca.pem\"\n"),

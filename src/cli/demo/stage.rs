@@ -119,6 +119,7 @@ impl Stage {
                 }],
                 straps: vec![Strap { id: STRAP, athlete: alex.clone(), name: Some("Simulated strap".into()) }],
             },
+            releases: std::collections::BTreeMap::new(),
             mqtt: Some(MqttConfig {
                 host: self.broker.ip().to_string(),
                 port: self.broker.port(),

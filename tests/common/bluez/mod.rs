@@ -87,17 +87,17 @@ impl FakeBluez {
 
     /// Switches the adapter on or off, as an administrator would.
     pub fn power(&self, on: bool) {
-        self.with(|w| w.power(on));
+        self.with(|w| w.power("hci0", on));
     }
 
     /// Pulls the adapter out.
     pub fn unplug(&self) {
-        self.with(World::unplug);
+        self.with(|w| w.unplug("hci0"));
     }
 
     /// Puts it back, switched on.
     pub fn replug(&self) {
-        self.with(World::replug);
+        self.with(|w| w.plug("hci0", "00:11:22:33:44:55"));
     }
 
     /// `systemctl stop bluetooth`: says goodbye, then leaves the bus.

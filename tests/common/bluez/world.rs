@@ -6,7 +6,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use zbus::Message;
 use zbus::zvariant::{ObjectPath, OwnedValue, Value};
 
-const ADAPTER: &str = "/org/bluez/hci0";
 const ADAPTER1: &str = "org.bluez.Adapter1";
 const DEVICE1: &str = "org.bluez.Device1";
 const SERVICE1: &str = "org.bluez.GattService1";
@@ -47,10 +46,39 @@ pub enum ConnectMode {
     Hang,
 }
 
+/// One adapter.
+#[derive(Debug)]
+pub struct Controller {
+    address: &'static str,
+    plugged: bool,
+    powered: bool,
+    scanner: Option<String>,
+}
+
+impl Controller {
+    fn new(address: &'static str) -> Self {
+        Self { address, plugged: true, powered: true, scanner: None }
+    }
+
+    fn properties(&self) -> Properties {
+        HashMap::from([
+            ("Address", Value::from(self.address)),
+            ("AddressType", Value::from("public")),
+            ("Name", Value::from("fake")),
+            ("Alias", Value::from("fake")),
+            ("Modalias", Value::from("usb:v1D6Bp0246d0542")),
+            ("Powered", Value::from(self.powered)),
+            ("Discovering", Value::from(self.scanner.is_some())),
+        ])
+    }
+}
+
 /// One strap and its script.
 #[derive(Debug)]
 pub struct Strap {
     pub address: String,
+    /// The adapter that hears it.
+    pub adapter: &'static str,
     pub name: String,
     /// In radio reach.
     pub in_range: bool,
@@ -88,6 +116,7 @@ impl Strap {
     pub fn new(address: &str, name: &str) -> Self {
         Self {
             address: address.to_owned(),
+            adapter: "hci0",
             name: name.to_owned(),
             in_range: true,
             advertising: true,
@@ -118,7 +147,7 @@ impl Strap {
     }
 
     fn path(&self) -> String {
-        format!("{ADAPTER}/dev_{}", self.address.replace(':', "_"))
+        format!("/org/bluez/{}/dev_{}", self.adapter, self.address.replace(':', "_"))
     }
 
     fn properties(&self) -> Properties {
@@ -184,9 +213,9 @@ pub struct World {
     pub scan_in_progress: bool,
     /// An object that was never connected and is not seen for so long is removed, without an event that btleplug sees.
     pub temporary: Duration,
-    adapter: bool,
-    powered: bool,
-    scanner: Option<String>,
+    /// The adapters together carry so many connections.
+    pub limit: usize,
+    controllers: BTreeMap<&'static str, Controller>,
     out: Option<UnboundedSender<Message>>,
     later: Vec<(Instant, Later)>,
 }
@@ -201,9 +230,8 @@ impl Default for World {
             hang: false,
             scan_in_progress: false,
             temporary: Duration::from_secs(30),
-            adapter: true,
-            powered: true,
-            scanner: None,
+            limit: usize::MAX,
+            controllers: BTreeMap::from([("hci0", Controller::new("00:11:22:33:44:55"))]),
             out: None,
             later: Vec::new(),
         }
@@ -217,11 +245,15 @@ fn now() -> Instant {
 
 impl World {
     pub fn is_scanning(&self) -> bool {
-        self.scanner.is_some()
+        self.controllers.values().any(|c| c.scanner.is_some())
     }
 
     pub fn is_powered(&self) -> bool {
-        self.powered
+        self.controllers.values().all(|c| c.powered)
+    }
+
+    fn is_plugged(&self, adapter: &str) -> bool {
+        self.controllers.get(adapter).is_some_and(|c| c.plugged)
     }
 
     // ---- faults ----
@@ -278,44 +310,61 @@ impl World {
         }
     }
 
-    pub fn power(&mut self, on: bool) {
-        if self.powered == on || !self.adapter {
-            return;
+    pub fn power(&mut self, adapter: &'static str, on: bool) {
+        match self.controllers.get(adapter) {
+            Some(c) if c.plugged && c.powered != on => {}
+            _ => return,
         }
         if !on {
-            self.drop_everything();
+            self.drop_everything(adapter);
         }
-        self.powered = on;
-        self.changed(ADAPTER, ADAPTER1, HashMap::from([("Powered", Value::from(on))]));
+        if let Some(c) = self.controllers.get_mut(adapter) {
+            c.powered = on;
+        }
+        self.changed(&format!("/org/bluez/{adapter}"), ADAPTER1, HashMap::from([("Powered", Value::from(on))]));
     }
 
-    pub fn unplug(&mut self) {
-        self.power(false);
-        self.adapter = false;
-        for strap in self.straps.values_mut() {
+    pub fn unplug(&mut self, adapter: &'static str) {
+        self.power(adapter, false);
+        if let Some(c) = self.controllers.get_mut(adapter) {
+            c.plugged = false;
+        }
+        for strap in self.straps.values_mut().filter(|s| s.adapter == adapter) {
             strap.object = false;
             strap.gatt = false;
             strap.sessions.clear();
         }
-        self.removed(ADAPTER, ADAPTER1);
+        self.removed(&format!("/org/bluez/{adapter}"), ADAPTER1);
     }
 
-    pub fn replug(&mut self) {
-        self.adapter = true;
-        self.powered = true;
-        self.added(ADAPTER.to_owned(), ADAPTER1, self.adapter_properties());
-        for strap in self.straps.values_mut() {
+    /// Puts an adapter in, a new one or one that was pulled out; it is on.
+    pub fn plug(&mut self, adapter: &'static str, address: &'static str) {
+        let controller = Controller::new(address);
+        self.added(format!("/org/bluez/{adapter}"), ADAPTER1, controller.properties());
+        self.controllers.insert(adapter, controller);
+        for strap in self.straps.values_mut().filter(|s| s.adapter == adapter) {
             strap.object = strap.known;
         }
     }
 
+    /// The straps are within reach of another adapter now; it never met them.
+    pub fn move_straps(&mut self, adapter: &'static str) {
+        for strap in self.straps.values_mut() {
+            (strap.adapter, strap.object, strap.known, strap.gatt) = (adapter, false, false, false);
+            strap.sessions.clear();
+        }
+    }
+
     pub fn say_goodbye(&mut self) {
-        self.power(false);
-        self.powered = true;
+        let all: Vec<&'static str> = self.controllers.keys().copied().collect();
+        for adapter in all {
+            self.power(adapter, false);
+        }
+        self.controllers.values_mut().for_each(|c| c.powered = true);
     }
 
     pub fn forget_sessions(&mut self) {
-        self.scanner = None;
+        self.controllers.values_mut().for_each(|c| c.scanner = None);
         for strap in self.straps.values_mut() {
             strap.connected = false;
             strap.trying = false;
@@ -327,8 +376,9 @@ impl World {
         }
     }
 
-    fn drop_everything(&mut self) {
-        let all: Vec<String> = self.straps.keys().cloned().collect();
+    fn drop_everything(&mut self, adapter: &str) {
+        let mine = self.straps.values().filter(|s| s.adapter == adapter);
+        let all: Vec<String> = mine.map(|s| s.address.clone()).collect();
         for address in all {
             self.drop_link(&address);
             if let Some(strap) = self.straps.get_mut(&address) {
@@ -338,7 +388,9 @@ impl World {
                 }
             }
         }
-        self.scanner = None;
+        if let Some(c) = self.controllers.get_mut(adapter) {
+            c.scanner = None;
+        }
     }
 
     // ---- clockwork ----
@@ -366,9 +418,9 @@ impl World {
     }
 
     fn advertise(&mut self, address: &str, now: Instant) {
-        let scanning = self.scanner.is_some() && self.powered;
         let temporary = self.temporary;
         let Some(strap) = self.straps.get_mut(address) else { return };
+        let scanning = self.controllers.get(strap.adapter).is_some_and(|c| c.scanner.is_some() && c.powered);
         let seen = scanning && strap.in_range && strap.advertising && !strap.connected;
         if !seen {
             let old = strap.advertised.is_some_and(|at| now.duration_since(at) > temporary);
@@ -450,15 +502,16 @@ impl World {
                 _ => self.unknown(message, &member),
             };
         }
-        if path == ADAPTER && self.adapter {
-            return self.call_adapter(message, &member);
+        let plugged = self.controllers.iter().find(|(name, c)| c.plugged && path == format!("/org/bluez/{name}"));
+        if let Some(adapter) = plugged.map(|(name, _)| *name) {
+            return self.call_adapter(message, &member, adapter);
         }
-        let Some((address, rest)) = split(&path) else { return self.unknown(message, &member) };
+        let Some((adapter, address, rest)) = split(&path) else { return self.unknown(message, &member) };
         if !matches!(member.as_str(), "Get" | "GetAll" | "Introspect") {
             self.calls.push(format!("{member} {address}"));
         }
         match self.straps.get(&address) {
-            Some(strap) if strap.object && self.adapter => {}
+            Some(strap) if strap.object && strap.adapter == adapter && self.is_plugged(&adapter) => {}
             _ => return self.unknown(message, &member),
         }
         match rest {
@@ -467,15 +520,19 @@ impl World {
         }
     }
 
-    fn call_adapter(&mut self, message: &Message, member: &str) {
+    fn call_adapter(&mut self, message: &Message, member: &str, adapter: &'static str) {
         let sender = message.header().sender().map(ToString::to_string).unwrap_or_default();
+        let Some(controller) = self.controllers.get_mut(adapter) else { return };
         match member {
-            "GetAll" => self.reply(message, &self.adapter_properties()),
+            "GetAll" => {
+                let properties = controller.properties();
+                self.reply(message, &properties);
+            }
             "Set" => {
                 if let Ok((_, name, value)) = message.body().deserialize::<(String, String, OwnedValue)>() {
                     self.calls.push(format!("Set {name}"));
                     if let ("Powered", Ok(on)) = (name.as_str(), bool::try_from(value)) {
-                        self.power(on);
+                        self.power(adapter, on);
                     }
                 }
                 self.done(message);
@@ -483,21 +540,21 @@ impl World {
             "SetDiscoveryFilter" => self.done(message),
             "StartDiscovery" => {
                 self.calls.push("StartDiscovery".to_owned());
-                if !self.powered {
+                if !controller.powered {
                     self.fail(message, "org.bluez.Error.NotReady", "Resource Not Ready");
-                } else if self.scanner.as_deref() == Some(&sender) || self.scan_in_progress {
+                } else if controller.scanner.as_deref() == Some(&sender) || self.scan_in_progress {
                     self.fail(message, IN_PROGRESS, "Operation already in progress");
                 } else {
-                    self.scanner = Some(sender);
+                    controller.scanner = Some(sender);
                     self.done(message);
                 }
             }
             "StopDiscovery" => {
                 self.calls.push("StopDiscovery".to_owned());
-                if self.scanner.take().is_none() {
+                if controller.scanner.take().is_none() {
                     self.fail(message, FAILED, "No discovery started");
                 } else {
-                    for strap in self.straps.values_mut() {
+                    for strap in self.straps.values_mut().filter(|s| s.adapter == adapter) {
                         strap.rssi = None;
                     }
                     self.done(message);
@@ -508,7 +565,8 @@ impl World {
     }
 
     fn call_device(&mut self, message: &Message, member: &str, address: &str) {
-        let scanning = self.scanner.is_some();
+        let scanning = self.is_scanning();
+        let carried = self.straps.values().filter(|s| s.connected).count();
         let Some(strap) = self.straps.get_mut(address) else { return };
         match member {
             "GetAll" => {
@@ -534,6 +592,10 @@ impl World {
                 }
                 if strap.trying {
                     return self.fail(message, IN_PROGRESS, "Operation already in progress");
+                }
+                if carried >= self.limit {
+                    // the controller answers HCI error 0x09
+                    return self.fail(message, FAILED, "le-connection-concurrent-connection-limit");
                 }
                 strap.trying = true;
                 strap.waiting = Some(message.clone());
@@ -631,25 +693,13 @@ impl World {
         }
     }
 
-    fn adapter_properties(&self) -> Properties {
-        HashMap::from([
-            ("Address", Value::from("00:11:22:33:44:55")),
-            ("AddressType", Value::from("public")),
-            ("Name", Value::from("fake")),
-            ("Alias", Value::from("fake")),
-            ("Modalias", Value::from("usb:v1D6Bp0246d0542")),
-            ("Powered", Value::from(self.powered)),
-            ("Discovering", Value::from(self.scanner.is_some())),
-        ])
-    }
-
     fn managed_objects(&mut self, message: &Message) {
         let mut tree: HashMap<ObjectPath<'static>, HashMap<&'static str, Properties>> = HashMap::new();
-        if self.adapter {
-            tree.insert(path(ADAPTER), HashMap::from([(ADAPTER1, self.adapter_properties())]));
-            for strap in self.straps.values().filter(|s| s.object) {
-                tree.insert(path(&strap.path()), HashMap::from([(DEVICE1, strap.properties())]));
-            }
+        for (name, c) in self.controllers.iter().filter(|(_, c)| c.plugged) {
+            tree.insert(path(&format!("/org/bluez/{name}")), HashMap::from([(ADAPTER1, c.properties())]));
+        }
+        for strap in self.straps.values().filter(|s| s.object && self.is_plugged(s.adapter)) {
+            tree.insert(path(&strap.path()), HashMap::from([(DEVICE1, strap.properties())]));
         }
         self.reply(message, &tree);
     }
@@ -717,8 +767,9 @@ fn path(text: &str) -> ObjectPath<'static> {
 type Gatt = Option<(u16, Option<u16>)>;
 
 /// `/org/bluez/hci0/dev_XX.../service180d/char2a37` taken apart.
-fn split(path: &str) -> Option<(String, Gatt)> {
-    let mut parts = path.strip_prefix(ADAPTER)?.strip_prefix("/dev_")?.split('/');
+fn split(path: &str) -> Option<(String, String, Gatt)> {
+    let (adapter, device) = path.strip_prefix("/org/bluez/")?.split_once("/dev_")?;
+    let mut parts = device.split('/');
     let address = parts.next()?.replace('_', ":");
     let number = |part: &str, prefix: &str| u16::from_str_radix(part.strip_prefix(prefix)?, 16).ok();
     let gatt = match (parts.next(), parts.next()) {
@@ -726,5 +777,5 @@ fn split(path: &str) -> Option<(String, Gatt)> {
         (Some(s), None) => Some((number(s, "service")?, None)),
         (Some(s), Some(c)) => Some((number(s, "service")?, Some(number(c, "char")?))),
     };
-    Some((address, gatt))
+    Some((adapter.to_owned(), address, gatt))
 }

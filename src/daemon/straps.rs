@@ -1,0 +1,238 @@
+//! What the daemon keeps of each strap beside its beats: whether it is let go, how its battery fell, why it is quiet.
+
+use super::hub::Hub;
+use crate::battery::{self, Forecast, Reading};
+use crate::ble;
+use crate::check::Phase;
+use crate::diagnosis::{Cause, diagnose};
+use crate::engine::{Engine, Input, LinkState, Roster, WakeWindow};
+use crate::mqtt::Explained;
+use crate::release::{Ask, By, Release, Released};
+use crate::store::{Query, StoreError};
+use crate::units::{AthleteId, Mono, Now, StrapId};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Releases and explanations are looked at this often; none of them needs more.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// See the module.
+#[derive(Default)]
+pub(super) struct Straps {
+    boot: String,
+    schedules: BTreeMap<StrapId, Vec<WakeWindow>>,
+    kept: BTreeMap<StrapId, Kept>,
+    looked: Option<Mono>,
+}
+
+struct Kept {
+    athlete: AthleteId,
+    zone: TimeZone,
+    release: Release,
+    /// As of the last look.
+    released: Option<Released>,
+    restored: bool,
+    readings: Vec<Reading>,
+    /// Made on this date from the readings at hand.
+    forecast: Option<(Date, Option<Forecast>)>,
+    explained: Explained,
+}
+
+impl Straps {
+    pub(super) fn new(boot: &str, schedules: BTreeMap<StrapId, Vec<WakeWindow>>) -> Self {
+        Self { boot: boot.to_owned(), schedules, ..Self::default() }
+    }
+
+    /// Takes up who is there and forgets who is not.
+    pub(super) fn set_roster(&mut self, roster: &Roster) {
+        self.kept.retain(|id, _| roster.straps.iter().any(|s| s.id == *id));
+        for strap in &roster.straps {
+            let athlete = roster.athletes.iter().find(|a| a.id == strap.athlete);
+            let zone = athlete.map_or(TimeZone::UTC, |a| a.time_zone.clone());
+            let windows = self.schedules.get(&strap.id).cloned().unwrap_or_default();
+            let kept = self.kept.entry(strap.id).or_insert_with(|| Kept {
+                athlete: strap.athlete.clone(),
+                zone: zone.clone(),
+                release: Release::new(Vec::new(), TimeZone::UTC),
+                released: None,
+                restored: false,
+                readings: Vec::new(),
+                forecast: None,
+                explained: Explained::default(),
+            });
+            kept.athlete = strap.athlete.clone();
+            kept.release.reschedule(windows, zone.clone());
+            kept.zone = zone;
+        }
+    }
+
+    /// Reads what earlier processes left of straps that were not asked about yet.
+    pub(super) fn restore(&mut self, query: &Query, now: Now) -> Result<(), StoreError> {
+        for (id, kept) in self.kept.iter_mut().filter(|(_, k)| !k.restored) {
+            kept.readings = query.battery(*id)?;
+            kept.forecast = None;
+            if let Some(text) = query.meta(&meta_key(*id))? {
+                kept.release.restore(&text, &self.boot, now);
+            }
+            kept.restored = true;
+        }
+        Ok(())
+    }
+
+    /// Evaluates every release; `busy` are the people whose check runs.
+    fn look(&mut self, now: Now, busy: &[AthleteId]) -> Vec<(StrapId, Option<Released>)> {
+        let mut changed = Vec::new();
+        for (id, kept) in &mut self.kept {
+            let was = kept.released.is_some();
+            // A schedule takes no strap away from a check that runs.
+            let kind = |r: &Released| was || r.by == By::Request || !busy.contains(&kept.athlete);
+            let released = kept.release.state(now).filter(kind);
+            if was != released.is_some() {
+                changed.push((*id, released));
+            }
+            kept.released = released;
+        }
+        changed
+    }
+
+    /// The straps that shall be connected.
+    pub(super) fn wanted(&self, roster: &Roster) -> Vec<StrapId> {
+        roster.straps.iter().map(|s| s.id).filter(|id| self.released(*id).is_none()).collect()
+    }
+
+    pub(super) fn released(&self, id: StrapId) -> Option<Released> {
+        self.kept.get(&id).and_then(|k| k.released)
+    }
+
+    pub(super) fn explained(&self, id: StrapId) -> Explained {
+        self.kept.get(&id).map(|k| k.explained).unwrap_or_default()
+    }
+
+    /// Before the first strap is connected: who is let go from the start.
+    pub(super) fn first_look(&mut self, now: Now, engine: &Engine) {
+        self.look(now, &busy(engine, now));
+    }
+}
+
+/// People whose check runs.
+fn busy(engine: &Engine, now: Now) -> Vec<AthleteId> {
+    let running = |p: Phase| !matches!(p, Phase::Idle | Phase::Done | Phase::Aborted);
+    engine.check_statuses(now.mono).into_iter().filter(|c| running(c.phase)).map(|c| c.athlete).collect()
+}
+
+fn meta_key(id: StrapId) -> String {
+    format!("release.{}", id.slug())
+}
+
+impl Hub {
+    /// Once a second, or `at_once`: releases, and why straps are quiet.
+    pub(super) fn look_after_straps(&mut self, radio: &ble::Status, at_once: bool) {
+        let now = self.clock.now();
+        if !at_once && self.straps.looked.is_some_and(|t| now.mono.since(t) < LOOK_EVERY) {
+            return;
+        }
+        let first = self.straps.looked.replace(now.mono).is_none();
+        self.hold_releases(now, radio, first);
+        self.drain();
+        self.explain(now, radio);
+    }
+
+    fn hold_releases(&mut self, now: Now, radio: &ble::Status, first: bool) {
+        let mut changed = self.straps.look(now, &busy(&self.engine, now));
+        if !changed.is_empty() {
+            self.wanted.send_replace(self.straps.wanted(&self.roster));
+        }
+        if first {
+            let released = self.roster.straps.iter().filter_map(|s| Some((s.id, Some(self.straps.released(s.id)?))));
+            changed = released.collect();
+        }
+        for (strap, released) in changed {
+            match released {
+                Some(r) => tracing::info!("strap {strap}: let go for {} min", r.left.as_secs().div_ceil(60)),
+                None => tracing::info!("strap {strap}: taken back"),
+            }
+            // The radio tells of the straps that it has; nobody else does of the others.
+            let has = self.radio_used && radio.straps.iter().any(|s| s.strap == strap);
+            match released {
+                Some(_) if !has => self.handle(now, Input::Link { strap, state: LinkState::Released }),
+                None if !self.radio_used => self.handle(now, Input::Link { strap, state: LinkState::Unknown }),
+                _ => {}
+            }
+        }
+    }
+
+    fn explain(&mut self, now: Now, radio: &ble::Status) {
+        for status in self.engine.strap_statuses(now.mono) {
+            let Some(kept) = self.straps.kept.get_mut(&status.strap) else { continue };
+            let link = radio.straps.iter().find(|l| l.strap == status.strap);
+            let adapter = self.radio_used.then_some(&radio.adapter);
+            let cause = diagnose(now.mono, &status, adapter, link, kept.released);
+            let old = kept.explained;
+            let explained = Explained {
+                cause: Some(cause),
+                last_seen: link.and_then(|l| l.last_seen).max(status.last_packet).max(old.last_seen),
+                signal: link.map_or(old.signal, |l| l.signal),
+                battery: kept.forecast(now),
+                released_until: kept.released.map(|r| now.mono + r.left),
+            };
+            kept.explained = explained;
+            if old.cause != Some(cause) && !matches!((old.cause, cause), (None, Cause::None)) {
+                let advice = cause.advice().map_or(String::new(), |a| format!(": {a}"));
+                tracing::info!("strap {}: {}{advice}", status.strap, cause.as_str().replace('_', " "));
+            }
+            if let Some(message) = self.renderer.explain(status.strap, explained, now) {
+                self.tell(message);
+            }
+        }
+    }
+
+    /// Lets a strap go or takes it back; `None` if nobody has such a strap.
+    pub(super) fn release(&mut self, strap: StrapId, ask: Ask, radio: &ble::Status) -> Option<Option<Released>> {
+        let now = self.clock.now();
+        let kept = self.straps.kept.get_mut(&strap)?;
+        kept.release.ask(now, ask);
+        let text = kept.release.to_text(&self.straps.boot);
+        self.store.set_meta(meta_key(strap), text);
+        self.look_after_straps(radio, true);
+        Some(self.straps.released(strap))
+    }
+
+    /// The strap told its battery level. Without a date there is no place for it; it is read again.
+    pub(super) fn learn_battery(&mut self, now: Now, strap: StrapId, percent: u8) {
+        let Some(kept) = self.straps.kept.get_mut(&strap) else { return };
+        let Some(date) = kept.today(now) else { return };
+        let reading = Reading { date, percent };
+        match kept.readings.iter_mut().find(|r| r.date == date) {
+            Some(same) if *same == reading => return,
+            Some(earlier) => *earlier = reading,
+            None => kept.readings.push(reading),
+        }
+        kept.forecast = None;
+        self.store.battery(strap, date, percent);
+    }
+
+    /// A strap was forgotten: so is what was decided about it.
+    pub(super) fn forget_release(&mut self, strap: StrapId) {
+        self.store.set_meta(meta_key(strap), None);
+    }
+}
+
+impl Kept {
+    fn today(&self, now: Now) -> Option<Date> {
+        Some(now.wall?.to_zoned_datetime(self.zone.clone()).date())
+    }
+
+    fn forecast(&mut self, now: Now) -> Option<Forecast> {
+        let today = self.today(now)?;
+        match self.forecast {
+            Some((date, forecast)) if date == today => forecast,
+            _ => {
+                let forecast = battery::forecast(&self.readings, today);
+                self.forecast = Some((today, forecast));
+                forecast
+            }
+        }
+    }
+}
