@@ -31,7 +31,7 @@ impl Random {
 
     /// Uniform among 0..n; 0 if n is 0.
     pub fn below(&mut self, n: u32) -> u32 {
-        ((self.next_u64() >> 32) * u64::from(n) >> 32) as u32
+        (((self.next_u64() >> 32) * u64::from(n)) >> 32) as u32
     }
 
     /// True this many times in a thousand.
