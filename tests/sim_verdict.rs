@@ -60,7 +60,7 @@ fn ids(v: &Verdict) -> Vec<FindingId> {
 }
 
 fn seeds() -> std::ops::Range<u64> {
-    0..std::env::var("HRVD_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(12)
+    0..std::env::var("HRVD_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(5)
 }
 
 #[test]
@@ -201,4 +201,22 @@ fn a_recorded_rest_gets_no_diagnosis() {
         let v = l.judge.verdict(end);
         assert_eq!((ids(&v), v.units, v.worn), (vec![], Units::Ticks1024, Worn::Worn), "{}", profile.id);
     }
+}
+
+/// docs/straps.md holds a row for each finding and each profile, in order.
+#[test]
+fn the_page_about_straps_is_complete() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/straps.md")).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|l| l.starts_with("| `")).collect();
+    let words = |list: Vec<String>| list.join(" ");
+    let findings = FindingId::ALL.iter().map(|f| format!("| `{}` | {} |", f.as_str(), f.sentence()));
+    let profiles = Profile::all().iter().map(|p| {
+        let quirks = words(p.quirks.iter().map(|q| format!("Q{q}")).collect());
+        let findings = words(p.diagnosis.findings.iter().map(|f| format!("`{}`", f.as_str())).collect());
+        format!("| `{}` | {quirks} | {} | {findings} |", p.id, p.sentence)
+    });
+    for row in findings.chain(profiles) {
+        assert!(rows.contains(&row.as_str()), "docs/straps.md lacks:\n{row}");
+    }
+    assert_eq!(rows.len(), FindingId::ALL.len() + Profile::all().len() + 5, "rows of things that are gone");
 }
