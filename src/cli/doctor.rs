@@ -83,14 +83,15 @@ pub fn run(global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) 
         n => warn("configuration", format!("valid, {n} warnings"), "hrvd config check lists them"),
     });
     let config = loaded.config;
-    findings.extend(daemon(&config));
+    let (said, status) = daemon(&config);
+    findings.extend(said);
     super::run::with_runtime(around, async |_| {
         if config.bluetooth.is_some() {
             findings.extend(bluetooth(&config).await);
         } else {
             findings.push(warn("Bluetooth", "switched off by the configuration", "bluetooth.enabled = true uses it"));
         }
-        findings.push(broker(&config).await);
+        findings.push(broker(&config, status.as_ref()).await);
         Exit::Done
     });
     findings.push(time());
@@ -116,20 +117,22 @@ fn print(findings: &[Finding], colour: bool, terminal: &mut Terminal<'_>) {
     }
 }
 
-fn daemon(config: &Config) -> Vec<Finding> {
+/// What the daemon says of itself, and all of its status for who wants to look closer.
+fn daemon(config: &Config) -> (Vec<Finding>, Option<Value>) {
     let status = match connect(config).and_then(|mut c| {
         c.set_timeout(Some(Duration::from_secs(3)))?;
         c.ask(&Op::Status)
     }) {
         Ok(status) => status,
         Err(ClientError::NotRunning(_)) => {
-            return vec![warn("daemon", "not running", "sudo systemctl start hrvd, or hrvd run")];
+            return (vec![warn("daemon", "not running", "sudo systemctl start hrvd, or hrvd run")], None);
         }
         Err(e @ ClientError::Permission(_)) => {
-            return vec![warn("daemon", e.to_string(), "use sudo, or join the group hrvd")];
+            return (vec![warn("daemon", e.to_string(), "use sudo, or join the group hrvd")], None);
         }
         Err(e) => {
-            return vec![fail("daemon", format!("runs, but does not answer: {e}"), "journalctl -u hrvd shows its log")];
+            let finding = fail("daemon", format!("runs, but does not answer: {e}"), "journalctl -u hrvd shows its log");
+            return (vec![finding], None);
         }
     };
     let mut out = vec![ok("daemon", format!("running, version {}", status["version"].as_str().unwrap_or("?")))];
@@ -141,7 +144,7 @@ fn daemon(config: &Config) -> Vec<Finding> {
         out.push(strap(s));
     }
     out.extend(recovery(&status));
-    out
+    (out, Some(status))
 }
 
 /// A strap in one line: the state of its link, what is known beside it, and the one thing that explains it.
@@ -273,7 +276,8 @@ fn listed(adapters: &[ble::AdapterInfo]) -> String {
     adapters.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-async fn broker(config: &Config) -> Finding {
+/// The running daemon knows best: systemd hands the password to it alone.
+async fn broker(config: &Config, daemon: Option<&Value>) -> Finding {
     let Some(m) = Settings::from(config).mqtt else {
         return warn(
             "broker",
@@ -284,6 +288,9 @@ async fn broker(config: &Config) -> Finding {
     let place = format!("{}:{}{}", m.host, m.port, if m.tls.is_some() { " (TLS)" } else { "" });
     if let Err(e) = m.validate() {
         return fail("broker", e.to_string(), "hrvd config check");
+    }
+    if daemon.is_some_and(|d| d["mqtt"] == "connected") {
+        return ok("broker", format!("{place}: the daemon is connected"));
     }
     match mqtt::probe(&m, BROKER_LIMIT).await {
         Ok(()) => ok("broker", format!("{place} lets us in")),
