@@ -16,7 +16,7 @@ REPO = HERE.parent.parent
 PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
 BUMBLE = "bumble==0.0.236"
 PACKAGES = (
-    "systemd systemd-sysv udev kmod dbus bluez libdbus-1-3 procps iproute2 mosquitto mosquitto-clients python3-minimal python3"
+    "systemd systemd-sysv udev kmod dbus bluez libdbus-1-3 procps sysvinit-utils mosquitto mosquitto-clients python3"
 ).split()
 KERNEL_SOURCE = "linux-source-6.12"  # older ones panic when a connection is refused
 
@@ -132,7 +132,11 @@ FILES = {
     "etc/systemd/journald.conf.d/lab.conf": "[Journal]\nStorage=volatile\nRateLimitBurst=0\n",
 }
 IDLE = "apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer".split()
-MASKED = "e2scrub_reap.service getty@tty1.service serial-getty@ttyS0.service systemd-firstboot.service".split()
+# without a network its waiting takes two minutes
+MASKED = (
+    "systemd-networkd-wait-online.service systemd-networkd.service systemd-networkd.socket "
+    "e2scrub_reap.service getty@tty1.service serial-getty@ttyS0.service systemd-firstboot.service"
+).split()
 
 
 def image(lab, suite):

@@ -29,7 +29,8 @@ class Fault:
     deaf: bool = False
     # nothing may be told as down
     unnoticed: bool = False
-    new_process: bool = False
+    # what was sent in so many seconds before the blow is looked at with it
+    before: float = 0.0
 
 
 FAULTS = [
@@ -41,11 +42,11 @@ FAULTS = [
     Fault("beats held, then a burst", "C", "sim C hold", "sim C resume", 8),
     Fault("malformed notifications", "A", "sim A raw - 16 173c 163c05 1e3c00 ff", unnoticed=True, hold=3),
     Fault("all straps vanish", "ABC", "sim * vanish 2", "sim * appear", 6),
-    Fault("hrvd restarts", "ABC", "systemctl restart hrvd", deaf=True, new_process=True),
+    Fault("hrvd restarts", "ABC", "systemctl restart hrvd", deaf=True, before=11),
     Fault("bluetoothd restarts", "ABC", "systemctl restart bluetooth", deaf=True),
     Fault("bluetoothd stopped, started", "ABC", "systemctl stop bluetooth", "systemctl start bluetooth", 4, deaf=True),
     Fault("bluetoothd killed", "ABC", NEW_BLUETOOTHD.format("kill -9 $old"), deaf=True),
-    Fault("hrvd killed", "ABC", "systemctl kill -s KILL hrvd; sleep 0.2", deaf=True, new_process=True),
+    Fault("hrvd killed", "ABC", "systemctl kill -s KILL hrvd; sleep 0.2", deaf=True, before=11),
     Fault("adapter off, on", "ABC", f"{POWERED} false", f"{POWERED} true", 5, deaf=True),
     Fault("adapter unplugged, replugged", "ABC", "sim adapter unplug", "sim adapter plug", 5, deaf=True),
     Fault("radio blocked by rfkill", "ABC", RFKILL.format(1), RFKILL.format(0), 5, deaf=True),
@@ -59,6 +60,7 @@ class Row:
 
     name: str
     hit: str = ""
+    begin: float = 0.0
     t0: float = 0.0
     back: float = 0.0
     end: float = 0.0
@@ -109,6 +111,8 @@ def play(stage, fault):
     others = [s for s in STRAPS if s.name not in fault.hit]
     if not settle(stage):
         row.missed.append("straps do not deliver before the fault")
+    row.begin = stage.now()
+    stage.sleep(fault.before)
     before = stage.counters()
     row.t0, row.back = do(stage, fault.strike)
 
@@ -147,7 +151,7 @@ def play(stage, fault):
 def steady(stage, seconds):
     """All straps deliver and nothing happens."""
     settle(stage)
-    row = Row(f"three straps, {seconds / 60:g} min", t0=stage.now())
+    row = Row(f"three straps, {seconds / 60:g} min", begin=stage.now(), t0=stage.now())
     stage.sleep(seconds)
     row.end = stage.now()
     hurt = [s.name for s in STRAPS if stage.first_down(s, row.t0)]
@@ -170,7 +174,8 @@ def reconnects(stage, count):
         if n == 0:
             before = stage.process()  # warm
     after = stage.process()
-    total.t0, total.end, total.again = rows[0].t0, rows[-1].end, worst
+    total.begin = total.t0 = rows[0].t0
+    total.end, total.again = rows[-1].end, worst
     total.recovery = f"rss {before['rss_kb']}->{after['rss_kb']} kB, fds {before['fds']}->{after['fds']}"
     if after["pid"] != before["pid"]:
         total.missed.append("hrvd was restarted")

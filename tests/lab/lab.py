@@ -4,6 +4,7 @@ See docs/lab.md. Started by scripts/lab, which builds the program.
 """
 
 import argparse
+import fcntl
 import getpass
 import os
 import shutil
@@ -124,13 +125,17 @@ def main():
     lab = Path(os.environ.get("HRVD_LAB_DIR") or f"/var/tmp/hrvd-lab-{getpass.getuser()}")
     lab.mkdir(parents=True, exist_ok=True)
     suites = [args.suite] if args.suite else ["trixie", "bookworm"] if args.all else ["trixie"]
+    lock = open(lab / "lock", "w", encoding="utf-8")
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be building
         build.kernel(lab)
         for suite in suites:
             build.wheels(lab, suite)
             build.image(lab, suite)
     except build.Impossible as e:
         skip(e)
+    finally:
+        fcntl.flock(lock, fcntl.LOCK_UN)
     passed = failed = 0
     for suite in suites:
         p, f = run_suite(lab, suite, args)

@@ -35,7 +35,8 @@ class Verdict:
 
 
 def export(program, store, *what):
-    env = os.environ | {"HRVD__STORE__PATH": str(store / "hrvd.db"), "HRVD__CONTROL__SOCKET": str(store / "no.sock")}
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("HRVD_")}
+    env = clean | {"HRVD__STORE__PATH": str(store / "hrvd.db"), "HRVD__CONTROL__SOCKET": str(store / "no.sock")}
     done = subprocess.run([program, "export", *what], env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"hrvd export {' '.join(what)}: {done.stderr}")
@@ -115,7 +116,7 @@ def losses(strap, events, sent, rows, windows, verdict):
     for frame in sent:
         in_air = frame.reach and not any(w - IN_FLIGHT <= frame.w <= w for w in dead)
         deaf = any(a <= frame.w <= b for a, b in spans)
-        inside = [r for r in rows if r.t0 <= frame.w <= r.end]
+        inside = [r for r in rows if r.begin <= frame.w <= r.end][-1:]
         for row in inside:
             row.expected += len(frame.rr) if in_air and not deaf else 0
         if frame.stored is None and in_air:
