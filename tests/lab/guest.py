@@ -1,0 +1,122 @@
+"""A running guest: boot, ask, read its logs, end."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import build
+
+BOOT_LIMIT = 240  # s of the host's clock; a quiet machine needs 14
+ASK_LIMIT = 180
+MEMORY = "768M"
+
+
+class GuestDied(Exception):
+    """The kernel or something that nothing works without is gone."""
+
+
+class Answer:
+    def __init__(self, data):
+        self.t0, self.t1, self.rc, self.out = data["t0"], data["t1"], data["rc"], data["out"]
+
+
+class Lines:
+    """A log that grows; `poll` reads what was added."""
+
+    def __init__(self, path, parse):
+        self.path, self.parse, self.at, self.items = path, parse, 0, []
+
+    def poll(self):
+        if self.path.exists():
+            with open(self.path, "rb") as f:
+                f.seek(self.at)
+                data = f.read()
+            whole = data[: data.rfind(b"\n") + 1]
+            self.at += len(whole)
+            for line in whole.decode(errors="replace").splitlines():
+                item = self.parse(line)
+                if item is not None:
+                    self.items.append(item)
+        return self.items
+
+
+class Guest:
+    """One User Mode Linux process, its disk changes and the directory it shares with us."""
+
+    def __init__(self, lab, suite):
+        self.suite, self.lab = suite, lab
+        self.dir = lab / f"run-{suite}-{os.getpid()}"
+        self.share = self.dir / "share"
+        self.process = None
+        self.number = 0
+        self.boot_seconds = None
+
+    def boot(self, kernel, disk, site, program):
+        (self.share / "jobs").mkdir(parents=True)
+        for name in ("agent.py", "radio.py", "straps.py"):
+            shutil.copy(build.HERE / "guest" / name, self.share)
+        shutil.copytree(site, self.share / "site")
+        shutil.copy(program, self.share / "hrvd")
+        shutil.copy(build.REPO / "systemd/hrvd.service", self.share)
+        shm = Path("/dev/shm")
+        env = os.environ | {"TMPDIR": str(shm if os.access(shm, os.W_OK) else self.dir)}
+        command = [
+            kernel, f"ubd0={self.dir}/changes.cow,{disk}", "root=/dev/ubda", "rw", f"mem={MEMORY}",
+            "con=null", "con0=null,fd:1", "ssl=null", f"labshare={self.share}", f"umid=hrvd-lab-{os.getpid()}",
+            "quiet", "audit=0", "systemd.show_status=0",
+        ]  # fmt: skip
+        began = time.monotonic()
+        with open(self.dir / "console.log", "wb") as console:
+            # a session of its own: UML is several processes and ends as one
+            self.process = subprocess.Popen(
+                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=env,
+                start_new_session=True,
+            )  # fmt: skip
+        while not (self.share / "jobs/ready").exists():
+            self._alive()
+            if time.monotonic() - began > BOOT_LIMIT:
+                raise GuestDied(f"not up after {BOOT_LIMIT} s")
+            time.sleep(0.1)
+        self.boot_seconds = time.monotonic() - began
+
+    def _alive(self):
+        if self.process.poll() is not None:
+            text = (self.dir / "console.log").read_text(errors="replace")
+            raise GuestDied("the guest ended:\n" + "\n".join(text.splitlines()[-25:]))
+
+    def ask(self, **what):
+        """Has the agent do something and waits for its answer."""
+        self.number += 1
+        name = f"{self.number:05}"
+        path = self.share / "jobs" / name
+        path.with_suffix(".new").write_text(json.dumps(what))
+        path.with_suffix(".new").rename(path.with_suffix(".req"))
+        limit = time.monotonic() + ASK_LIMIT
+        result = path.with_suffix(".res")
+        while not result.exists():
+            self._alive()
+            if time.monotonic() > limit:
+                raise GuestDied(f"no answer in {ASK_LIMIT} s to {what}")
+            time.sleep(0.03)
+        data = json.loads(result.read_text())
+        result.unlink()
+        return Answer(data)
+
+    def sh(self, script):
+        """Runs a shell script that must work."""
+        answer = self.ask(sh=script)
+        if answer.rc:
+            raise GuestDied(f"exit code {answer.rc} of: {script}\n{answer.out}")
+        return answer
+
+    def end(self, keep):
+        """Ends the guest; without `keep` its files go too."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        if not keep:
+            shutil.rmtree(self.dir, ignore_errors=True)
