@@ -82,7 +82,8 @@ def run_suite(lab, suite, args):
         keep = True
         return len([r for r in rows if not r.missed]), 1 + len([r for r in rows if r.missed])
     finally:
-        if keep:
+        if keep and guest.runs():
+            guest.ask(sh="journalctl -o short-unix > /lab/journal.log")
             build.say(f"{suite}: logs are in {guest.share}")
         guest.end(keep)
 
