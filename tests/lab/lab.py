@@ -8,6 +8,7 @@ import fcntl
 import getpass
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -112,6 +113,7 @@ def skip(why):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a guest does not outlive us
     args = arguments()
     if args.list:
         print("\n".join(name for name, _ in plan(args)))
