@@ -83,8 +83,11 @@ class Guest:
             time.sleep(0.1)
         self.boot_seconds = time.monotonic() - began
 
+    def runs(self):
+        return self.process is not None and self.process.poll() is None
+
     def _alive(self):
-        if self.process.poll() is not None:
+        if not self.runs():
             text = (self.dir / "console.log").read_text(errors="replace")
             raise GuestDied("the guest ended:\n" + "\n".join(text.splitlines()[-25:]))
 
@@ -115,7 +118,7 @@ class Guest:
 
     def end(self, keep):
         """Ends the guest; without `keep` its files go too."""
-        if self.process is not None and self.process.poll() is None:
+        if self.runs():
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         if not keep:

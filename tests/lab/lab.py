@@ -8,6 +8,7 @@ import fcntl
 import getpass
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -82,7 +83,8 @@ def run_suite(lab, suite, args):
         keep = True
         return len([r for r in rows if not r.missed]), 1 + len([r for r in rows if r.missed])
     finally:
-        if keep:
+        if keep and guest.runs():
+            guest.ask(sh="journalctl -o short-unix > /lab/journal.log")
             build.say(f"{suite}: logs are in {guest.share}")
         guest.end(keep)
 
@@ -111,6 +113,7 @@ def skip(why):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a guest does not outlive us
     args = arguments()
     if args.list:
         print("\n".join(name for name, _ in plan(args)))

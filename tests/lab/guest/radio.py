@@ -10,14 +10,15 @@ bumble 0.0.236 plays both ends of its link with its own host software. The kerne
 """
 
 import asyncio
+import os
 
 from bumble import hci, ll
 from bumble.controller import Controller
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
-from bumble.transport import open_transport
 
 Error = hci.HCI_ErrorCode
+VENDOR, PRIMARY = 0xFF, 0x00  # packet and device type by which /dev/vhci makes an adapter
 
 
 class Air(LocalLink):
@@ -129,22 +130,46 @@ class Radio(Controller):
         return hci.HCI_StatusReturnParameters(Error.SUCCESS)
 
 
+class Vhci:
+    """The kernel's side of the adapter's HCI. bumble has a transport for it, which closes on the first write that fails;
+    but the kernel refuses what comes for an adapter that is switched off, and that must not unplug it."""
+
+    def __init__(self, radio):
+        self.radio = radio
+        self.fd = os.open("/dev/vhci", os.O_RDWR | os.O_NONBLOCK)
+        os.write(self.fd, bytes([VENDOR, PRIMARY]))
+        asyncio.get_running_loop().add_reader(self.fd, self._readable)
+
+    def _readable(self):
+        packet = os.read(self.fd, 4096)  # one packet at a time
+        if packet[:1] != bytes([VENDOR]):
+            self.radio.on_packet(packet)
+
+    def on_packet(self, packet):
+        try:
+            os.write(self.fd, packet)
+        except OSError:
+            pass  # the adapter is off
+
+    def close(self):
+        asyncio.get_running_loop().remove_reader(self.fd)
+        os.close(self.fd)
+
+
 class Adapter:
     """The radio that the kernel drives through /dev/vhci; it can be unplugged."""
 
     def __init__(self, air, address):
         self.air, self.address = air, address
-        self.radio = self.transport = None
+        self.radio = self.kernel = None
 
-    async def plug(self):
-        self.transport = await open_transport("vhci")
+    def plug(self):
         self.radio = Radio("adapter", link=self.air, public_address=self.address)
-        self.radio.host = self.transport.sink
-        self.transport.source.set_packet_sink(self.radio)
+        self.kernel = Vhci(self.radio)
+        self.radio.host = self.kernel
 
-    async def unplug(self):
-        radio, self.radio = self.radio, None
-        radio.host = None
-        self.air.supervise(radio, 1.0)
-        self.air.remove_controller(radio)
-        await self.transport.close()
+    def unplug(self):
+        self.radio.host = None
+        self.air.supervise(self.radio, 1.0)
+        self.air.remove_controller(self.radio)
+        self.kernel.close()

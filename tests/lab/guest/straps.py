@@ -183,7 +183,7 @@ class World:
 
     async def command(self, target, word, *args):
         if target == "adapter":
-            await (self.adapter.plug() if word == "plug" else self.adapter.unplug())
+            self.adapter.plug() if word == "plug" else self.adapter.unplug()
         else:
             await asyncio.gather(*(s.command(word, *args) for n, s in self.straps.items() if target in (n, "*")))
 
@@ -199,7 +199,7 @@ class World:
         writer.close()
 
     async def run(self):
-        await self.adapter.plug()
+        self.adapter.plug()
         for strap in self.straps.values():
             await strap.start()
         await asyncio.start_server(self.client, "127.0.0.1", 9100)
