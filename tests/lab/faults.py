@@ -143,9 +143,9 @@ def play(stage, fault):
     row.recovery = levels(before, stage.counters())
     stage.sleep(2)
     row.end = stage.now()
-    hurt = [s.name for s in (STRAPS if fault.unnoticed else others) if stage.first_down(s, row.t0)]
+    hurt = [s.name for s in (STRAPS if fault.unnoticed else others) if stage.first_down(s, row.t0, not fault.unnoticed)]
     if hurt:
-        row.missed.append(f"strap {' '.join(hurt)} was hurt too")
+        row.missed.append(f"strap {' '.join(hurt)} was told as down")
     return row
 
 

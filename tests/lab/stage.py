@@ -111,13 +111,14 @@ class Stage:
         topic = f"hrvd/lab/athlete/{strap.athlete}/live"
         return [(w, m) for w, t, m in self.mqtt.items if t == topic and w >= since]
 
-    def first_down(self, strap, since):
-        """When somebody who listens could first know that no heart rate comes."""
+    def first_down(self, strap, since, live_too=True):
+        """When somebody who listens could first know that no heart rate comes. A live message without one may also
+        speak of a single notification that could not be read."""
         live, state = f"hrvd/lab/athlete/{strap.athlete}/live", f"hrvd/lab/strap/{strap.slug}/state"
         for w, topic, message in self.mqtt.items:
             down = (
                 topic in ("hrvd/lab/status", f"hrvd/lab/strap/{strap.slug}/availability") and message == "offline"
-                or topic == live and message["hr"] is None
+                or live_too and topic == live and message["hr"] is None
                 or topic == state and message["link"] != "connected"
             )  # fmt: skip
             if w >= since and down:
