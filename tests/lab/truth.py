@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from stage import STRAPS
 
 IN_FLIGHT = 0.1  # s: what was sent so shortly before the air went dead may be lost with it
+LATE = 5.0  # s: how late a notification may arrive; equal ones are told apart by it
 SILENT = 7.0  # s without a notification must have been told: hrvd says six
 FRESH = 6.5  # s, the age of a heart rate when it is published
 
@@ -83,7 +84,7 @@ def judge(stage, program, rows, windows):
             for _, us, _, hexes in stored:
                 w = int(us) / 1e6 + offset
                 match = at
-                while match < len(sent) and (sent[match].hex != hexes or sent[match].w < w - 60):
+                while match < len(sent) and (sent[match].hex != hexes or sent[match].w < w - LATE):
                     match += 1
                 if match == len(sent) or sent[match].w > w + IN_FLIGHT:
                     ghosts += 1
