@@ -92,7 +92,7 @@ mod measure {
     }
 
     pub(super) fn run() {
-        let seconds: u64 = std::env::var("HRVD_BENCH_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(60);
+        let seconds: u64 = std::env::var("BENCH_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(60);
         let fake = FakeBluez::start();
         fake.add_strap(STRAP, "Bench strap");
         let broker = Mosquitto::open();
