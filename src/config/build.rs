@@ -2,12 +2,13 @@
 
 use super::error::{Origin, Problem};
 use super::load::{Setting, Surroundings};
-use super::model::{Bluetooth, Check, ClientCertificate, Config, Gateway, Mqtt, Store, Tls};
+use super::model::{Bluetooth, ClientCertificate, Config, Gateway, Mqtt, Store, Tls};
 use super::read::Merged;
 use super::roster::Roster;
 use super::schema;
 use super::secret::PasswordFile;
 use super::value::slug_of;
+use crate::check::CheckConfig;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
@@ -86,9 +87,9 @@ impl Build<'_> {
         Gateway { id, language: raw.language.0.0.clone() }
     }
 
-    fn check(&mut self) -> Check {
+    fn check(&mut self) -> CheckConfig {
         let raw = &self.merged.raw.check;
-        let check = Check {
+        let check = CheckConfig {
             settle: raw.settle.0.0,
             settle_min: raw.settle_min.0.0,
             settle_max: raw.settle_max.0.0,

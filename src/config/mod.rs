@@ -16,6 +16,6 @@ mod value;
 
 pub use error::{ConfigError, Origin, Problem, Severity, SourceFile};
 pub use load::{DEFAULT_FILE, Loaded, Override, Request, Setting, Surroundings, load, variable_of};
-pub use model::{AthleteConfig, Bluetooth, Check, ClientCertificate, Config, Gateway, Mqtt, Store, StrapConfig, Tls};
+pub use model::{AthleteConfig, Bluetooth, ClientCertificate, Config, Gateway, Mqtt, Store, StrapConfig, Tls};
 pub use schema::known_keys;
 pub use secret::{PasswordFile, Secret, SecretError};

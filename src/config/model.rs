@@ -1,7 +1,7 @@
 //! The configuration as the rest of the program sees it: valid by construction.
 
 use super::secret::PasswordFile;
-use crate::check::Posture;
+use crate::check::{CheckConfig, Posture};
 use crate::engine::{Athlete, Roster, Strap, WakeWindow};
 use crate::units::{AthleteId, StrapId};
 use jiff::tz::TimeZone;
@@ -22,7 +22,7 @@ pub struct Config {
     /// The database.
     pub store: Store,
     /// The protocol of the morning check.
-    pub check: Check,
+    pub check: CheckConfig,
     /// Path of the control socket.
     pub control_socket: PathBuf,
     /// Log filter: a level, then exceptions for modules.
@@ -105,27 +105,6 @@ pub struct Store {
     pub path: PathBuf,
     /// Longest time between commits.
     pub commit_interval: Duration,
-}
-
-/// The protocol of the morning check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// Usual settling phase.
-    pub settle: Duration,
-    /// Shortest settling phase.
-    pub settle_min: Duration,
-    /// Longest settling phase.
-    pub settle_max: Duration,
-    /// Recording phase.
-    pub record: Duration,
-    /// How much the recording may be extended.
-    pub extend: Duration,
-    /// Clean time needed for a value.
-    pub clean_min: Duration,
-    /// Longest drop-out that a check outlives.
-    pub dropout_max: Duration,
-    /// How long a check waits for a strap.
-    pub wait: Duration,
 }
 
 /// A person.

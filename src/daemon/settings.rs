@@ -39,16 +39,7 @@ impl From<&Config> for Settings {
     fn from(c: &Config) -> Self {
         Self {
             live_interval: c.live_interval,
-            check: CheckConfig {
-                settle: c.check.settle,
-                settle_min: c.check.settle_min,
-                settle_max: c.check.settle_max,
-                record: c.check.record,
-                extend: c.check.extend,
-                clean_min: c.check.clean_min,
-                dropout_max: c.check.dropout_max,
-                wait: c.check.wait,
-            },
+            check: c.check.clone(),
             roster: c.roster(),
             releases: c.straps.iter().map(|s| (s.address, s.release.clone())).collect(),
             mqtt: c.mqtt.as_ref().map(|m| MqttConfig {
