@@ -12,7 +12,7 @@ use hrvd::mqtt::{ConnectionState, MqttConfig, Order, Topics};
 use hrvd::publication::Publication;
 use hrvd::release::Ask;
 use mosquitto::{Mosquitto, Observer, retained};
-use mqtt_client::{Client, LIVE, Outbox, RESULT, SET, STATUS, config, impatient, ms};
+use mqtt_client::{Client, LIVE, LONG, Outbox, RESULT, SET, STATUS, config, impatient, ms};
 use std::time::Duration;
 
 /// Everything that a gateway with one strap and one athlete keeps on the broker.
@@ -56,8 +56,7 @@ fn assert_all_retained(port: u16) {
 async fn says_who_it_is_then_how_it_is_then_that_it_is_there() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(config(broker.port));
-    set_all(&client);
+    let client = Client::start_knowing(config(broker.port), set_all);
     client.push("result 1");
     client.connected().await;
     client.until_sent(1).await;
@@ -68,7 +67,7 @@ async fn says_who_it_is_then_how_it_is_then_that_it_is_there() {
     assert_eq!(order, wanted);
     assert_all_retained(broker.port);
     assert!(!retained(broker.port).iter().any(|s| s.topic == RESULT), "a result is no state");
-    client.handle.shutdown(ms(1000)).await;
+    client.handle.shutdown(ms(20_000)).await;
 }
 
 /// The way the daemon goes: engine output, rendered, delivered.
@@ -79,7 +78,6 @@ async fn what_the_engine_says_arrives() {
     use hrvd::units::{Mono, Now};
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(config(broker.port));
     let mut renderer = Renderer::new(Topics::new(&config(broker.port)), RenderOptions::default());
     let (alex, strap) = ("alex".parse().unwrap(), "a09e1a9f6e53".parse().unwrap());
     let athlete = Athlete {
@@ -101,9 +99,12 @@ async fn what_the_engine_says_arrives() {
         artifact_pct: None,
         contact: None,
     };
-    for message in renderer.roster(&Roster { athletes: vec![athlete], straps }) {
-        assert_eq!(client.handle.deliver(message), None);
-    }
+    let roster = Roster { athletes: vec![athlete], straps };
+    let client = Client::start_knowing(config(broker.port), |client| {
+        for message in renderer.roster(&roster) {
+            assert_eq!(client.handle.deliver(message), None);
+        }
+    });
     client.connected().await;
     for message in renderer.output(&Output::Live(live), Now { mono: Mono::from_secs(1), wall: None }) {
         assert_eq!(client.handle.deliver(message), None);
@@ -123,8 +124,7 @@ async fn what_the_engine_says_arrives() {
 async fn only_changes_are_said_and_removals_reach_the_broker() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(config(broker.port));
-    set_all(&client);
+    let client = Client::start_knowing(config(broker.port), set_all);
     client.connected().await;
     observer.until_message(STATUS, "online");
     observer.clear();
@@ -176,8 +176,7 @@ fn the_broker_says_offline_when_we_vanish() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_lost_everything_gets_everything_back() {
     let mut broker = Mosquitto::open();
-    let mut client = Client::start(config(broker.port));
-    set_all(&client);
+    let mut client = Client::start_knowing(config(broker.port), set_all);
     client.connected().await;
     for i in 0..20 {
         client.push_kept(&format!("before-{i}"));
@@ -207,8 +206,7 @@ async fn a_broker_that_lost_everything_gets_everything_back() {
 async fn a_frozen_broker_loses_nothing_when_it_goes_on() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(impatient(broker.port));
-    set_all(&client);
+    let client = Client::start_knowing(impatient(broker.port), set_all);
     client.connected().await;
     broker.freeze();
     for i in 0..5 {
@@ -233,8 +231,7 @@ async fn a_frozen_broker_loses_nothing_when_it_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frozen_broker_loses_nothing_when_it_is_killed() {
     let mut broker = Mosquitto::open();
-    let client = Client::start(impatient(broker.port));
-    set_all(&client);
+    let client = Client::start_knowing(impatient(broker.port), set_all);
     client.connected().await;
     broker.freeze();
     for i in 0..5 {
@@ -256,10 +253,13 @@ async fn a_frozen_broker_loses_nothing_when_it_is_killed() {
 async fn farewell_to_a_frozen_broker_is_bounded() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(impatient(broker.port));
+    // Nothing but the bound of the call itself may end the wait.
+    let mut patient = config(broker.port);
+    (patient.timing.ack, patient.timing.farewell) = (ms(600_000), ms(600_000));
+    let client = Client::start(patient);
     client.connected().await;
     broker.freeze();
-    tokio::time::timeout(ms(900), client.handle.shutdown(ms(500))).await.expect("shutdown must not hang");
+    tokio::time::timeout(LONG, client.handle.shutdown(ms(500))).await.expect("shutdown must not hang");
     broker.thaw();
     // Cut without a farewell, or with one in the pipe: either way it ends offline.
     observer.until_message(STATUS, "offline");
@@ -270,20 +270,20 @@ async fn farewell_to_a_frozen_broker_is_bounded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_was_removed_while_we_were_off_leaves_no_ghost() {
     let broker = Mosquitto::open();
-    let client = Client::start(config(broker.port));
-    set_all(&client);
+    let client = Client::start_knowing(config(broker.port), set_all);
     client.connected().await;
-    client.handle.shutdown(ms(1000)).await;
+    client.handle.shutdown(ms(20_000)).await;
     // Somebody else's topics are not ours to clean.
     let other = Observer::new(broker.port);
     other.publish("hrvd/other/athlete/alex/check", "theirs", true);
     other.publish("homeassistant/device/hrvd_other_athlete_alex/config", "theirs", true);
-    let again = Client::start(config(broker.port));
     // The roster has no athlete any more, but still the strap.
     let stays: Vec<_> = state_topics().into_iter().filter(|t| !t.contains("alex")).collect();
-    for topic in &stays {
-        again.handle.set_retained(topic.clone(), b"here".to_vec());
-    }
+    let again = Client::start_knowing(config(broker.port), |again| {
+        for topic in &stays {
+            again.handle.set_retained(topic.clone(), b"here".to_vec());
+        }
+    });
     again.connected().await;
     other.until("alex is gone", |seen| seen.iter().any(|s| s.topic.ends_with("alex/morning") && s.payload.is_empty()));
     again.push("end");
@@ -301,12 +301,25 @@ async fn who_was_removed_while_we_were_off_leaves_no_ghost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_said_before_it_begins() {
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let (handle, _commands) = hrvd::mqtt::spawn(config(broker.port), Outbox::default(), &cancel).unwrap();
+    tokio::time::sleep(ms(500)).await;
+    assert_eq!(*handle.status().borrow(), ConnectionState::Connecting);
+    assert!(observer.seen().is_empty(), "online before anything is known");
+    // One that never began ends all the same.
+    handle.shutdown(LONG).await;
+    assert_eq!(*handle.status().borrow(), ConnectionState::Closed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn before_the_roster_is_known_nobody_is_removed() {
     let broker = Mosquitto::open();
-    let client = Client::start(config(broker.port));
-    set_all(&client);
+    let client = Client::start_knowing(config(broker.port), set_all);
     client.connected().await;
-    client.handle.shutdown(ms(1000)).await;
+    client.handle.shutdown(ms(20_000)).await;
     let early = Client::start(config(broker.port));
     early.connected().await;
     early.push("end");
@@ -396,7 +409,7 @@ async fn a_late_command_does_not_fire() {
     let observer = Observer::new(broker.port);
     let mut client = Client::start(config(broker.port));
     client.connected().await;
-    client.handle.shutdown(ms(1000)).await;
+    client.handle.shutdown(ms(20_000)).await;
     // While we are away: one for a session that might wait, one that the broker keeps.
     observer.publish_acked(SET, "start");
     observer.publish("hrvd/g/athlete/kim/check/set", "start", true);
@@ -461,8 +474,9 @@ async fn large_messages_pass_and_impossible_ones_block_nobody() {
 async fn home_assistant_starts_and_is_told_everything_once() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);
-    let client = Client::start(config(broker.port));
-    set_all(&client);
+    let mut config = config(broker.port);
+    config.timing.birth = (ms(1000), ms(1100));
+    let client = Client::start_knowing(config, set_all);
     client.connected().await;
     observer.until_message(STATUS, "online");
     observer.clear();
@@ -471,7 +485,7 @@ async fn home_assistant_starts_and_is_told_everything_once() {
         observer.publish("homeassistant/status", "online", false);
     }
     observer.until_message(STATUS, "online");
-    tokio::time::sleep(ms(600)).await;
+    tokio::time::sleep(ms(1500)).await;
     let mut wanted = vec!["homeassistant/status".to_owned(); 4];
     wanted.extend(state_topics());
     wanted.push(STATUS.into());
@@ -546,15 +560,15 @@ async fn a_stable_link_makes_the_waits_short_again() {
     config.timing.backoff_max = Duration::from_secs(60);
     config.timing.stable = ms(200);
     let client = Client::start(config);
-    // Waits of 50 ms that double for 3.3 s: the next ones are 1.6 s at least.
-    tokio::time::sleep(ms(3300)).await;
+    // Waits of 50 ms that double for 13 s: the next ones are 6.4 s at least.
+    tokio::time::sleep(ms(13_000)).await;
     broker.run();
     client.connected().await;
     tokio::time::sleep(ms(400)).await;
     broker.kill();
     client.until("down", |s| matches!(s, ConnectionState::Down { .. })).await;
     broker.run();
-    tokio::time::timeout(ms(1300), client.connected()).await.expect("the wait did not start anew");
+    tokio::time::timeout(ms(6000), client.connected()).await.expect("the wait did not start anew");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -573,6 +587,7 @@ async fn a_store_that_repeats_itself_does_not_flood() {
     let stuck = Stuck::default();
     let cancel = tokio_util::sync::CancellationToken::new();
     let (handle, _commands) = hrvd::mqtt::spawn(config(broker.port), stuck.clone(), &cancel).unwrap();
+    handle.begin();
     let mut status = handle.status();
     status.wait_for(ConnectionState::is_up).await.unwrap();
     tokio::time::sleep(ms(800)).await;
@@ -595,7 +610,5 @@ async fn cancelling_says_goodbye_too() {
     client.connected().await;
     client.cancel.cancel();
     observer.until_message(STATUS, "offline");
-    tokio::time::timeout(Duration::from_secs(2), client.until("closed", |s| *s == ConnectionState::Closed))
-        .await
-        .unwrap();
+    client.until("closed", |s| *s == ConnectionState::Closed).await;
 }

@@ -131,6 +131,7 @@ pub async fn run(
         let durable = messages.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
         store.result(result, durable);
     }
+    mqtt_handle.begin();
 
     let mut straps = straps::Straps::new(&boot, settings.releases);
     straps.set_roster(&merged);

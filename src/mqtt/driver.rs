@@ -49,6 +49,10 @@ impl<O: OutboxSource> Driver<O> {
         let mut backoff = Backoff::new(timing.backoff_min, timing.backoff_max);
         let mut short_links = 0;
         let mut said = None;
+        tokio::select! {
+            () = self.shared.begun.notified() => {}
+            () = self.stop.cancelled() => {}
+        }
         while !self.stop.is_cancelled() {
             let end = self.session().await;
             {

@@ -91,6 +91,8 @@ pub(super) struct Inner {
 pub(super) struct Shared {
     inner: Mutex<Inner>,
     pub(super) wake: Notify,
+    /// Told once, when the first state is complete.
+    pub(super) begun: Notify,
 }
 
 impl Shared {
@@ -126,6 +128,12 @@ impl MqttHandle {
         let (_, state) = watch::channel(ConnectionState::Disabled);
         let topics = Topics::new(&super::MqttConfig::default());
         Self::new(Arc::default(), topics, state, CancellationToken::new(), None)
+    }
+
+    /// Connects. Without this call nothing is sent, so that the broker never hears `online` from a gateway that does
+    /// not yet know what it is.
+    pub fn begin(&self) {
+        self.shared.begun.notify_one();
     }
 
     /// Sets what should stand on the broker at a topic. Published when it changes, after each connection and when

@@ -48,8 +48,8 @@ const COMMANDS: usize = 32;
 /// Starts the MQTT edge on the current tokio runtime. It ends by [`MqttHandle::shutdown`], or with a farewell bounded
 /// by `timing.farewell` when `cancel` is cancelled.
 ///
-/// Set all retained state that is known before the call returns to the runtime: it is published right after the
-/// connection, before `online`.
+/// It connects when [`MqttHandle::begin`] is called. Set all retained state that is known before that: it is published
+/// right after the connection, before `online`, and what the broker keeps beyond it is removed.
 pub fn spawn(
     config: MqttConfig,
     outbox: impl OutboxSource,

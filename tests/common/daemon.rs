@@ -32,7 +32,7 @@ pub fn wait_for<T>(
 }
 
 /// Enough for a start, a scan or a reconnect on a machine that is busy with other things.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(90);
 
 /// A folder with configuration, database and socket.
 pub struct Home {

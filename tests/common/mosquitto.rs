@@ -44,15 +44,21 @@ impl Mosquitto {
     /// The same, with files put into the directory first.
     pub fn start_with(settings: &str, prepare: impl FnOnce(&Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let port = free_port();
         prepare(dir.path());
         let settings = settings.replace("{dir}", dir.path().to_str().unwrap());
-        // Started by root, mosquitto would change to a user that cannot read our files; else it ignores the line.
-        let conf = format!("user root\npersistence false\nlog_dest stderr\nlistener {port} 127.0.0.1\n{settings}");
-        std::fs::write(dir.path().join("mosquitto.conf"), conf).unwrap();
-        let mut broker = Self { child: None, dir, port };
-        broker.run();
-        broker
+        let mut broker = Self { child: None, dir, port: 0 };
+        // A free port may be taken by somebody else before the broker has it.
+        for _ in 0..10 {
+            broker.port = free_port();
+            let listener = format!("listener {} 127.0.0.1", broker.port);
+            // Started by root, mosquitto would change to a user that cannot read our files; else it ignores the line.
+            let conf = format!("user root\npersistence false\nlog_dest stderr\n{listener}\n{settings}");
+            std::fs::write(broker.dir().join("mosquitto.conf"), conf).unwrap();
+            if broker.try_run() {
+                return broker;
+            }
+        }
+        panic!("mosquitto does not start:\n{}", broker.log());
     }
 
     pub fn dir(&self) -> &Path {
@@ -61,22 +67,29 @@ impl Mosquitto {
 
     /// Starts the stopped broker again.
     pub fn run(&mut self) {
+        assert!(self.try_run(), "mosquitto does not start:\n{}", self.log());
+    }
+
+    fn try_run(&mut self) -> bool {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.dir().join("log")).unwrap();
         let mut command = Command::new(program("mosquitto"));
         command.arg("-c").arg(self.dir().join("mosquitto.conf")).stdin(Stdio::null());
         let mut child = command.stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
-        for _ in 0..100 {
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
-                self.child = Some(child);
-                return;
-            }
+        for _ in 0..1000 {
+            // In this order: when it lives, whoever answers at the port is our broker.
+            let answers = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
             if child.try_wait().unwrap().is_some() {
-                break;
+                return false;
+            }
+            if answers {
+                self.child = Some(child);
+                return true;
             }
             std::thread::sleep(Duration::from_millis(50));
         }
         let _ = child.kill();
-        panic!("mosquitto does not start:\n{}", self.log());
+        let _ = child.wait();
+        false
     }
 
     pub fn log(&self) -> String {
@@ -270,14 +283,14 @@ impl Observer {
 
     /// Waits until something was seen.
     pub fn until(&self, what: &str, mut done: impl FnMut(&[Seen]) -> bool) -> Vec<Seen> {
-        for _ in 0..400 {
+        for _ in 0..2000 {
             let seen = self.seen();
             if done(&seen) {
                 return seen;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("not seen within 8 s: {what}\nseen: {:#?}", self.seen());
+        panic!("not seen within 40 s: {what}\nseen: {:#?}", self.seen());
     }
 
     /// Waits for a message.

@@ -10,6 +10,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+/// A busy machine takes its time; only what never comes fails.
+pub const LONG: Duration = Duration::from_secs(40);
+
 pub fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
@@ -100,7 +103,19 @@ impl Client {
     pub fn start(config: MqttConfig) -> Self {
         Self::start_with(config, Outbox::default())
     }
+    /// One that knows something before it connects.
+    pub fn start_knowing(config: MqttConfig, tell: impl FnOnce(&Self)) -> Self {
+        let client = Self::prepare(config, Outbox::default());
+        tell(&client);
+        client.handle.begin();
+        client
+    }
     pub fn start_with(config: MqttConfig, outbox: Outbox) -> Self {
+        let client = Self::prepare(config, outbox);
+        client.handle.begin();
+        client
+    }
+    fn prepare(config: MqttConfig, outbox: Outbox) -> Self {
         let cancel = CancellationToken::new();
         let (handle, commands) = mqtt::spawn(config, outbox.clone(), &cancel).unwrap();
         Self { handle, commands, outbox, cancel }
@@ -121,9 +136,9 @@ impl Client {
     }
     pub async fn until(&self, what: &str, done: impl FnMut(&ConnectionState) -> bool) -> ConnectionState {
         let mut status = self.handle.status();
-        match tokio::time::timeout(Duration::from_secs(8), status.wait_for(done)).await {
+        match tokio::time::timeout(LONG, status.wait_for(done)).await {
             Ok(state) => state.unwrap().clone(),
-            Err(_) => panic!("not {what} within 8 s but {}", self.state()),
+            Err(_) => panic!("not {what} within {LONG:?} but {}", self.state()),
         }
     }
     pub async fn connected(&self) {
@@ -131,7 +146,7 @@ impl Client {
     }
     /// Waits until so many durable messages were marked.
     pub async fn until_sent(&self, n: usize) {
-        for _ in 0..400 {
+        for _ in 0..2000 {
             if self.outbox.sent().len() >= n {
                 return;
             }
@@ -146,6 +161,6 @@ impl Client {
         }
     }
     pub async fn order(&mut self) -> Order {
-        tokio::time::timeout(Duration::from_secs(5), self.commands.recv()).await.expect("no command came").unwrap()
+        tokio::time::timeout(LONG, self.commands.recv()).await.expect("no command came").unwrap()
     }
 }
