@@ -2,12 +2,11 @@
 
 use hrvd::artifact::{Detector, Label, LiveDetector};
 use hrvd::hrs;
-use hrvd::hrv::rolling::Rolling;
+use hrvd::hrv::rolling::{LIVE_SPANS, Windows};
 use hrvd::sim::{Heart, HeartConfig, StrapSim};
 use hrvd::timeline::Timeline;
 use hrvd::units::Mono;
 use std::hint::black_box;
-use std::time::Duration;
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
@@ -18,7 +17,7 @@ fn main() {
     let list: Vec<_> = StrapSim::new(Heart::new(HeartConfig::default())).take(20_000).collect();
     let mut timeline = Timeline::new();
     let mut detector = LiveDetector::new();
-    let mut rolling = Rolling::new(Duration::from_secs(60));
+    let mut rolling = Windows::over(LIVE_SPANS);
     let mut undecided = std::collections::VecDeque::new();
     for notification in list.iter().take(n) {
         let (m, _) = hrs::decode(black_box(&notification.bytes));
@@ -38,6 +37,8 @@ fn main() {
                 }
             }
         }
-        let _ = black_box(rolling.time_domain().rmssd_ms);
+    }
+    for window in rolling.windows() {
+        black_box(window.time_domain());
     }
 }

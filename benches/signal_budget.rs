@@ -8,7 +8,7 @@ use hrvd::hrv::bands::Bands;
 use hrvd::hrv::dfa::{Variant, alpha1};
 use hrvd::hrv::lomb::Lomb;
 use hrvd::hrv::nn::Segment;
-use hrvd::hrv::rolling::Rolling;
+use hrvd::hrv::rolling::{LIVE_SPANS, Windows};
 use hrvd::hrv::time::TimeDomain;
 use hrvd::hrv::welch::{Detrend, Welch};
 use hrvd::hrv::{breathing, entropy};
@@ -50,10 +50,10 @@ fn main() {
     }
 }
 
-/// `n` beats through decoding, detection and the rolling window of a minute.
+/// `n` beats through decoding, detection and the three live windows.
 fn live(n: usize) {
     let mut detector = LiveDetector::new();
-    let mut window = Rolling::new(Duration::from_secs(60));
+    let mut windows = Windows::over(LIVE_SPANS);
     let mut undecided = VecDeque::new();
     let mut at = Mono::from_secs(1000);
     let ticks: Vec<u16> = (0..1000).map(tick).collect();
@@ -65,8 +65,10 @@ fn live(n: usize) {
             undecided.push_back((at, rr));
             let Some(label) = detector.push(rr.as_ms()) else { continue };
             let Some((at, rr)) = undecided.pop_front() else { continue };
-            window.push(at, rr, label);
+            windows.push(at, rr, label);
         }
     }
-    black_box(window.time_domain());
+    for window in windows.windows() {
+        black_box(window.time_domain());
+    }
 }

@@ -1,65 +1,111 @@
-//! Time domain over the last seconds, kept in exact integer sums: every beat costs the same, nothing drifts.
+//! Time-domain metrics over the last seconds, for several spans at once, kept in exact integer sums: every beat costs
+//! the same however long the spans are, and nothing drifts.
 
 use super::time::TimeDomain;
 use super::{Metric, Why, finite};
 use crate::artifact::Label;
 use crate::units::{Mono, RrTicks};
-use std::collections::VecDeque;
 use std::time::Duration;
 
-/// A window over the beats whose end lies in (now − span, now].
+/// The spans of the live windows.
+pub const LIVE_SPANS: [Duration; 3] = [Duration::from_secs(30), Duration::from_secs(60), Duration::from_secs(300)];
+
+/// Room for 300 s at 100 bpm from the start; doubled where that is not enough.
+const ROOM: usize = 512;
+/// Never more beats than this, 300 s at 1,600 bpm: beyond it the oldest leave early, and coverage tells.
+const MOST: usize = 8192;
+
+/// Windows over the beats whose end lies in (now − span, now], one for each of `N` spans, over one ring of beats.
 #[derive(Clone, Debug)]
-pub struct Rolling {
-    span: Duration,
-    span_us: i64,
-    beats: VecDeque<Entry>,
-    /// Previous interval of this segment, as far as it may be compared.
-    before: Option<i64>,
+pub struct Windows<const N: usize> {
+    spans: [Duration; N],
+    spans_us: [u64; N],
+    /// Beats as a ring, a power of two; beat `k` of all times lies at `k` modulo its length.
+    ring: Box<[Entry]>,
+    /// Beats taken since ever.
+    taken: usize,
+    /// Where each window begins, counted likewise.
+    tails: [usize; N],
+    /// What entered since ever, and what has left each window; their difference is what is inside. Sums wrap, and
+    /// their differences are right all the same.
+    entered: Sums,
+    left: [Sums; N],
+    /// The interval before, and whether it can be the first of a pair and whether it was flagged.
+    before: Entry,
+    before_usable: bool,
     before_flagged: bool,
-    normal: Sums,
-    differences: Sums,
-    sums: Sums,
-    over_50: u32,
-    over_20: u32,
-    flagged: u32,
-    ticks: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+/// One window.
+pub type Rolling = Windows<1>;
+
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
-    at: Mono,
-    rr: i64,
+    at_us: u64,
+    rr: u16,
     normal: bool,
-    /// The interval before, if the two form a usable pair.
-    before: Option<i64>,
+    /// Whether it and the interval before form a usable pair.
+    paired: bool,
 }
 
-/// Count, sum and sum of squares, in ticks.
+/// Counts, sums and sums of squares, in ticks. Pairs (a, b) count with b − a and b + a.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
-    n: i64,
-    sum: i64,
-    squares: i64,
+    beats: i64,
+    ticks: i64,
+    normal: i64,
+    normal_sum: i64,
+    normal_squares: i64,
+    pairs: i64,
+    difference_sum: i64,
+    difference_squares: i64,
+    total_sum: i64,
+    total_squares: i64,
+    over_50: i64,
+    over_20: i64,
 }
 
 impl Sums {
-    fn add(&mut self, x: i64) {
-        self.n += 1;
-        self.sum += x;
-        self.squares += x * x;
-    }
-    fn remove(&mut self, x: i64) {
-        self.n -= 1;
-        self.sum -= x;
-        self.squares -= x * x;
-    }
-    /// Standard deviation (n − 1) in ms. n·Σx² − (Σx)² is exact, so no digits cancel.
-    fn deviation_ms(self) -> Metric {
-        if self.n < 2 {
-            return Err(Why::TooFew);
+    #[inline]
+    fn beat(&mut self, e: Entry) {
+        let rr = i64::from(e.rr);
+        self.beats = self.beats.wrapping_add(1);
+        self.ticks = self.ticks.wrapping_add(rr);
+        if e.normal {
+            self.normal = self.normal.wrapping_add(1);
+            self.normal_sum = self.normal_sum.wrapping_add(rr);
+            self.normal_squares = self.normal_squares.wrapping_add(rr * rr);
         }
-        let spread = i128::from(self.n) * i128::from(self.squares) - i128::from(self.sum) * i128::from(self.sum);
-        finite((spread as f64 / (self.n as f64 * (self.n - 1) as f64)).sqrt() * MS_PER_TICK, Why::TooFew)
+    }
+
+    #[inline]
+    fn pair(&mut self, first: Entry, second: Entry) {
+        let (a, b) = (i64::from(first.rr), i64::from(second.rr));
+        let (d, s) = (b - a, b + a);
+        self.pairs = self.pairs.wrapping_add(1);
+        self.difference_sum = self.difference_sum.wrapping_add(d);
+        self.difference_squares = self.difference_squares.wrapping_add(d * d);
+        self.total_sum = self.total_sum.wrapping_add(s);
+        self.total_squares = self.total_squares.wrapping_add(s * s);
+        self.over_50 = self.over_50.wrapping_add(i64::from(d.abs() > TICKS_50_MS));
+        self.over_20 = self.over_20.wrapping_add(i64::from(d.abs() > TICKS_20_MS));
+    }
+
+    fn without(self, left: Self) -> Self {
+        Self {
+            beats: self.beats.wrapping_sub(left.beats),
+            ticks: self.ticks.wrapping_sub(left.ticks),
+            normal: self.normal.wrapping_sub(left.normal),
+            normal_sum: self.normal_sum.wrapping_sub(left.normal_sum),
+            normal_squares: self.normal_squares.wrapping_sub(left.normal_squares),
+            pairs: self.pairs.wrapping_sub(left.pairs),
+            difference_sum: self.difference_sum.wrapping_sub(left.difference_sum),
+            difference_squares: self.difference_squares.wrapping_sub(left.difference_squares),
+            total_sum: self.total_sum.wrapping_sub(left.total_sum),
+            total_squares: self.total_squares.wrapping_sub(left.total_squares),
+            over_50: self.over_50.wrapping_sub(left.over_50),
+            over_20: self.over_20.wrapping_sub(left.over_20),
+        }
     }
 }
 
@@ -69,208 +115,220 @@ const TICKS_50_MS: i64 = 51;
 const TICKS_20_MS: i64 = 20;
 
 impl Rolling {
-    /// An empty window.
+    /// One empty window.
     pub fn new(span: Duration) -> Self {
-        let zero = Sums::default();
-        Self {
-            span,
-            span_us: i64::try_from(span.as_micros()).unwrap_or(i64::MAX),
-            beats: VecDeque::new(),
-            before: None,
-            before_flagged: false,
-            normal: zero,
-            differences: zero,
-            sums: zero,
-            over_50: 0,
-            over_20: 0,
-            flagged: 0,
-            ticks: 0,
-        }
+        Self::over([span])
+    }
+
+    fn only(&self) -> Window {
+        let [window] = self.windows();
+        window
     }
 
     /// Length of the window.
     pub fn span(&self) -> Duration {
-        self.span
-    }
-
-    /// A gap: the next interval has no neighbour before it.
-    pub fn gap(&mut self) {
-        self.before = None;
-        self.before_flagged = false;
-    }
-
-    /// Takes the next interval with its final label; `at` is when it ended. Older ones leave.
-    pub fn push(&mut self, at: Mono, rr: RrTicks, label: Label) {
-        let rr = i64::from(rr.0);
-        let normal = label.is_normal();
-        let usable = normal && !self.before_flagged;
-        let before = self.before.filter(|_| usable);
-        if normal {
-            self.normal.add(rr);
-        } else {
-            self.flagged += 1;
-        }
-        if let Some(b) = before {
-            self.pair(b, rr, true);
-        }
-        self.ticks += rr as u64;
-        self.beats.push_back(Entry { at, rr, normal, before });
-        self.before = usable.then_some(rr);
-        self.before_flagged = !normal;
-        self.advance(at);
-    }
-
-    /// Drops what is older than the span at `now`.
-    pub fn advance(&mut self, now: Mono) {
-        while let Some(first) = self.beats.front().copied() {
-            if now.diff_micros(first.at) < self.span_us {
-                break;
-            }
-            self.beats.pop_front();
-            self.ticks -= first.rr as u64;
-            if first.normal {
-                self.normal.remove(first.rr);
-            } else {
-                self.flagged -= 1;
-            }
-            // A pair whose first interval has left goes with it.
-            if let Some(next) = self.beats.front_mut() {
-                let (before, rr) = (next.before.take(), next.rr);
-                if let Some(b) = before {
-                    self.pair(b, rr, false);
-                }
-            }
-        }
-    }
-
-    fn pair(&mut self, before: i64, rr: i64, enter: bool) {
-        let d = rr - before;
-        let (over_50, over_20) = (u32::from(d.abs() > TICKS_50_MS), u32::from(d.abs() > TICKS_20_MS));
-        if enter {
-            self.differences.add(d);
-            self.sums.add(rr + before);
-            self.over_50 += over_50;
-            self.over_20 += over_20;
-        } else {
-            self.differences.remove(d);
-            self.sums.remove(rr + before);
-            self.over_50 -= over_50;
-            self.over_20 -= over_20;
-        }
+        self.only().span
     }
 
     /// Intervals in the window, flagged ones included.
     pub fn len(&self) -> usize {
-        self.beats.len()
+        self.only().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.beats.is_empty()
+        self.only().is_empty()
+    }
+
+    /// See [`Window::artifact_pct`].
+    pub fn artifact_pct(&self) -> Option<f64> {
+        self.only().artifact_pct()
+    }
+
+    /// See [`Window::coverage`].
+    pub fn coverage(&self) -> f64 {
+        self.only().coverage()
+    }
+
+    /// See [`Window::time_domain`].
+    pub fn time_domain(&self) -> TimeDomain {
+        self.only().time_domain()
+    }
+}
+
+impl<const N: usize> Windows<N> {
+    /// Empty windows of these spans, in any order.
+    pub fn over(spans: [Duration; N]) -> Self {
+        Self {
+            spans,
+            spans_us: spans.map(|s| u64::try_from(s.as_micros()).unwrap_or(u64::MAX)),
+            ring: vec![Entry::default(); ROOM].into_boxed_slice(),
+            taken: 0,
+            tails: [0; N],
+            entered: Sums::default(),
+            left: [Sums::default(); N],
+            before: Entry::default(),
+            before_usable: false,
+            before_flagged: false,
+        }
+    }
+
+    /// A gap: the next interval has no neighbour before it.
+    pub fn gap(&mut self) {
+        self.before_usable = false;
+        self.before_flagged = false;
+    }
+
+    /// Takes the next interval with its final label; `at` is when it ended, never earlier than the one before. Older
+    /// ones leave.
+    pub fn push(&mut self, at: Mono, rr: RrTicks, label: Label) {
+        let normal = label.is_normal();
+        let usable = normal && !self.before_flagged;
+        let entry = Entry { at_us: at.as_micros(), rr: rr.0, normal, paired: usable && self.before_usable };
+        self.entered.beat(entry);
+        if entry.paired {
+            self.entered.pair(self.before, entry);
+        }
+        // A power of two, never empty.
+        let place = self.taken & (self.ring.len() - 1);
+        if let Some(room) = self.ring.get_mut(place) {
+            *room = entry;
+        }
+        self.taken += 1;
+        (self.before, self.before_usable, self.before_flagged) = (entry, usable, !normal);
+        self.advance(at);
+        if self.taken - self.oldest() >= self.ring.len() {
+            self.make_room();
+        }
+    }
+
+    /// Drops what is older than its span at `now`.
+    pub fn advance(&mut self, now: Mono) {
+        for w in 0..N {
+            // What ended at or before this moment has left.
+            let Some(limit) = now.as_micros().checked_sub(self.spans_us[w]) else { continue };
+            while self.tails[w] < self.taken && self.entry(self.tails[w]).at_us <= limit {
+                self.leave(w);
+            }
+        }
+    }
+
+    #[inline]
+    fn entry(&self, k: usize) -> Entry {
+        self.ring[k & (self.ring.len() - 1)]
+    }
+
+    /// The oldest beat leaves a window, and the pair that it begins goes with it.
+    fn leave(&mut self, w: usize) {
+        let first = self.entry(self.tails[w]);
+        self.left[w].beat(first);
+        self.tails[w] += 1;
+        if self.tails[w] < self.taken {
+            let next = self.entry(self.tails[w]);
+            if next.paired {
+                self.left[w].pair(first, next);
+            }
+        }
+    }
+
+    /// The first beat that any window still holds.
+    fn oldest(&self) -> usize {
+        self.tails.iter().copied().min().unwrap_or(self.taken)
+    }
+
+    /// The ring is full: doubles it, or lets the oldest beat go.
+    #[cold]
+    fn make_room(&mut self) {
+        let (oldest, old) = (self.oldest(), self.ring.len());
+        if old >= MOST {
+            for w in 0..N {
+                if self.tails[w] == oldest {
+                    self.leave(w);
+                }
+            }
+            return;
+        }
+        let mut ring = vec![Entry::default(); 2 * old].into_boxed_slice();
+        for k in oldest..self.taken {
+            ring[k & (2 * old - 1)] = self.entry(k);
+        }
+        self.ring = ring;
+    }
+
+    /// What is in each window now, in the order of the spans. Metrics are computed when they are asked for.
+    pub fn windows(&self) -> [Window; N] {
+        std::array::from_fn(|w| Window { span: self.spans[w], sums: self.entered.without(self.left[w]) })
+    }
+}
+
+/// What one window holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    span: Duration,
+    sums: Sums,
+}
+
+impl Window {
+    /// Its length.
+    pub fn span(&self) -> Duration {
+        self.span
+    }
+
+    /// Intervals in the window, flagged ones included.
+    pub fn len(&self) -> usize {
+        usize::try_from(self.sums.beats).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.sums.beats == 0
     }
 
     /// Flagged intervals, % of all; `None` without any interval.
     pub fn artifact_pct(&self) -> Option<f64> {
-        (!self.is_empty()).then(|| 100.0 * f64::from(self.flagged) / self.len() as f64)
+        let s = self.sums;
+        (s.beats > 0).then(|| 100.0 * (s.beats - s.normal) as f64 / s.beats as f64)
     }
 
     /// Sum of all intervals over the span.
     pub fn coverage(&self) -> f64 {
-        self.ticks as f64 / 1024.0 / self.span.as_secs_f64()
+        self.sums.ticks as f64 / 1024.0 / self.span.as_secs_f64()
     }
 
-    /// The metrics over what is in the window now.
+    /// The metrics over what is inside.
     pub fn time_domain(&self) -> TimeDomain {
-        let d = self.differences;
+        let s = self.sums;
         let few = |have: i64, value: f64| if have < 1 { Err(Why::TooFew) } else { finite(value, Why::TooFew) };
-        let mean = few(self.normal.n, self.normal.sum as f64 / self.normal.n as f64 * MS_PER_TICK);
-        let rmssd = few(d.n, (d.squares as f64 / d.n as f64).sqrt() * MS_PER_TICK);
-        let share = |count: u32| few(d.n, 100.0 * f64::from(count) / d.n as f64);
-        let sdsd = d.deviation_ms();
+        let mean = few(s.normal, s.normal_sum as f64 / s.normal as f64 * MS_PER_TICK);
+        let rmssd = few(s.pairs, (s.difference_squares as f64 / s.pairs as f64).sqrt() * MS_PER_TICK);
+        let share = |count: i64| few(s.pairs, 100.0 * count as f64 / s.pairs as f64);
+        let sdsd = deviation_ms(s.pairs, s.difference_sum, s.difference_squares);
         TimeDomain {
-            normal: self.normal.n as usize,
-            pairs: d.n as usize,
+            normal: usize::try_from(s.normal).unwrap_or(0),
+            pairs: usize::try_from(s.pairs).unwrap_or(0),
             mean_rr_ms: mean,
             mean_hr_bpm: mean.and_then(|rr| finite(60_000.0 / rr, Why::TooFew)),
-            sdnn_ms: self.normal.deviation_ms(),
+            sdnn_ms: deviation_ms(s.normal, s.normal_sum, s.normal_squares),
             rmssd_ms: rmssd,
             ln_rmssd: rmssd.and_then(|v| finite(v.ln(), Why::NoVariation)),
             sdsd_ms: sdsd,
-            pnn50_pct: share(self.over_50),
-            pnn20_pct: share(self.over_20),
+            pnn50_pct: share(s.over_50),
+            pnn20_pct: share(s.over_20),
             sd1_ms: sdsd.map(|v| v / std::f64::consts::SQRT_2),
-            sd2_ms: self.sums.deviation_ms().map(|v| v / std::f64::consts::SQRT_2),
+            sd2_ms: deviation_ms(s.pairs, s.total_sum, s.total_squares).map(|v| v / std::f64::consts::SQRT_2),
         }
     }
+}
+
+/// Standard deviation (n − 1) in ms. n·Σx² − (Σx)² is exact, so no digits cancel.
+fn deviation_ms(n: i64, sum: i64, squares: i64) -> Metric {
+    if n < 2 {
+        return Err(Why::TooFew);
+    }
+    let spread = i128::from(n) * i128::from(squares) - i128::from(sum) * i128::from(sum);
+    finite((spread as f64 / (n as f64 * (n - 1) as f64)).sqrt() * MS_PER_TICK, Why::TooFew)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::nn::Segment;
-    use super::*;
-    use proptest::prelude::*;
-
-    fn same(a: Metric, b: Metric) -> bool {
-        match (a, b) {
-            (Ok(a), Ok(b)) => (a - b).abs() <= 1e-9 * b.abs().max(1e-3),
-            (a, b) => a == b,
-        }
-    }
-
-    proptest! {
-        /// Live equals batch over the same beats, at every beat.
-        #[test]
-        fn equals_batch(beats in proptest::collection::vec((300u16..2000, 0u8..12, 0u8..20), 1..150)) {
-            let span = Duration::from_secs(30);
-            let mut live = Rolling::new(span);
-            let mut at = Mono::from_secs(1000);
-            let mut all: Vec<Vec<(Mono, f64, Label)>> = vec![vec![]];
-            for (ticks, bad, gap) in beats {
-                if gap == 0 {
-                    live.gap();
-                    at = at + Duration::from_secs(3);
-                    all.push(vec![]);
-                }
-                let rr = RrTicks(ticks);
-                at = at + Duration::from_micros(rr.as_micros());
-                let label = if bad == 0 { Label::Ectopic } else { Label::Normal };
-                live.push(at, rr, label);
-                all.last_mut().unwrap().push((at, rr.as_ms(), label));
-
-                let cut: Vec<(Vec<f64>, Vec<Label>, bool)> = all.iter().map(|seg| {
-                    let inside = |b: &&(Mono, f64, Label)| at.diff_micros(b.0) < 30_000_000;
-                    let first = seg.iter().position(|b| inside(&b)).unwrap_or(seg.len());
-                    let part = &seg[first..];
-                    let after = first > 0 && !seg[first - 1].2.is_normal();
-                    (part.iter().map(|b| b.1).collect(), part.iter().map(|b| b.2).collect(), after)
-                }).collect();
-                let segments: Vec<Segment<'_>> = cut.iter().map(|(rr, l, a)| Segment::new(rr, l, *a)).collect();
-                let (want, got) = (TimeDomain::of(&segments), live.time_domain());
-                prop_assert_eq!((want.normal, want.pairs), (got.normal, got.pairs));
-                for (w, g) in [
-                    (want.mean_rr_ms, got.mean_rr_ms), (want.mean_hr_bpm, got.mean_hr_bpm), (want.sdnn_ms, got.sdnn_ms),
-                    (want.rmssd_ms, got.rmssd_ms), (want.ln_rmssd, got.ln_rmssd), (want.sdsd_ms, got.sdsd_ms),
-                    (want.pnn50_pct, got.pnn50_pct), (want.pnn20_pct, got.pnn20_pct), (want.sd1_ms, got.sd1_ms),
-                    (want.sd2_ms, got.sd2_ms),
-                ] {
-                    prop_assert!(same(g, w), "{:?} {:?}", g, w);
-                }
-            }
-            live.advance(at + Duration::from_secs(31));
-            prop_assert!(live.is_empty() && live.normal == Sums::default() && live.differences == Sums::default());
-            prop_assert_eq!((live.flagged, live.over_20, live.over_50, live.ticks), (0, 0, 0, 0));
-        }
-    }
-
-    #[test]
-    fn shares_and_coverage() {
-        let mut w = Rolling::new(Duration::from_secs(10));
-        assert_eq!((w.artifact_pct(), w.coverage()), (None, 0.0));
-        for i in 1..=20u64 {
-            w.push(Mono::from_secs(100 + i), RrTicks(1024), if i == 15 { Label::Long } else { Label::Normal });
-        }
-        assert_eq!((w.len(), w.artifact_pct(), w.coverage()), (10, Some(10.0), 1.0));
-        assert_eq!(w.time_domain().pairs, 6);
-        assert_eq!(w.time_domain().mean_rr_ms, Ok(1000.0));
-    }
-}
+#[path = "rolling_tests.rs"]
+mod tests;
