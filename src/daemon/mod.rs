@@ -22,6 +22,7 @@ use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
 use revive::{Known, revive};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -80,10 +81,13 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<Ended, StartError> {
     let server = control::Server::bind(&settings.control_socket)?;
+    // where the socket lies: a service manager keeps that directory over a crash (RuntimeDirectoryPreserve=)
+    let ram = settings.control_socket.parent().filter(|dir| store::is_ram(dir)).map(Path::to_owned);
     let options = OpenOptions {
         athletes: settings.roster.athletes.clone(),
         straps: settings.roster.straps.clone(),
-        flush_every: settings.flush_every,
+        flush_every: if ram.is_some() { settings.flush_every } else { settings.flush_every.min(store::ALONE) },
+        tail: ram,
         ..OpenOptions::new(&settings.store, &boot)
     };
     let opened = open_store(options).await?;

@@ -2,7 +2,7 @@
 
 use super::batch::{Batch, Numbered};
 use super::error::{At, StoreError};
-use super::journal::{self, Journal};
+use super::journal::{self, Content, Journal};
 use super::op::Op;
 use super::seal::{self, Anchor, Context, Recordings};
 use super::{OpenOptions, OpenReport, db, free_name, redate};
@@ -36,8 +36,8 @@ pub(super) struct Outbox {
 }
 
 impl Files {
-    /// Opens both and takes over what an unclean end left in the journal.
-    pub(super) fn open(options: &OpenOptions) -> Result<(Self, Found), StoreError> {
+    /// Opens both and takes over what an unclean end left in the journal and, newer, in `tail`.
+    pub(super) fn open(options: &OpenOptions, tail: &Content) -> Result<(Self, Found), StoreError> {
         let path = &options.path;
         let mut journal = Journal::open(path)?;
         let content = journal.read()?;
@@ -48,13 +48,15 @@ impl Files {
             std::fs::copy(journal::path_of(path), &copy).at(&copy)?;
             report.journal_kept = Some(copy);
         }
-        let sealed = seal::sealed_to(&conn).at(path)?;
-        // what the last transaction covered is there already: the crash came before the journal was emptied
-        let left: Vec<Numbered> = content.records.into_iter().filter(|(ord, _)| Some(*ord) > sealed).collect();
-        let top = left.last().map(|(ord, _)| *ord).or(sealed);
-        if let Some(last) = left.last().map(|(ord, _)| *ord) {
-            import(&mut conn, options, &content.boot, &left, last).at(path)?;
-            report.imported = left.len();
+        let mut top = seal::sealed_to(&conn).at(path)?;
+        for Content { boot, records, .. } in [&content, tail] {
+            // what the last transaction covered is there already: the crash came before the journal was emptied
+            let left = records.get(records.partition_point(|(ord, _)| Some(*ord) <= top)..).unwrap_or_default();
+            if let Some((last, _)) = left.last() {
+                import(&mut conn, options, boot, left, *last).at(path)?;
+                report.imported += left.len();
+                top = Some(*last);
+            }
         }
         journal.clear()?;
         let recordings = Recordings::resume(&conn, &options.boot_id).at(path)?;

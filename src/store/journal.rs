@@ -9,7 +9,8 @@ use super::error::{At, StoreError};
 use crate::engine::Record;
 use crate::recording::crc32;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8] = b"hrvd-journal 1\n";
@@ -52,12 +53,23 @@ impl Journal {
         let new = !path.exists();
         // not append mode: after a failed write the next one must go to the last good place
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).at(&path)?;
-        rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-            .map_err(|e| StoreError::Busy { path: path.clone(), cause: io::Error::from(e).to_string() })?;
+        lock(&file, &path)?;
         if new {
             sync_dir(&path).at(&path)?;
         }
         Ok(Self { file, path, good: 0, dirty: true })
+    }
+
+    /// The same for a file that nobody expects to survive a power cut.
+    pub(super) fn volatile(path: &Path) -> Result<Self, StoreError> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).at(path)?;
+        lock(&file, path)?;
+        Ok(Self { file, path: path.to_owned(), good: 0, dirty: true })
+    }
+
+    /// Bytes written since it was emptied.
+    pub(super) fn len(&self) -> u64 {
+        self.good
     }
 
     /// Reads all that is in the file.
@@ -85,7 +97,7 @@ impl Journal {
         }
         self.clean().at(&self.path)?;
         self.dirty = true;
-        self.file.seek(SeekFrom::Start(self.good)).and_then(|_| self.file.write_all(&bytes)).at(&self.path)?;
+        self.file.write_all_at(&bytes, self.good).at(&self.path)?;
         self.dirty = false;
         self.good += bytes.len() as u64;
         Ok(())
@@ -115,6 +127,12 @@ impl Journal {
         }
         Ok(())
     }
+}
+
+/// Keeps a second daemon away for as long as the file is open.
+fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
+    rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|e| StoreError::Busy { path: path.to_owned(), cause: io::Error::from(e).to_string() })
 }
 
 fn frame(out: &mut Vec<u8>, payload: &[u8]) {

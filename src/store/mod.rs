@@ -1,7 +1,8 @@
 //! The store: raw truth, frozen results and the outbox in one SQLite file that any tool opens.
 //!
 //! One thread writes ([`StoreHandle`] feeds it and never blocks); readers use short-lived [`Query`] connections. Raw
-//! records go to a journal beside the database within ten seconds and are sealed into it in chunks every ten minutes:
+//! records go to a file in RAM at once, to a journal beside the database within ten seconds, and are sealed into it in
+//! chunks every ten minutes:
 //! a day of wear costs a few megabytes on an SD card, an idle day nothing. A full or read-only card stops history,
 //! never the live values.
 
@@ -17,6 +18,7 @@ mod query;
 mod redate;
 mod rows;
 mod seal;
+mod tail;
 mod writer;
 
 pub use db::DbReport;
@@ -24,6 +26,7 @@ pub use error::StoreError;
 pub use migrate::Migrated;
 pub use query::{OutboxRow, Query, RecordingInfo};
 pub use rows::AdoptedStrap;
+pub use tail::is_ram;
 
 use crate::check::{CheckId, CheckResult};
 use crate::engine::{Athlete, Record, Strap, StrapFacts};
@@ -42,6 +45,9 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use writer::{Message, Writer};
 
+/// Records that no file in RAM holds go to the card after this time: what a kill may cost then.
+pub const ALONE: Duration = Duration::from_secs(1);
+
 /// How to open the store.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
@@ -55,8 +61,11 @@ pub struct OpenOptions {
     pub athletes: Vec<Athlete>,
     /// Straps that are known without adoption (by the configuration), for whose their recordings are.
     pub straps: Vec<Strap>,
-    /// Raw records stay in memory only for at most this long (10 s).
+    /// Raw records stay off the card for at most this long (10 s).
     pub flush_every: Duration,
+    /// A directory in RAM ([`is_ram`]) that outlives the process: each record goes there at once, so that a kill costs
+    /// none. If it fails, records go to the card after [`ALONE`]; without one that is the caller's choice.
+    pub tail: Option<PathBuf>,
     /// Raw records stay in the journal for about this long (10 min).
     pub seal_every: Duration,
 }
@@ -71,6 +80,7 @@ impl OpenOptions {
             athletes: Vec::new(),
             straps: Vec::new(),
             flush_every: Duration::from_secs(10),
+            tail: None,
             seal_every: Duration::from_secs(600),
         }
     }

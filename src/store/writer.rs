@@ -4,8 +4,10 @@
 use super::error::{At, StoreError};
 use super::files::{Files, Found, Outbox};
 use super::inbox::{Counts, Inbox, Next};
+use super::journal::Content;
 use super::op::Op;
 use super::seal::Anchor;
+use super::tail::Tail;
 use super::{OpenOptions, OpenReport, StoreEvent, StoreHealth, redate};
 use crate::engine::{Record, RecordKind, Strap};
 use crate::units::{Mono, StrapId};
@@ -34,6 +36,10 @@ pub(super) enum Message {
 pub(super) struct Writer {
     options: OpenOptions,
     files: Option<Files>,
+    /// Holds what is only in memory else.
+    tail: Tail,
+    /// What a killed process left in it, until that is in the database.
+    left: Content,
     /// Not yet in the database, oldest first; the first `journaled` are in the journal.
     unsealed: VecDeque<Record>,
     journaled: usize,
@@ -68,9 +74,12 @@ impl Writer {
         health: watch::Sender<StoreHealth>,
         events: mpsc::UnboundedSender<StoreEvent>,
     ) -> Result<(Self, OpenReport), StoreError> {
+        let (tail, left) = Tail::open(options.tail.as_deref(), &options.path);
         let mut writer = Self {
             options,
             files: None,
+            tail,
+            left,
             unsealed: VecDeque::new(),
             journaled: 0,
             first_ord: 0,
@@ -128,9 +137,15 @@ impl Writer {
         outcome
     }
 
+    /// How long records may stay off the card: only a second if nothing but this process would hold them.
+    fn flush_every(&self) -> Duration {
+        let alone = self.options.tail.is_some() && !self.tail.works();
+        if alone { self.options.flush_every.min(super::ALONE) } else { self.options.flush_every }
+    }
+
     /// How long to wait for a message before [`Writer::quiet`]; `None` when there is nothing to do.
     fn patience(&self) -> Option<Duration> {
-        let every = self.options.flush_every;
+        let every = self.flush_every();
         if !self.state.ok || !self.ops.is_empty() || self.redate_due {
             return Some(every);
         }
@@ -202,8 +217,12 @@ impl Writer {
             self.evict();
         }
         self.unsealed.push_back(record);
+        if self.files.is_some() {
+            let ord = self.first_ord + self.unsealed.len() as u64 - 1;
+            self.tail.append(&self.options.boot_id, self.unsealed.back().map(|r| (ord, r)));
+        }
         let since = self.unsealed.get(self.journaled).map(|r| r.at).max(self.failed_at);
-        let due = since.is_some_and(|since| at.since(since) >= self.options.flush_every);
+        let due = since.is_some_and(|since| at.since(since) >= self.flush_every());
         if due || (self.redate_due && self.state.ok) {
             self.tick();
         }
@@ -300,7 +319,7 @@ impl Writer {
     }
 
     fn open_files(&mut self) -> Result<OpenReport, StoreError> {
-        let (files, Found { report, top, anchor }) = Files::open(&self.options)?;
+        let (files, Found { report, top, anchor }) = Files::open(&self.options, &self.left)?;
         // opened again after trouble: what was in the journal has just been imported
         let mut in_journal = std::mem::take(&mut self.journaled);
         while in_journal > 0 && Some(self.first_ord) <= top {
@@ -310,6 +329,13 @@ impl Writer {
         }
         self.first_ord = top.map_or(1, |n| n + 1);
         self.evicted = false;
+        // numbered anew
+        self.left = Content::default();
+        self.tail.clear();
+        self.tail.append(
+            &self.options.boot_id,
+            self.unsealed.iter().enumerate().map(|(i, r)| (self.first_ord + i as u64, r)),
+        );
         self.anchor = self.anchor.or(anchor);
         self.redate_due = self.anchor.is_some();
         self.outbox = files.outbox().at(&self.options.path)?;
@@ -344,6 +370,7 @@ impl Writer {
             files.journal.append(&self.options.boot_id, records)?;
             self.journaled = self.unsealed.len();
             self.unsynced = true;
+            self.tail.clear();
         }
         if self.unsynced && (sync || self.checking) {
             files.journal.sync()?;
@@ -422,6 +449,7 @@ impl Writer {
         files.seal(&self.options, self.anchor, records, next.saturating_sub(1), pause).at(&self.options.path)?;
         self.unsealed.clear();
         (self.first_ord, self.journaled, self.evicted, self.unsynced) = (next, 0, false, false);
+        self.tail.clear();
         files.journal.clear()
     }
 

@@ -27,7 +27,7 @@ def arguments():
     parser.add_argument("--all", action="store_true", help="Debian 12 too, 10 minutes of three straps, 100 reconnects")
     parser.add_argument("--only", metavar="TEXT", action="append", help="only faults with this in their name")
     parser.add_argument("--suite", choices=sorted(build.PYTHON), help="only this Debian")
-    parser.add_argument("--keep", action="store_true", help="leave the logs of the guests")
+    parser.add_argument("--keep", action="store_true", help="leave the logs of the guests, and a trace of the HCI (btmon -r)")
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     parser.add_argument("--program", type=Path, help="hrvd to test")
     return parser.parse_args()
@@ -55,7 +55,7 @@ def run_suite(lab, suite, args):
     try:
         guest.boot(build.kernel(lab), build.image(lab, suite), build.wheels(lab, suite), args.program)
         build.say(f"{suite}: guest up after {guest.boot_seconds:.1f} s")
-        stage = Stage(guest)
+        stage = Stage(guest, trace=args.keep)
         began = time.monotonic()
         stage.start()
         if stage.wait(60, stage.all_delivering) is None:

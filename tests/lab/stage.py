@@ -52,8 +52,9 @@ def mqtt_line(line):
 class Stage:
     """All times are seconds since 1970 by the guest's clock."""
 
-    def __init__(self, guest):
+    def __init__(self, guest, trace=False):
         self.guest = guest
+        self.trace = "spawn btmon -w /lab/hci.btsnoop > /dev/null 2>&1" if trace else ""
         self.truth = Lines(guest.share / "truth.jsonl", json.loads)
         self.mqtt = Lines(guest.share / "mqtt.log", mqtt_line)
 
@@ -70,6 +71,7 @@ class Stage:
             PYTHONPATH=/lab/site:/lab spawn python3 /lab/straps.py /lab/truth.jsonl {straps} > /lab/straps.err 2>&1
             for i in $(seq 100); do [ -d /sys/class/bluetooth/hci0 ] && break; sleep 0.1; done
             systemctl start bluetooth mosquitto
+            {self.trace}
             for i in $(seq 100); do mosquitto_pub -h 127.0.0.1 -t lab -m up && break; sleep 0.1; done
             spawn stdbuf -oL mosquitto_sub -h 127.0.0.1 -t '#' -q 1 -F '%U\t%r\t%t\t%p' > /lab/mqtt.log 2> /lab/mqtt.err
             install -m 755 /lab/hrvd /usr/bin/hrvd
