@@ -296,7 +296,7 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
     };
     let mut time = TimeDomain::of(&segments);
     if !keep && (share > 10.0 || coverage < 0.90) {
-        time = refuse(time, if share > 10.0 { Why::Artifacts } else { Why::Gap });
+        time = time.refused(if share > 10.0 { Why::Artifacts } else { Why::Gap });
     }
     let at_least = |beats: usize, seconds: f64| {
         if longest.len() < beats {
@@ -325,24 +325,6 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
         breathing_per_min: continuous(5.0, &mut || {
             breathing::estimate_with(&mut tools.lomb, longest).map(|b| b.per_min.round())
         }),
-    }
-}
-
-/// The counts stay, the numbers go.
-fn refuse(time: TimeDomain, why: Why) -> TimeDomain {
-    let none = Err(why);
-    TimeDomain {
-        mean_rr_ms: none,
-        mean_hr_bpm: none,
-        sdnn_ms: none,
-        rmssd_ms: none,
-        ln_rmssd: none,
-        sdsd_ms: none,
-        pnn50_pct: none,
-        pnn20_pct: none,
-        sd1_ms: none,
-        sd2_ms: none,
-        ..time
     }
 }
 

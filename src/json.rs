@@ -4,7 +4,8 @@
 
 use crate::ble::Counters;
 use crate::check::{CheckResult, CheckStatus};
-use crate::engine::{Command, Live, Notice, Output, Record, RecordKind, StrapStatus, Trigger};
+use crate::engine::{Command, Live, LiveWindow, Notice, Output, Record, RecordKind, StrapStatus, Trigger};
+use crate::hrv::{Metric, Why};
 use crate::units::{Mono, StrapId};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -102,6 +103,7 @@ fn record(zero: Zero, r: &Record) -> Value {
 }
 
 fn live(zero: Zero, l: &Live) -> Value {
+    let minute = l.beats.map(|b| b.last_60);
     json!({
         "type": "live",
         "t_s": zero.t_s(l.at),
@@ -109,11 +111,49 @@ fn live(zero: Zero, l: &Live) -> Value {
         "strap": l.strap.to_string(),
         "hr_bpm": l.hr_bpm,
         "rr_ms": option(l.rr_ms, 3),
-        "rmssd_ms": option(l.rmssd_ms, 3),
-        "pairs": l.pairs,
-        "artifact_pct": option(l.artifact_pct, 2),
+        "rmssd_ms": metric(minute.map(|w| w.time.rmssd_ms), 3),
+        "pairs": minute.map_or(0, |w| w.time.pairs),
+        "artifact_pct": option(minute.and_then(|w| w.artifact_pct), 2),
         "contact": l.contact,
+        "windows": l.beats.map(|b| [b.last_30, b.last_60, b.last_300].map(|w| window(&w))),
+        "dfa": l.beats.map(|b| json!({
+            "alpha1": option(b.dfa.alpha1.ok(), 3),
+            "n": b.dfa.n,
+            "artifact_pct": option(b.dfa.artifact_pct, 2),
+            "why": b.dfa.alpha1.err().map(Why::as_str),
+        })),
+        "breathing": l.beats.map(|b| json!({
+            "per_min": option(b.breathing.per_min.ok(), 0),
+            "confidence": option(b.breathing.confidence, 2),
+            "why": b.breathing.per_min.err().map(Why::as_str),
+        })),
     })
+}
+
+fn window(w: &LiveWindow) -> Value {
+    let t = &w.time;
+    json!({
+        "length_s": w.span.as_secs(),
+        "n": w.n,
+        "pairs": t.pairs,
+        "artifact_pct": option(w.artifact_pct, 2),
+        "coverage": round(w.coverage, 3),
+        "mean_rr_ms": metric(Some(t.mean_rr_ms), 3),
+        "mean_hr_bpm": metric(Some(t.mean_hr_bpm), 2),
+        "sdnn_ms": metric(Some(t.sdnn_ms), 3),
+        "rmssd_ms": metric(Some(t.rmssd_ms), 3),
+        "ln_rmssd": metric(Some(t.ln_rmssd), 4),
+        "sdsd_ms": metric(Some(t.sdsd_ms), 3),
+        "pnn50_pct": metric(Some(t.pnn50_pct), 2),
+        "pnn20_pct": metric(Some(t.pnn20_pct), 2),
+        "sd1_ms": metric(Some(t.sd1_ms), 3),
+        "sd2_ms": metric(Some(t.sd2_ms), 3),
+        "why": t.rmssd_ms.err().map(Why::as_str),
+    })
+}
+
+fn metric(m: Option<Metric>, digits: i32) -> Value {
+    option(m.and_then(Metric::ok), digits)
 }
 
 /// Status of a check.

@@ -35,6 +35,9 @@ fn roster() -> Roster {
     }
 }
 
+/// Values older than this are not live.
+const FRESH: Duration = Duration::from_secs(6);
+
 /// A world with one athlete and one strap.
 struct World {
     player: Player,
@@ -102,7 +105,12 @@ impl World {
     }
 
     fn lives(&self) -> Vec<(Mono, &Live)> {
-        self.said.iter().filter_map(|(at, o)| if let Output::Live(l) = o { Some((*at, l)) } else { None }).collect()
+        self.said.iter().filter_map(|(at, o)| if let Output::Live(l) = o { Some((*at, &**l)) } else { None }).collect()
+    }
+
+    /// When beats last came.
+    fn last_beats(&self) -> Mono {
+        self.said.iter().rev().find_map(|(at, o)| matches!(o, Output::Beats(_)).then_some(*at)).unwrap()
     }
 
     fn straps(&self) -> Vec<&StrapStatus> {
@@ -348,7 +356,7 @@ fn a_stale_value_is_never_live() {
     w.advance(at(200));
     let lives = w.lives();
     let (last_at, last) = lives.last().unwrap();
-    assert_eq!((last.hr_bpm, last.rmssd_ms, last.rr_ms, last.contact), (None, None, None, None));
+    assert_eq!((last.hr_bpm, last.beats, last.rr_ms, last.contact), (None, None, None, None));
     assert!(last_at.since(at(60)) <= Duration::from_secs(11), "{last_at:?}");
     let numbers = lives.iter().filter(|(_, l)| l.hr_bpm.is_some()).map(|(at, _)| *at).max().unwrap();
     assert!(numbers.since(at(60)) <= Duration::from_secs(6));
@@ -364,9 +372,32 @@ fn live_values_come_at_the_interval() {
     let lives = w.lives();
     assert!((23..=25).contains(&lives.len()), "{}", lives.len());
     let last = lives.last().unwrap().1;
-    let rmssd = last.rmssd_ms.unwrap();
+    let minute = last.beats.unwrap().last_60;
+    let rmssd = minute.time.rmssd_ms.unwrap();
     assert!((15.0..60.0).contains(&rmssd), "{rmssd}");
-    assert_eq!(last.artifact_pct, Some(0.0));
+    assert_eq!((minute.span, minute.artifact_pct), (Duration::from_secs(60), Some(0.0)));
+}
+
+#[test]
+fn each_window_is_said_once_it_is_full_and_a_replay_says_the_same() {
+    let mut w = World::new(None);
+    w.play(at(0), heart(steady(), 420), |t| !(350.0..353.0).contains(&t));
+    let value = |l: &Live, of: fn(&hrvd::engine::LiveBeats) -> bool| l.beats.as_ref().is_some_and(of);
+    let lives = w.lives();
+    let first = |of: fn(&hrvd::engine::LiveBeats) -> bool| {
+        lives.iter().find(|(_, l)| value(l, of)).map(|(t, _)| t.since(START).as_secs()).unwrap()
+    };
+    let order = [
+        first(|b| b.last_30.time.rmssd_ms.is_ok()),
+        first(|b| b.last_60.time.rmssd_ms.is_ok()),
+        first(|b| b.dfa.alpha1.is_ok()),
+        first(|b| b.last_300.time.rmssd_ms.is_ok()),
+    ];
+    assert!(order.windows(2).all(|o| o[0] < o[1]) && order[0] >= 27 && order[3] >= 270, "{order:?}");
+    // three seconds without beats: α1 starts anew, the minute goes on
+    let late: Vec<_> = lives.iter().filter(|(t, _)| *t > at(360)).collect();
+    assert!(late.iter().all(|(_, l)| !value(l, |b| b.dfa.alpha1.is_ok())), "no box may cross the gap");
+    assert!(late.iter().all(|(_, l)| value(l, |b| b.last_60.time.rmssd_ms.is_ok())));
 }
 
 #[test]
@@ -515,10 +546,12 @@ fn no_rmssd_is_live_when_intervals_no_longer_come() {
         w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
     }
     let lives = w.lives();
-    assert!(lives.iter().any(|(t, l)| *t < at(61) && l.rmssd_ms.is_some()));
-    let late: Vec<_> = lives.iter().filter(|(t, _)| *t >= at(68)).collect();
-    assert!(!late.is_empty());
-    assert!(late.iter().all(|(_, l)| l.rmssd_ms.is_none() && l.artifact_pct.is_none() && l.pairs == 0), "{late:?}");
+    assert!(lives.iter().any(|(t, l)| *t < at(61) && l.beats.is_some_and(|b| b.last_30.time.rmssd_ms.is_ok())));
+    // at the moment when the last beats are no longer fresh, not with a later packet or at the next interval
+    let last = w.last_beats();
+    let faded: Vec<_> = lives.iter().filter(|(t, _)| *t >= last + FRESH).collect();
+    assert_eq!(faded[0].0, last + FRESH);
+    assert!(faded.iter().all(|(_, l)| l.beats.is_none() && l.rr_ms.is_none() && l.hr_bpm == Some(62)), "{faded:?}");
 }
 
 #[test]

@@ -7,6 +7,8 @@ use hrvd::ble::signal::{Signal, Trend};
 use hrvd::check::*;
 use hrvd::diagnosis::Cause;
 use hrvd::engine::*;
+use hrvd::hrv::time::TimeDomain;
+use hrvd::hrv::{Metric, Why};
 use hrvd::mqtt::{
     BridgeStatus, Delivery, Explained, Message, MqttConfig, RenderOptions, Renderer, TOPICS, Topics, Use,
 };
@@ -144,16 +146,41 @@ fn check(phase: Phase, changed: bool) -> CheckStatus {
 }
 
 fn live() -> Live {
+    let time = |rmssd: Metric, sdnn: Metric| TimeDomain {
+        normal: 56,
+        pairs: 55,
+        mean_rr_ms: Ok(1111.3),
+        mean_hr_bpm: Ok(53.99),
+        sdnn_ms: sdnn,
+        rmssd_ms: rmssd,
+        ln_rmssd: rmssd.map(f64::ln),
+        sdsd_ms: rmssd,
+        pnn50_pct: Ok(20.0),
+        pnn20_pct: Ok(60.0),
+        sd1_ms: Ok(34.0),
+        sd2_ms: Ok(70.0),
+    };
+    let window = |s: u64, n: usize, time: TimeDomain| LiveWindow {
+        span: Duration::from_secs(s),
+        n,
+        artifact_pct: Some(1.234),
+        coverage: 0.998,
+        time,
+    };
     Live {
         athlete: alex(),
         strap: strap_id(),
         at: Mono::from_secs(1000),
         hr_bpm: Some(54),
         rr_ms: Some(1111.3),
-        rmssd_ms: Some(48.26),
-        pairs: 55,
-        artifact_pct: Some(1.234),
         contact: Some(true),
+        beats: Some(LiveBeats {
+            last_30: window(30, 27, time(Ok(45.14), Ok(50.0))),
+            last_60: window(60, 57, time(Ok(48.26), Ok(55.0))),
+            last_300: window(300, 266, time(Ok(50.04), Ok(61.25))),
+            dfa: LiveDfa { alpha1: Ok(1.0449), n: 107, artifact_pct: Some(0.93) },
+            breathing: LiveBreathing { per_min: Ok(14.0), confidence: Some(0.876) },
+        }),
     }
 }
 
@@ -218,7 +245,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 3 + 9 + 13);
+    assert_eq!(before.len(), 3 + 9 + 20);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -336,7 +363,7 @@ fn discovery_obeys_home_assistant() {
 fn sample(topic: &str) -> Value {
     let mut r = renderer();
     let mut all = r.output(&Output::Strap(status()), now(1000));
-    all.extend(r.output(&Output::Live(live()), now(1000)));
+    all.extend(r.output(&Output::Live(Box::new(live())), now(1000)));
     all.extend(r.output(&Output::Check(check(Phase::Recording, true)), now(1000)));
     all.extend(r.output(&Output::Result(Box::new(result())), now(1000)));
     all.push(r.bridge(&BridgeStatus::default()));
@@ -370,7 +397,7 @@ fn payloads_are_pinned() {
     let mut all = Vec::new();
     for output in [
         Output::Strap(status()),
-        Output::Live(live()),
+        Output::Live(Box::new(live())),
         Output::Check(check(Phase::Settling, true)),
         Output::Check(check(Phase::Recording, true)),
         Output::Check(check(Phase::Recording, false)),
@@ -470,14 +497,29 @@ fn all_payloads_of_a_topic_have_the_same_keys() {
 #[test]
 fn nothing_known_is_null_and_never_zero() {
     let mut r = renderer();
-    let none =
-        Live { hr_bpm: None, rr_ms: None, rmssd_ms: Some(f64::NAN), artifact_pct: None, contact: None, ..live() };
-    let m = &r.output(&Output::Live(none), now(1000))[0];
+    let none = Live::nothing(alex(), strap_id(), Mono::from_secs(1000));
+    let keys = sample(&topics().live(&alex())).as_object().unwrap().len();
+    let m = &r.output(&Output::Live(Box::new(none)), now(1000))[0];
     assert_eq!(m.delivery, Delivery::Live);
     assert!(!m.publication.retain && m.publication.qos == 0);
     let v: Value = serde_json::from_slice(&m.publication.payload).unwrap();
-    assert_eq!(v.as_object().unwrap().len(), 5);
+    assert_eq!(v.as_object().unwrap().len(), keys);
     assert!(v.as_object().unwrap().values().all(Value::is_null), "{v}");
+}
+
+#[test]
+fn a_window_that_may_not_be_shown_has_no_number_and_says_what_it_rests_on() {
+    let mut r = renderer();
+    let mut live = live();
+    let beats = live.beats.as_mut().unwrap();
+    beats.last_60.artifact_pct = Some(12.3);
+    beats.last_60.time = beats.last_60.time.refused(Why::Artifacts);
+    beats.dfa = LiveDfa { alpha1: Err(Why::Artifacts), n: 100, artifact_pct: Some(12.0) };
+    let m = &r.output(&Output::Live(Box::new(live)), now(1000))[0];
+    let v: Value = serde_json::from_slice(&m.publication.payload).unwrap();
+    assert!(["rmssd", "ln_rmssd", "mean_hr", "dfa_a1", "dfa_a1_artifact_pct"].iter().all(|k| v[k].is_null()), "{v}");
+    assert_eq!((&v["artifact_pct"], &v["pairs"], &v["rmssd_300"]), (&json!(12.3), &json!(55), &json!(50.0)));
+    assert!(m.publication.payload.len() < 600, "{} bytes every few seconds", m.publication.payload.len());
 }
 
 #[test]

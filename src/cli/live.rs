@@ -8,6 +8,7 @@ use crate::config::Surroundings;
 use crate::control::{ClientError, Op};
 use crate::units::AthleteId;
 use serde_json::Value;
+use std::io::Write;
 
 /// Prints live values, strap news and check phases as they come.
 pub fn run(athlete: Option<&AthleteId>, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
@@ -15,10 +16,11 @@ pub fn run(athlete: Option<&AthleteId>, global: &Global, around: &Surroundings, 
         Ok(client) => client,
         Err(exit) => return exit,
     };
+    let mut table = Table::default();
     let mut listen = || -> Result<(), ClientError> {
         client.ask(&Op::Subscribe { athlete: athlete.map(ToString::to_string) })?;
         while let Some(v) = client.receive()? {
-            let written = if terminal.json { writeln!(terminal.out, "{v}") } else { plain(&v, terminal) };
+            let written = if terminal.json { writeln!(terminal.out, "{v}") } else { table.show(&v, terminal.out) };
             if written.and_then(|()| terminal.out.flush()).is_err() {
                 return Ok(()); // nobody reads any more
             }
@@ -31,27 +33,106 @@ pub fn run(athlete: Option<&AthleteId>, global: &Global, around: &Surroundings, 
     }
 }
 
-fn plain(v: &Value, terminal: &mut Terminal<'_>) -> std::io::Result<()> {
-    let who = v["athlete"].as_str().unwrap_or("-");
-    match v["type"].as_str() {
-        Some("live") => match v["hr_bpm"].as_u64() {
-            None => writeln!(terminal.out, "{who:<10} no heart rate"),
-            Some(hr) => {
-                let rmssd = v["rmssd_ms"].as_f64().map_or("   –".to_owned(), |x| format!("{x:4.0}"));
-                let share = v["artifact_pct"].as_f64().map_or(String::new(), |x| format!("  {x:.0} % left out"));
-                let contact = if v["contact"] == false { "  no skin contact" } else { "" };
-                writeln!(terminal.out, "{who:<10} ♥ {hr:>3} bpm  RMSSD {rmssd} ms (60 s){share}{contact}")
+/// A table for people: a head now and then, a line whenever values come.
+#[derive(Debug, Default)]
+struct Table {
+    /// Lines until the head is due again.
+    left: u32,
+}
+
+/// Lines under one head: about a screen.
+const LINES: u32 = 20;
+const HEAD: &str = "\
+             heart  RMSSD, ms           SDNN, ms  DFA    breaths   left
+             bpm    30 s  60 s  5 min   5 min     a1     a minute  out";
+
+impl Table {
+    fn show(&mut self, v: &Value, out: &mut dyn Write) -> std::io::Result<()> {
+        let who = v["athlete"].as_str().unwrap_or("-");
+        match v["type"].as_str() {
+            Some("live") => {
+                if self.left == 0 {
+                    self.left = LINES;
+                    writeln!(out, "{HEAD}")?;
+                }
+                self.left -= 1;
+                writeln!(out, "{who:<10} {}", values(v))
             }
-        },
-        Some("strap") => {
-            let name = v["name"].as_str().or(v["strap"].as_str()).unwrap_or("strap");
-            let link = v["link"].as_str().unwrap_or("?").replace('_', " ");
-            let battery = v["battery_pct"].as_u64().map_or(String::new(), |b| format!(", battery {b} %"));
-            writeln!(terminal.out, "{who:<10} {name}: {link}{battery}")
+            Some("strap") => {
+                let name = v["name"].as_str().or(v["strap"].as_str()).unwrap_or("strap");
+                let link = v["link"].as_str().unwrap_or("?").replace('_', " ");
+                let battery = v["battery_pct"].as_u64().map_or(String::new(), |b| format!(", battery {b} %"));
+                writeln!(out, "{who:<10} {name}: {link}{battery}")
+            }
+            Some("check") if v["changed"] == true && v["phase"] != "idle" => {
+                writeln!(out, "{who:<10} check: {}", v["phase"].as_str().unwrap_or("?").replace('_', " "))
+            }
+            _ => Ok(()),
         }
-        Some("check") if v["changed"] == true && v["phase"] != "idle" => {
-            writeln!(terminal.out, "{who:<10} check: {}", v["phase"].as_str().unwrap_or("?").replace('_', " "))
+    }
+}
+
+/// The values of one moment under [`HEAD`]. What is not known is a dash: too little data yet, or too many artifacts.
+fn values(v: &Value) -> String {
+    let Some(hr) = v["hr_bpm"].as_u64() else { return "♥ no heart rate".to_owned() };
+    let cell = |x: &Value, width: usize, decimals: usize| match x.as_f64() {
+        Some(x) => format!("{x:>width$.decimals$}"),
+        None => format!("{:>width$}", "–"),
+    };
+    let window = |i: usize, key: &str| cell(&v["windows"][i][key], 4, 0);
+    let mut line = format!(
+        "♥ {hr:>3}    {}  {}  {}    {}      {}   {}      {} %",
+        window(0, "rmssd_ms"),
+        window(1, "rmssd_ms"),
+        window(2, "rmssd_ms"),
+        window(2, "sdnn_ms"),
+        cell(&v["dfa"]["alpha1"], 5, 2),
+        cell(&v["breathing"]["per_min"], 4, 0),
+        cell(&v["artifact_pct"], 4, 0),
+    );
+    if v["contact"] == false {
+        line.push_str("  no skin contact");
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shown(all: &[Value]) -> String {
+        let (mut table, mut out) = (Table::default(), Vec::new());
+        for v in all {
+            table.show(v, &mut out).unwrap();
         }
-        _ => Ok(()),
+        String::from_utf8(out).unwrap()
+    }
+
+    fn live(hr: Option<u64>) -> Value {
+        json!({"type": "live", "athlete": "alex", "hr_bpm": hr, "contact": null, "artifact_pct": 1.6,
+            "windows": [{"rmssd_ms": 41.4, "sdnn_ms": 50.0}, {"rmssd_ms": 43.6}, {"rmssd_ms": null, "sdnn_ms": null}],
+            "dfa": {"alpha1": 0.984}, "breathing": {"per_min": 14.0}})
+    }
+
+    #[test]
+    fn values_stand_under_their_heads_and_the_unknown_is_a_dash() {
+        let text = shown(&[live(Some(62)), json!({"type": "live", "athlete": "alex", "hr_bpm": null})]);
+        let want = "\
+             heart  RMSSD, ms           SDNN, ms  DFA    breaths   left
+             bpm    30 s  60 s  5 min   5 min     a1     a minute  out
+alex       ♥  62      41    44     –       –       0.98     14         2 %
+alex       ♥ no heart rate
+";
+        assert_eq!(text, want);
+        let bare = json!({"type": "live", "athlete": "alex", "hr_bpm": 60, "contact": false, "windows": null});
+        let text = shown(&[bare]);
+        assert!(text.ends_with("no skin contact\n") && text.matches('–').count() == 7, "{text}");
+    }
+
+    #[test]
+    fn the_head_comes_again() {
+        let all: Vec<Value> = (0..2 * LINES + 1).map(|_| live(Some(60))).collect();
+        assert_eq!(shown(&all).matches("heart").count(), 3);
     }
 }

@@ -9,6 +9,7 @@ mod input;
 mod output;
 mod person;
 mod strap;
+mod windows;
 
 pub use input::*;
 pub use output::*;
@@ -83,7 +84,8 @@ impl Engine {
     /// When the engine next wants to be called.
     pub fn poll_timeout(&self) -> Option<Mono> {
         let straps = self.straps.values().filter_map(StrapState::poll_timeout);
-        straps.chain(self.people.values().filter_map(Person::poll_timeout)).min()
+        let person = |p: &Person| p.poll_timeout(p.live_strap.and_then(|id| self.straps.get(&id)));
+        straps.chain(self.people.values().filter_map(person)).min()
     }
 
     /// Whether any check is running.
@@ -280,7 +282,7 @@ impl Engine {
             }
             let strap = person.live_strap.and_then(|id| self.straps.get(&id));
             if let Some(live) = person.poll_live(now.mono, self.config.live_interval, strap) {
-                self.out.push_back(Output::Live(live));
+                self.out.push_back(Output::Live(Box::new(live)));
             }
         }
     }

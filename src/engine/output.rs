@@ -2,8 +2,11 @@
 
 use super::input::{Command, LinkState, PacketBytes, StrapFacts};
 use crate::check::{CheckResult, CheckStatus};
+use crate::hrv::time::TimeDomain;
+use crate::hrv::{Metric, Why};
 use crate::timeline::{Beat, GapReason};
 use crate::units::{AthleteId, Mono, StrapId};
+use std::time::Duration;
 
 /// An output of the engine.
 // Outputs are handed on one by one; a box for the largest would cost more than its size.
@@ -15,7 +18,7 @@ pub enum Output {
     /// Beats that were just placed in time.
     Beats(Beats),
     /// The newest live values of a person, at the publish interval; all `None` once when they end.
-    Live(Live),
+    Live(Box<Live>),
     /// A check changed phase, or its once-a-second progress.
     Check(CheckStatus),
     /// A check was graded; this never changes again.
@@ -87,14 +90,79 @@ pub struct Live {
     pub hr_bpm: Option<u16>,
     /// Newest RR interval, ms.
     pub rr_ms: Option<f64>,
-    /// RMSSD over the last 60 s of NN pairs, ms.
-    pub rmssd_ms: Option<f64>,
-    /// NN pairs behind it.
-    pub pairs: u32,
-    /// Share of flagged intervals in the last 60 s, %.
-    pub artifact_pct: Option<f64>,
     /// Skin contact; `None` if the strap cannot tell.
     pub contact: Option<bool>,
+    /// What the beats say; `None` when no beats come.
+    pub beats: Option<LiveBeats>,
+}
+
+impl Live {
+    /// The end of a stream: nothing is known any more.
+    pub fn nothing(athlete: AthleteId, strap: StrapId, at: Mono) -> Self {
+        Self { athlete, strap, at, hr_bpm: None, rr_ms: None, contact: None, beats: None }
+    }
+}
+
+/// The live windows. All end at the last judged beat, at most five beats behind the newest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LiveBeats {
+    /// Time domain over the last 30 s.
+    pub last_30: LiveWindow,
+    /// The same over 60 s.
+    pub last_60: LiveWindow,
+    /// The same over 300 s.
+    pub last_300: LiveWindow,
+    /// DFA α1 over 120 s, every 5 s.
+    pub dfa: LiveDfa,
+    /// Breathing over 120 s, every 10 s.
+    pub breathing: LiveBreathing,
+}
+
+/// One time-domain window with what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LiveWindow {
+    /// Its length.
+    pub span: Duration,
+    /// Intervals inside, flagged ones included.
+    pub n: usize,
+    /// Flagged ones, %; `None` without any interval.
+    pub artifact_pct: Option<f64>,
+    /// Sum of all intervals over the length.
+    pub coverage: f64,
+    /// The numbers, within the limits of `docs/signal.md`.
+    pub time: TimeDomain,
+}
+
+/// DFA α1 with what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LiveDfa {
+    /// The exercise variant, on the corrected series.
+    pub alpha1: Metric,
+    /// Intervals inside, flagged ones included.
+    pub n: usize,
+    /// Flagged ones, %; above 3 % to be read with care.
+    pub artifact_pct: Option<f64>,
+}
+
+impl LiveDfa {
+    pub(super) fn none(why: Why) -> Self {
+        Self { alpha1: Err(why), n: 0, artifact_pct: None }
+    }
+}
+
+/// Breathing with how sure it is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LiveBreathing {
+    /// Breaths a minute, whole ones: it is not finer than that.
+    pub per_min: Metric,
+    /// How sure, 0 to 1; `None` without a value.
+    pub confidence: Option<f64>,
+}
+
+impl LiveBreathing {
+    pub(super) fn none(why: Why) -> Self {
+        Self { per_min: Err(why), confidence: None }
+    }
 }
 
 /// All that is known of one strap.

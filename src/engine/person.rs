@@ -2,7 +2,7 @@
 
 use super::input::Athlete;
 use super::output::Live;
-use super::strap::StrapState;
+use super::strap::{FRESH, StrapState};
 use crate::check::{Machine, MachineEvent};
 use crate::units::{Mono, StrapId};
 use jiff::Timestamp;
@@ -21,11 +21,21 @@ pub(super) struct Person {
     next_live: Option<Mono>,
     /// A packet came since values were last looked at.
     fresh: bool,
+    /// What was last said holds values of beats.
+    shows_beats: bool,
 }
 
 impl Person {
     pub(super) fn new(athlete: Athlete) -> Self {
-        Self { athlete, machine: None, checked_on: None, live_strap: None, next_live: None, fresh: false }
+        Self {
+            athlete,
+            machine: None,
+            checked_on: None,
+            live_strap: None,
+            next_live: None,
+            fresh: false,
+            shows_beats: false,
+        }
     }
 
     pub(super) fn is_checking(&self) -> bool {
@@ -54,53 +64,40 @@ impl Person {
         }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Mono> {
-        // live values need no timer: they go out with packets, and their end is the strap's own timeout
-        self.machine.as_ref().and_then(Machine::poll_timeout)
+    /// `strap`: the one whose values are shown.
+    pub(super) fn poll_timeout(&self, strap: Option<&StrapState>) -> Option<Mono> {
+        // live values need no timer of their own: they go out with packets. Their end does; that of the heart rate
+        // itself is the strap's.
+        let fade = strap.filter(|_| self.shows_beats).and_then(|s| s.last_beats).map(|t| t + FRESH);
+        self.machine.as_ref().and_then(Machine::poll_timeout).into_iter().chain(fade).min()
     }
 
-    /// Live values, when they are due: together with a packet, so that they are as fresh as can be. The last message of a stream holds nothing: an old value is never live.
+    /// Live values, when they are due: together with a packet, so that they are as fresh as can be, and once at the
+    /// moment when beats are no longer fresh. The last message of a stream holds nothing: an old value is never live.
     pub(super) fn poll_live(&mut self, now: Mono, interval: Duration, strap: Option<&StrapState>) -> Option<Live> {
         let due = self.next_live?;
         let id = self.live_strap?;
         let fresh = std::mem::take(&mut self.fresh);
         let Some(strap) = strap.filter(|s| s.online(now)) else {
-            self.next_live = None;
-            self.live_strap = None;
-            return Some(Live {
-                athlete: self.athlete.id.clone(),
-                strap: id,
-                at: now,
-                hr_bpm: None,
-                rr_ms: None,
-                rmssd_ms: None,
-                pairs: 0,
-                artifact_pct: None,
-                contact: None,
-            });
+            (self.next_live, self.live_strap, self.shows_beats) = (None, None, false);
+            return Some(Live::nothing(self.athlete.id.clone(), id, now));
         };
-        if !fresh || now < due {
+        let beating = strap.beating(now);
+        let fades = self.shows_beats && !beating;
+        if !fades && (!fresh || now < due) {
             return None;
         }
         // half a notification of grace, so that an interval of 5 s is five packets and not sometimes six
         self.next_live = Some(now + interval.saturating_sub(GRACE));
-        // heart rate may go on without intervals (no skin contact): then the window is a past one
-        let beating = strap.last_beats.is_some_and(|t| now.since(t) < super::strap::FRESH);
-        let window = strap.rolling();
-        let td = window.time_domain();
-        let artifact_pct = window.artifact_pct().filter(|_| beating);
-        let pairs = if beating { td.pairs } else { 0 };
-        let trusted = pairs >= MIN_LIVE_PAIRS && artifact_pct.is_some_and(|p| p <= MAX_LIVE_ARTIFACT_PCT);
+        self.shows_beats = beating;
         Some(Live {
             athlete: self.athlete.id.clone(),
             strap: id,
             at: now,
             hr_bpm: strap.hr,
             rr_ms: strap.last_rr.filter(|_| beating),
-            rmssd_ms: td.rmssd_ms.ok().filter(|_| trusted),
-            pairs: pairs as u32,
-            artifact_pct,
             contact: strap.contact,
+            beats: beating.then(|| strap.windows.read()),
         })
     }
 
@@ -111,7 +108,3 @@ impl Person {
 
 /// Half the usual distance of notifications.
 const GRACE: Duration = Duration::from_millis(500);
-/// Fewer pairs in the live window give no RMSSD.
-const MIN_LIVE_PAIRS: usize = 20;
-/// More artifacts in the live window give no RMSSD, %.
-const MAX_LIVE_ARTIFACT_PCT: f64 = 10.0;

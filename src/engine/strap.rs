@@ -2,10 +2,9 @@
 
 use super::input::{LinkState, PacketBytes, StrapFacts};
 use super::output::{Beats, Notice, Output, Record, RecordKind, Signs, StrapStatus};
-use crate::artifact::{Detector, LiveDetector};
+use super::windows::Windows;
 use crate::hrs::{self, Defect};
-use crate::hrv::rolling::Rolling;
-use crate::timeline::{Beat, GapReason, Placed, Timeline};
+use crate::timeline::{GapReason, Placed, Timeline};
 use crate::units::{AthleteId, Mono, StrapId};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
@@ -22,8 +21,6 @@ const STATUS_EVERY: Duration = Duration::from_secs(60);
 const WITHOUT_RR: Duration = Duration::from_secs(20);
 /// The same by the strap's own word about contact.
 const WITHOUT_CONTACT: Duration = Duration::from_secs(5);
-/// Window of the live RMSSD.
-const LIVE_WINDOW: Duration = Duration::from_secs(60);
 
 /// What one packet meant, for the person's check and live values.
 #[derive(Clone, Debug, Default)]
@@ -44,10 +41,7 @@ pub(super) struct StrapState {
     link_since: Mono,
     pub(super) facts: StrapFacts,
     timeline: Timeline,
-    detector: LiveDetector,
-    /// Beats whose label is still owed.
-    undecided: VecDeque<Beat>,
-    rolling: Rolling,
+    pub(super) windows: Windows,
     pub(super) last_packet: Option<Mono>,
     pub(super) last_beats: Option<Mono>,
     pub(super) hr: Option<u16>,
@@ -73,9 +67,7 @@ impl StrapState {
             link_since: now,
             facts: StrapFacts::default(),
             timeline: Timeline::new(),
-            detector: LiveDetector::new(),
-            undecided: VecDeque::new(),
-            rolling: Rolling::new(LIVE_WINDOW),
+            windows: Windows::new(),
             last_packet: None,
             last_beats: None,
             hr: None,
@@ -210,17 +202,9 @@ impl StrapState {
                 self.gaps += 1;
                 out.push_back(Output::Notice(Notice::Gap { strap: self.id, reason }));
             }
-            self.finish_segment();
         }
-        for beat in &placed.beats {
-            self.undecided.push_back(*beat);
-            self.last_rr = Some(beat.rr.as_ms());
-            if let Some(label) = self.detector.push(beat.rr.as_ms()) {
-                if let Some(decided) = self.undecided.pop_front() {
-                    self.rolling.push(decided.at, decided.rr, label);
-                }
-            }
-        }
+        self.windows.take(placed.gap.is_some(), &placed.beats);
+        self.last_rr = placed.beats.last().map(|b| b.rr.as_ms());
         out.push_back(Output::Beats(Beats {
             strap: self.id,
             athlete: self.athlete.clone(),
@@ -229,27 +213,16 @@ impl StrapState {
         }));
     }
 
-    fn finish_segment(&mut self) {
-        for label in self.detector.finish() {
-            if let Some(decided) = self.undecided.pop_front() {
-                self.rolling.push(decided.at, decided.rr, label);
-            }
-        }
-        self.undecided.clear();
-        self.rolling.gap();
-    }
-
     /// Time passed: held beats may be due. Returns them.
     pub(super) fn on_time(&mut self, now: Mono, out: &mut VecDeque<Output>) -> Placed {
         let placed = self.timeline.expire(now);
         self.take(&placed, out);
-        self.rolling.advance(now);
         placed
     }
 
-    /// The live window.
-    pub(super) fn rolling(&self) -> &Rolling {
-        &self.rolling
+    /// Whether beats are arriving now. Heart rate may go on without them (no skin contact): then windows hold the past.
+    pub(super) fn beating(&self, now: Mono) -> bool {
+        self.online(now) && self.last_beats.is_some_and(|t| now.since(t) < FRESH)
     }
 
     /// Whether heart rate is arriving now.

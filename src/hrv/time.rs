@@ -67,6 +67,29 @@ impl TimeDomain {
     }
 }
 
+impl TimeDomain {
+    /// The counts stay, the numbers go.
+    pub fn refused(self, why: Why) -> Self {
+        let none = Err(why);
+        Self { mean_rr_ms: none, mean_hr_bpm: none, sdnn_ms: none, ..self.without_differences(why) }
+    }
+
+    /// The same for the numbers that need pairs.
+    pub fn without_differences(self, why: Why) -> Self {
+        let none = Err(why);
+        Self {
+            rmssd_ms: none,
+            ln_rmssd: none,
+            sdsd_ms: none,
+            pnn50_pct: none,
+            pnn20_pct: none,
+            sd1_ms: none,
+            sd2_ms: none,
+            ..self
+        }
+    }
+}
+
 fn mean_square(x: &[f64]) -> f64 {
     x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64
 }

@@ -1,6 +1,7 @@
 //! Home Assistant discovery: one retained message a device.
 
 use super::entity::{ATHLETE, Availability, Entity, GATEWAY, Language, STRAPS, Source};
+use super::live_entity::LIVE;
 use super::topics::Topics;
 use crate::engine::{Athlete, Strap, StrapFacts};
 use crate::units::{AthleteId, StrapId};
@@ -85,7 +86,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Athlete"));
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, ATHLETE)
+        self.payload(&device, dev, &[LIVE, ATHLETE].concat())
     }
 
     fn gateway_id(&self) -> String {

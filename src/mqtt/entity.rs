@@ -81,7 +81,7 @@ pub(super) struct Entity {
     pub(super) availability: Availability,
 }
 
-const SENSOR: Entity = Entity {
+pub(super) const SENSOR: Entity = Entity {
     key: "",
     platform: "sensor",
     name: Name { en: "" },
@@ -102,14 +102,6 @@ const SENSOR: Entity = Entity {
 };
 const BINARY: Entity = Entity { platform: "binary_sensor", ..SENSOR };
 const BUTTON: Entity = Entity { platform: "button", source: Source::CheckSet, ..SENSOR };
-const LIVE: Entity = Entity {
-    source: Source::Live,
-    measurement: true,
-    precision: Some(0),
-    expires: true,
-    availability: Availability::Strap,
-    ..SENSOR
-};
 const CHECK: Entity = Entity { source: Source::Check, ..SENSOR };
 const MORNING: Entity = Entity { source: Source::Morning, ..SENSOR };
 const STRAP: Entity =
@@ -277,24 +269,8 @@ pub(super) const STRAPS: &[Entity] = &[
     },
 ];
 
-/// Entities of an athlete.
+/// Entities of an athlete, but for the live ones.
 pub(super) const ATHLETE: &[Entity] = &[
-    Entity {
-        key: "heart_rate",
-        name: Name { en: "Heart rate" },
-        field: Some("hr"),
-        unit: Some("bpm"),
-        icon: Some("mdi:heart-pulse"),
-        ..LIVE
-    },
-    Entity {
-        key: "rmssd_live",
-        name: Name { en: "RMSSD 60 s" },
-        field: Some("rmssd"),
-        unit: Some("ms"),
-        icon: Some("mdi:heart-flash"),
-        ..LIVE
-    },
     Entity {
         key: "check_phase",
         name: Name { en: "Morning check" },
@@ -396,6 +372,7 @@ pub(super) const ATHLETE: &[Entity] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::live_entity::LIVE;
     use super::*;
 
     #[test]
@@ -422,7 +399,7 @@ mod tests {
 
     #[test]
     fn no_key_and_no_name_twice_on_a_device() {
-        for table in [GATEWAY, STRAPS, ATHLETE] {
+        for table in [GATEWAY, STRAPS, &[LIVE, ATHLETE].concat()] {
             for (i, a) in table.iter().enumerate() {
                 for b in &table[..i] {
                     assert_ne!(a.key, b.key);

@@ -18,6 +18,8 @@ mod driver;
 mod entity;
 mod handle;
 mod link;
+mod live_entity;
+mod live_state;
 mod message;
 mod monitor;
 mod outbox;

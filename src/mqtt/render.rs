@@ -2,6 +2,7 @@
 
 use super::discovery::Discovery;
 use super::entity::{EVENTS, Language};
+use super::live_state;
 use super::message::{
     Delivery, Message, availability, bytes, idle, iso, no_numbers, number, removed, retained, unknown_strap,
 };
@@ -197,15 +198,8 @@ impl Renderer {
     }
 
     fn live(&self, live: &Live) -> Message {
-        let payload = json!({
-            "hr": live.hr_bpm,
-            "rr": number(live.rr_ms, 0),
-            "rmssd": number(live.rmssd_ms, 1),
-            "artifact_pct": number(live.artifact_pct, 1),
-            "contact": live.contact,
-        });
-        let publication =
-            Publication { topic: self.topics.live(&live.athlete), payload: bytes(&payload), retain: false, qos: 0 };
+        let payload = bytes(&live_state::payload(live));
+        let publication = Publication { topic: self.topics.live(&live.athlete), payload, retain: false, qos: 0 };
         Message { delivery: Delivery::Live, publication }
     }
 
