@@ -12,10 +12,13 @@ pub const LIVE_SPANS: [Duration; 3] = [Duration::from_secs(30), Duration::from_s
 
 /// Room for 300 s at 100 bpm from the start; doubled where that is not enough.
 const ROOM: usize = 512;
-/// Never more beats than this, 300 s at 1,600 bpm: beyond it the oldest leave early, and coverage tells.
-const MOST: usize = 8192;
+/// Never more beats than this, 300 s at 800 bpm: beyond it the oldest leave early, and coverage tells.
+const MOST: usize = 4096;
 
 /// Windows over the beats whose end lies in (now − span, now], one for each of `N` spans, over one ring of beats.
+///
+/// The ring remembers what had been summed up before each beat; a window is what has been summed up since its first
+/// beat. So a beat costs the same for any number of windows, and leaving one costs no arithmetic at all.
 #[derive(Clone, Debug)]
 pub struct Windows<const N: usize> {
     spans: [Duration; N],
@@ -24,14 +27,11 @@ pub struct Windows<const N: usize> {
     ring: Box<[Entry]>,
     /// Beats taken since ever.
     taken: usize,
-    /// Where each window begins, counted likewise.
+    /// The first beat of each window, counted likewise.
     tails: [usize; N],
-    /// What entered since ever, and what has left each window; their difference is what is inside. Sums wrap, and
-    /// their differences are right all the same.
-    entered: Sums,
-    left: [Sums; N],
+    sums: Sums,
     /// The interval before, and whether it can be the first of a pair and whether it was flagged.
-    before: Entry,
+    before: u16,
     before_usable: bool,
     before_flagged: bool,
 }
@@ -42,77 +42,73 @@ pub type Rolling = Windows<1>;
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     at_us: u64,
-    rr: u16,
-    normal: bool,
-    /// Whether it and the interval before form a usable pair.
-    paired: bool,
+    /// What a window that begins with this beat does not hold: the beats before it, the pairs up to the one it ends.
+    without: Sums,
 }
 
-/// Counts, sums and sums of squares, in ticks. Pairs (a, b) count with b − a and b + a.
+/// Counts, sums and sums of squares since ever, in ticks. They wrap; differences of them are right all the same, because
+/// a window never holds more than `MOST` beats of 16 bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Sums {
-    beats: i64,
-    ticks: i64,
-    normal: i64,
-    normal_sum: i64,
-    normal_squares: i64,
-    pairs: i64,
-    difference_sum: i64,
-    difference_squares: i64,
-    total_sum: i64,
-    total_squares: i64,
-    over_50: i64,
-    over_20: i64,
+    normal_squares: u64,
+    difference_squares: u64,
+    total_squares: u64,
+    ticks: u32,
+    normal: u32,
+    normal_sum: u32,
+    pairs: u32,
+    /// Second minus first interval of each pair.
+    difference_sum: i32,
+    /// Both together.
+    total_sum: u32,
+    over_50: u32,
+    over_20: u32,
 }
 
 impl Sums {
-    #[inline]
-    fn beat(&mut self, e: Entry) {
-        let rr = i64::from(e.rr);
-        self.beats = self.beats.wrapping_add(1);
+    fn beat(&mut self, rr: u16, normal: bool) {
+        let rr = u32::from(rr);
         self.ticks = self.ticks.wrapping_add(rr);
-        if e.normal {
+        if normal {
             self.normal = self.normal.wrapping_add(1);
             self.normal_sum = self.normal_sum.wrapping_add(rr);
-            self.normal_squares = self.normal_squares.wrapping_add(rr * rr);
+            self.normal_squares = self.normal_squares.wrapping_add(u64::from(rr) * u64::from(rr));
         }
     }
 
-    #[inline]
-    fn pair(&mut self, first: Entry, second: Entry) {
-        let (a, b) = (i64::from(first.rr), i64::from(second.rr));
-        let (d, s) = (b - a, b + a);
+    fn pair(&mut self, first: u16, second: u16) {
+        let (difference, total) = (i32::from(second) - i32::from(first), u32::from(first) + u32::from(second));
+        let size = difference.unsigned_abs();
         self.pairs = self.pairs.wrapping_add(1);
-        self.difference_sum = self.difference_sum.wrapping_add(d);
-        self.difference_squares = self.difference_squares.wrapping_add(d * d);
-        self.total_sum = self.total_sum.wrapping_add(s);
-        self.total_squares = self.total_squares.wrapping_add(s * s);
-        self.over_50 = self.over_50.wrapping_add(i64::from(d.abs() > TICKS_50_MS));
-        self.over_20 = self.over_20.wrapping_add(i64::from(d.abs() > TICKS_20_MS));
+        self.difference_sum = self.difference_sum.wrapping_add(difference);
+        self.difference_squares = self.difference_squares.wrapping_add(u64::from(size) * u64::from(size));
+        self.total_sum = self.total_sum.wrapping_add(total);
+        self.total_squares = self.total_squares.wrapping_add(u64::from(total) * u64::from(total));
+        self.over_50 = self.over_50.wrapping_add(u32::from(size > TICKS_50_MS));
+        self.over_20 = self.over_20.wrapping_add(u32::from(size > TICKS_20_MS));
     }
 
-    fn without(self, left: Self) -> Self {
+    fn since(self, then: Self) -> Self {
         Self {
-            beats: self.beats.wrapping_sub(left.beats),
-            ticks: self.ticks.wrapping_sub(left.ticks),
-            normal: self.normal.wrapping_sub(left.normal),
-            normal_sum: self.normal_sum.wrapping_sub(left.normal_sum),
-            normal_squares: self.normal_squares.wrapping_sub(left.normal_squares),
-            pairs: self.pairs.wrapping_sub(left.pairs),
-            difference_sum: self.difference_sum.wrapping_sub(left.difference_sum),
-            difference_squares: self.difference_squares.wrapping_sub(left.difference_squares),
-            total_sum: self.total_sum.wrapping_sub(left.total_sum),
-            total_squares: self.total_squares.wrapping_sub(left.total_squares),
-            over_50: self.over_50.wrapping_sub(left.over_50),
-            over_20: self.over_20.wrapping_sub(left.over_20),
+            normal_squares: self.normal_squares.wrapping_sub(then.normal_squares),
+            difference_squares: self.difference_squares.wrapping_sub(then.difference_squares),
+            total_squares: self.total_squares.wrapping_sub(then.total_squares),
+            ticks: self.ticks.wrapping_sub(then.ticks),
+            normal: self.normal.wrapping_sub(then.normal),
+            normal_sum: self.normal_sum.wrapping_sub(then.normal_sum),
+            pairs: self.pairs.wrapping_sub(then.pairs),
+            difference_sum: self.difference_sum.wrapping_sub(then.difference_sum),
+            total_sum: self.total_sum.wrapping_sub(then.total_sum),
+            over_50: self.over_50.wrapping_sub(then.over_50),
+            over_20: self.over_20.wrapping_sub(then.over_20),
         }
     }
 }
 
 const MS_PER_TICK: f64 = 1000.0 / 1024.0;
 /// Largest whole ticks that are not more than 50 and 20 ms.
-const TICKS_50_MS: i64 = 51;
-const TICKS_20_MS: i64 = 20;
+const TICKS_50_MS: u32 = 51;
+const TICKS_20_MS: u32 = 20;
 
 impl Rolling {
     /// One empty window.
@@ -165,9 +161,8 @@ impl<const N: usize> Windows<N> {
             ring: vec![Entry::default(); ROOM].into_boxed_slice(),
             taken: 0,
             tails: [0; N],
-            entered: Sums::default(),
-            left: [Sums::default(); N],
-            before: Entry::default(),
+            sums: Sums::default(),
+            before: 0,
             before_usable: false,
             before_flagged: false,
         }
@@ -182,20 +177,17 @@ impl<const N: usize> Windows<N> {
     /// Takes the next interval with its final label; `at` is when it ended, never earlier than the one before. Older
     /// ones leave.
     pub fn push(&mut self, at: Mono, rr: RrTicks, label: Label) {
+        let rr = rr.0;
         let normal = label.is_normal();
         let usable = normal && !self.before_flagged;
-        let entry = Entry { at_us: at.as_micros(), rr: rr.0, normal, paired: usable && self.before_usable };
-        self.entered.beat(entry);
-        if entry.paired {
-            self.entered.pair(self.before, entry);
+        if usable && self.before_usable {
+            self.sums.pair(self.before, rr);
         }
-        // A power of two, never empty.
         let place = self.taken & (self.ring.len() - 1);
-        if let Some(room) = self.ring.get_mut(place) {
-            *room = entry;
-        }
+        self.ring[place] = Entry { at_us: at.as_micros(), without: self.sums };
+        self.sums.beat(rr, normal);
         self.taken += 1;
-        (self.before, self.before_usable, self.before_flagged) = (entry, usable, !normal);
+        (self.before, self.before_usable, self.before_flagged) = (rr, usable, !normal);
         self.advance(at);
         if self.taken - self.oldest() >= self.ring.len() {
             self.make_room();
@@ -204,29 +196,12 @@ impl<const N: usize> Windows<N> {
 
     /// Drops what is older than its span at `now`.
     pub fn advance(&mut self, now: Mono) {
-        for w in 0..N {
+        let (ring, taken) = (&self.ring, self.taken);
+        for (tail, span) in self.tails.iter_mut().zip(&self.spans_us) {
             // What ended at or before this moment has left.
-            let Some(limit) = now.as_micros().checked_sub(self.spans_us[w]) else { continue };
-            while self.tails[w] < self.taken && self.entry(self.tails[w]).at_us <= limit {
-                self.leave(w);
-            }
-        }
-    }
-
-    #[inline]
-    fn entry(&self, k: usize) -> Entry {
-        self.ring[k & (self.ring.len() - 1)]
-    }
-
-    /// The oldest beat leaves a window, and the pair that it begins goes with it.
-    fn leave(&mut self, w: usize) {
-        let first = self.entry(self.tails[w]);
-        self.left[w].beat(first);
-        self.tails[w] += 1;
-        if self.tails[w] < self.taken {
-            let next = self.entry(self.tails[w]);
-            if next.paired {
-                self.left[w].pair(first, next);
+            let Some(limit) = now.as_micros().checked_sub(*span) else { continue };
+            while *tail < taken && ring[*tail & (ring.len() - 1)].at_us <= limit {
+                *tail += 1;
             }
         }
     }
@@ -241,23 +216,26 @@ impl<const N: usize> Windows<N> {
     fn make_room(&mut self) {
         let (oldest, old) = (self.oldest(), self.ring.len());
         if old >= MOST {
-            for w in 0..N {
-                if self.tails[w] == oldest {
-                    self.leave(w);
-                }
-            }
+            self.tails = self.tails.map(|t| t.max(oldest + 1));
             return;
         }
         let mut ring = vec![Entry::default(); 2 * old].into_boxed_slice();
         for k in oldest..self.taken {
-            ring[k & (2 * old - 1)] = self.entry(k);
+            ring[k & (2 * old - 1)] = self.ring[k & (old - 1)];
         }
         self.ring = ring;
     }
 
     /// What is in each window now, in the order of the spans. Metrics are computed when they are asked for.
     pub fn windows(&self) -> [Window; N] {
-        std::array::from_fn(|w| Window { span: self.spans[w], sums: self.entered.without(self.left[w]) })
+        std::array::from_fn(|w| {
+            let (span, tail) = (self.spans[w], self.tails[w]);
+            if tail >= self.taken {
+                return Window { span, beats: 0, sums: Sums::default() };
+            }
+            let sums = self.sums.since(self.ring[tail & (self.ring.len() - 1)].without);
+            Window { span, beats: self.taken - tail, sums }
+        })
     }
 }
 
@@ -265,6 +243,7 @@ impl<const N: usize> Windows<N> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     span: Duration,
+    beats: usize,
     sums: Sums,
 }
 
@@ -276,57 +255,59 @@ impl Window {
 
     /// Intervals in the window, flagged ones included.
     pub fn len(&self) -> usize {
-        usize::try_from(self.sums.beats).unwrap_or(0)
+        self.beats
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.sums.beats == 0
+        self.beats == 0
     }
 
     /// Flagged intervals, % of all; `None` without any interval.
     pub fn artifact_pct(&self) -> Option<f64> {
-        let s = self.sums;
-        (s.beats > 0).then(|| 100.0 * (s.beats - s.normal) as f64 / s.beats as f64)
+        let flagged = self.beats.saturating_sub(self.sums.normal as usize);
+        (self.beats > 0).then(|| 100.0 * flagged as f64 / self.beats as f64)
     }
 
     /// Sum of all intervals over the span.
     pub fn coverage(&self) -> f64 {
-        self.sums.ticks as f64 / 1024.0 / self.span.as_secs_f64()
+        f64::from(self.sums.ticks) / 1024.0 / self.span.as_secs_f64()
     }
 
     /// The metrics over what is inside.
     pub fn time_domain(&self) -> TimeDomain {
         let s = self.sums;
-        let few = |have: i64, value: f64| if have < 1 { Err(Why::TooFew) } else { finite(value, Why::TooFew) };
-        let mean = few(s.normal, s.normal_sum as f64 / s.normal as f64 * MS_PER_TICK);
-        let rmssd = few(s.pairs, (s.difference_squares as f64 / s.pairs as f64).sqrt() * MS_PER_TICK);
-        let share = |count: i64| few(s.pairs, 100.0 * count as f64 / s.pairs as f64);
-        let sdsd = deviation_ms(s.pairs, s.difference_sum, s.difference_squares);
+        let few = |have: u32, value: f64| if have < 1 { Err(Why::TooFew) } else { finite(value, Why::TooFew) };
+        let (normal, pairs) = (f64::from(s.normal), f64::from(s.pairs));
+        let mean = few(s.normal, f64::from(s.normal_sum) / normal * MS_PER_TICK);
+        let rmssd = few(s.pairs, (s.difference_squares as f64 / pairs).sqrt() * MS_PER_TICK);
+        let share = |count: u32| few(s.pairs, 100.0 * f64::from(count) / pairs);
+        let sdsd = deviation_ms(s.pairs, s.difference_sum.into(), s.difference_squares);
         TimeDomain {
-            normal: usize::try_from(s.normal).unwrap_or(0),
-            pairs: usize::try_from(s.pairs).unwrap_or(0),
+            normal: s.normal as usize,
+            pairs: s.pairs as usize,
             mean_rr_ms: mean,
             mean_hr_bpm: mean.and_then(|rr| finite(60_000.0 / rr, Why::TooFew)),
-            sdnn_ms: deviation_ms(s.normal, s.normal_sum, s.normal_squares),
+            sdnn_ms: deviation_ms(s.normal, s.normal_sum.into(), s.normal_squares),
             rmssd_ms: rmssd,
             ln_rmssd: rmssd.and_then(|v| finite(v.ln(), Why::NoVariation)),
             sdsd_ms: sdsd,
             pnn50_pct: share(s.over_50),
             pnn20_pct: share(s.over_20),
             sd1_ms: sdsd.map(|v| v / std::f64::consts::SQRT_2),
-            sd2_ms: deviation_ms(s.pairs, s.total_sum, s.total_squares).map(|v| v / std::f64::consts::SQRT_2),
+            sd2_ms: deviation_ms(s.pairs, s.total_sum.into(), s.total_squares).map(|v| v / std::f64::consts::SQRT_2),
         }
     }
 }
 
 /// Standard deviation (n − 1) in ms. n·Σx² − (Σx)² is exact, so no digits cancel.
-fn deviation_ms(n: i64, sum: i64, squares: i64) -> Metric {
+fn deviation_ms(n: u32, sum: i64, squares: u64) -> Metric {
     if n < 2 {
         return Err(Why::TooFew);
     }
     let spread = i128::from(n) * i128::from(squares) - i128::from(sum) * i128::from(sum);
-    finite((spread as f64 / (n as f64 * (n - 1) as f64)).sqrt() * MS_PER_TICK, Why::TooFew)
+    let n = f64::from(n);
+    finite((spread as f64 / (n * (n - 1.0))).sqrt() * MS_PER_TICK, Why::TooFew)
 }
 
 #[cfg(test)]
