@@ -8,10 +8,11 @@ pub use series::{LineError, Series, parse_rr_text};
 
 use crate::artifact::{self, Label};
 use crate::check::Grade;
-use crate::hrv::bands::Bands;
-use crate::hrv::dfa::{self, Variant};
+use crate::hrv::bands::{Bands, Spectrum};
+use crate::hrv::dfa::{Dfa, Variant};
 use crate::hrv::lomb::Lomb;
 use crate::hrv::nn::Segment;
+use crate::hrv::tachogram::Tachogram;
 use crate::hrv::time::TimeDomain;
 use crate::hrv::welch::{Detrend, Welch};
 use crate::hrv::{Metric, Why, baevsky, breathing, entropy};
@@ -158,7 +159,7 @@ struct Stretch {
 /// Analyses one recording.
 pub fn analyze(series: &Series, options: &Options) -> Report {
     let (stretches, labels, duration_s) = label(series, options.detector);
-    let mut tools = Tools { welch: Welch::new(), lomb: Lomb::new() };
+    let mut tools = Tools { welch: Welch::new(), lomb: Lomb::new(), dfa: Dfa::new() };
     let windows = spans(duration_s, options)
         .into_iter()
         .map(|(start, length)| window(&stretches, start, length, options, &mut tools))
@@ -231,6 +232,7 @@ fn label(series: &Series, detector: DetectorKind) -> (Vec<Stretch>, String, f64)
 struct Tools {
     welch: Welch,
     lomb: Lomb,
+    dfa: Dfa,
 }
 
 fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options, tools: &mut Tools) -> Window {
@@ -290,9 +292,19 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
     } else {
         Ok(())
     };
-    let bands = |of: &mut dyn FnMut() -> Bands| match spectra {
-        Ok(()) => of().limited_to(longest_s),
-        Err(why) => Bands::none(why),
+    // One spline and one Lomb–Scargle spectrum serve all that needs them.
+    let tachogram = spectra.and_then(|()| Tachogram::of(longest));
+    let welch = match &tachogram {
+        Ok(t) if Bands::allowed(longest_s) => tools.welch.bands_of(t, Detrend::Linear),
+        Ok(_) => Bands::none(Why::TooShort),
+        Err(why) => Bands::none(*why),
+    };
+    let spectrum = tachogram.as_ref().map_err(|why| *why).and_then(|t| tools.lomb.spectrum_of(t));
+    let lomb = spectrum.as_ref().map_or_else(|why| Bands::none(*why), Spectrum::bands);
+    let bands = |of: Bands| if spectra.is_ok() { of.limited_to(longest_s) } else { of };
+    let breathing = match (&tachogram, &spectrum) {
+        (Ok(t), Ok(s)) => breathing::estimate_of(t, s).map(|b| b.per_min.round()),
+        (Err(why), _) | (_, Err(why)) => Err(*why),
     };
     let mut time = TimeDomain::of(&segments);
     if !keep && (share > 10.0 || coverage < 0.90) {
@@ -315,16 +327,14 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
         coverage,
         grade,
         time,
-        welch: bands(&mut || tools.welch.bands(longest, Detrend::Linear)),
-        lomb: bands(&mut || tools.lomb.bands(longest)),
-        dfa_alpha1: continuous(5.0, &mut || at_least(100, 120.0).and_then(|()| dfa::alpha1(longest, options.dfa))),
+        welch: bands(welch),
+        lomb: bands(lomb),
+        dfa_alpha1: continuous(5.0, &mut || at_least(100, 120.0).and_then(|()| tools.dfa.alpha1(longest, options.dfa))),
         sample_entropy: continuous(3.0, &mut || {
             at_least(entropy::MIN_INTERVALS, 0.0).and_then(|()| entropy::sample_entropy(longest))
         }),
         stress_index: clean(3.0, &mut || at_least(50, 0.0).and_then(|()| baevsky::stress_index(longest))),
-        breathing_per_min: continuous(5.0, &mut || {
-            breathing::estimate_with(&mut tools.lomb, longest).map(|b| b.per_min.round())
-        }),
+        breathing_per_min: breathing,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Power in the classical frequency bands.
 
+use super::stats::sum_of;
 use super::{Metric, Why, finite};
 
 /// Very low frequency, Hz, half-open.
@@ -8,6 +9,11 @@ pub const VLF: (f64, f64) = (0.0033, 0.04);
 pub const LF: (f64, f64) = (0.04, 0.15);
 /// High frequency, Hz, half-open.
 pub const HF: (f64, f64) = (0.15, 0.40);
+
+/// A window may fall short of a required length by about one interval, s.
+const SLACK_S: f64 = 2.0;
+/// Least length for the fastest band, s.
+const HF_S: f64 = 120.0;
 
 /// Band powers in ms². There is no "balance" here on purpose: LF/HF does not measure it (Billman 2013).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,11 +32,15 @@ impl Bands {
         Self { vlf_ms2: Err(why), lf_ms2: Err(why), hf_ms2: Err(why) }
     }
 
+    /// Whether a stretch of this length allows any band.
+    pub fn allowed(length_s: f64) -> bool {
+        length_s + SLACK_S >= HF_S
+    }
+
     /// Each band only where the data are long enough for its slowest wave: HF 120 s, LF 250 s, VLF 300 s
     /// (Task Force 1996: about ten times the longest wave). `length_s` may fall short by one interval.
     pub fn limited_to(mut self, length_s: f64) -> Self {
-        const SLACK_S: f64 = 2.0;
-        for (band, need) in [(&mut self.vlf_ms2, 300.0), (&mut self.lf_ms2, 250.0), (&mut self.hf_ms2, 120.0)] {
+        for (band, need) in [(&mut self.vlf_ms2, 300.0), (&mut self.lf_ms2, 250.0), (&mut self.hf_ms2, HF_S)] {
             if length_s + SLACK_S < need {
                 *band = Err(Why::TooShort);
             }
@@ -56,23 +66,25 @@ impl Spectrum {
         self.first_hz + k as f64 * self.step_hz
     }
 
+    /// Index of the first value at `hz` or above, at most the number of values.
+    pub fn first_at(&self, hz: f64) -> usize {
+        let mut k = ((hz - self.first_hz) / self.step_hz).floor().max(0.0) as usize;
+        // The quotient may be off by a rounding; the definition is by the frequencies themselves.
+        while k > 0 && self.hz(k - 1) >= hz {
+            k -= 1;
+        }
+        while self.hz(k) < hz {
+            k += 1;
+        }
+        k.min(self.density.len())
+    }
+
     /// Area by the trapezoid rule over the values at lo ≤ f < hi.
     pub fn power(&self, (lo, hi): (f64, f64)) -> Metric {
-        let start = (((lo - self.first_hz) / self.step_hz).floor() - 1.0).max(0.0) as usize;
-        let mut area = 0.0;
-        let mut before = None;
-        for (k, p) in self.density.iter().enumerate().skip(start) {
-            let f = self.hz(k);
-            if f >= hi {
-                break;
-            }
-            if f >= lo {
-                if let Some(b) = before {
-                    area += 0.5 * (b + p) * self.step_hz;
-                }
-                before = Some(*p);
-            }
-        }
+        let area = match &self.density[self.first_at(lo)..self.first_at(hi)] {
+            [] | [_] => 0.0,
+            [first, inner @ .., last] => (sum_of(inner, |p| p) + 0.5 * (first + last)) * self.step_hz,
+        };
         finite(area, Why::Unclear)
     }
 

@@ -1,13 +1,10 @@
 //! Breathing rate from respiratory sinus arrhythmia: the heart quickens with each breath in.
 
 use super::Why;
+use super::bands::Spectrum;
 use super::lomb::Lomb;
-use super::spline::resample;
-use super::stats::{mean, percentile};
-use super::welch::beat_times_s;
-
-/// Samples per second after interpolation.
-const RATE_HZ: f64 = 4.0;
+use super::stats::{mean, percentile, sum_of};
+use super::tachogram::{RATE_HZ, Tachogram};
 
 /// An estimate that was confident enough to be given.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,22 +29,21 @@ pub struct Count {
 /// 0.1–0.5 Hz, maxima above 0.2 times their third quartile; a breath lies between two successive ones with exactly one
 /// minimum below zero between them. `None` with fewer than four breaths.
 pub fn count(rr_ms: &[f64]) -> Option<Count> {
-    if rr_ms.len() < 8 {
+    count_of(&Tachogram::of(rr_ms).ok()?)
+}
+
+fn count_of(tachogram: &Tachogram<'_>) -> Option<Count> {
+    if tachogram.rr_ms().len() < 8 {
         return None;
     }
-    let t = beat_times_s(rr_ms);
-    let mut x = resample(&t, rr_ms, 1.0 / RATE_HZ)?;
-    if (x.len() - 1) as f64 / RATE_HZ >= t[t.len() - 1] {
-        x.pop();
+    let mut x = tachogram.even().ok()?;
+    if (x.len() - 1) as f64 / RATE_HZ >= tachogram.length_s() {
+        x = &x[..x.len() - 1];
     }
     if x.len() <= PADDING {
         return None;
     }
-    let m = mean(&x);
-    for v in &mut x {
-        *v -= m;
-    }
-    let x = band_pass(&x);
+    let x = band_pass(x, mean(x));
     let turns = |sign: f64| -> Vec<usize> {
         (1..x.len() - 1).filter(|&i| sign * x[i] > sign * x[i - 1] && sign * x[i] >= sign * x[i + 1]).collect()
     };
@@ -93,36 +89,42 @@ const SECTIONS: [[f64; 5]; 5] = [
 const PADDING: usize = 33;
 
 /// Forward and backward, so that nothing is delayed; the ends are continued by odd reflection.
-fn band_pass(x: &[f64]) -> Vec<f64> {
+fn band_pass(x: &[f64], mean: f64) -> Vec<f64> {
     let n = x.len();
+    let v = |i: usize| x[i] - mean;
     let mut y = Vec::with_capacity(n + 2 * PADDING);
-    y.extend((1..=PADDING).rev().map(|i| 2.0 * x[0] - x[i]));
-    y.extend_from_slice(x);
-    y.extend((1..=PADDING).map(|i| 2.0 * x[n - 1] - x[n - 1 - i]));
-    for _ in 0..2 {
-        filter(&mut y);
-        y.reverse();
-    }
+    y.extend((1..=PADDING).rev().map(|i| 2.0 * v(0) - v(i)));
+    y.extend(x.iter().map(|x| x - mean));
+    y.extend((1..=PADDING).map(|i| 2.0 * v(n - 1) - v(n - 1 - i)));
+    let first = y[0];
+    filter(y.iter_mut(), first);
+    let last = y[y.len() - 1];
+    filter(y.iter_mut().rev(), last);
     y.drain(..PADDING);
     y.truncate(n);
     y
 }
 
-/// One pass, started in the steady state of the first sample.
-fn filter(y: &mut [f64]) {
-    let mut level = y[0];
-    for [b0, b1, b2, a1, a2] in SECTIONS {
+/// One pass, started in the steady state of the first sample. All sections of a sample before the next sample: a
+/// section waits only for itself then.
+fn filter<'a>(y: impl Iterator<Item = &'a mut f64>, first: f64) {
+    let mut level = first;
+    let mut state = SECTIONS.map(|[b0, b1, b2, a1, a2]| {
         // Steady state of a transposed direct form II section under a constant input.
         let gain = (b0 + b1 + b2) / (1.0 + a1 + a2);
-        let (mut z1, mut z2) = ((gain - b0) * level, (b2 - a2 * gain) * level);
+        let state = ((gain - b0) * level, (b2 - a2 * gain) * level);
         level *= gain;
-        for v in y.iter_mut() {
-            let x = *v;
-            let out = b0 * x + z1;
-            z1 = b1 * x - a1 * out + z2;
-            z2 = b2 * x - a2 * out;
-            *v = out;
+        state
+    });
+    for v in y {
+        let mut x = *v;
+        for ([b0, b1, b2, a1, a2], (z1, z2)) in SECTIONS.iter().zip(&mut state) {
+            let out = b0 * x + *z1;
+            *z1 = (b1 * x + *z2) - a1 * out;
+            *z2 = b2 * x - a2 * out;
+            x = out;
         }
+        *v = x;
     }
 }
 
@@ -158,15 +160,18 @@ pub fn estimate(rr_ms: &[f64]) -> Result<Breathing, Why> {
 
 /// The same with a spectrum estimator that has planned its transforms already.
 pub fn estimate_with(lomb: &mut Lomb, rr_ms: &[f64]) -> Result<Breathing, Why> {
-    let length_s = rr_ms.iter().sum::<f64>() / 1000.0;
-    if length_s.is_nan() || length_s < SHORTEST_S {
-        return Err(Why::TooShort);
-    }
-    if length_s > LONGEST_S {
-        return Err(Why::TooLong);
-    }
-    let counted = count(rr_ms);
-    let slow = slow_peak(lomb, rr_ms)?
+    length_s(rr_ms)?;
+    let tachogram = Tachogram::of(rr_ms)?;
+    let spectrum = lomb.spectrum_of(&tachogram)?;
+    estimate_of(&tachogram, &spectrum)
+}
+
+/// The same of a tachogram and its Lomb–Scargle spectrum that others use, too.
+pub fn estimate_of(tachogram: &Tachogram<'_>, lomb: &Spectrum) -> Result<Breathing, Why> {
+    let rr_ms = tachogram.rr_ms();
+    let length_s = length_s(rr_ms)?;
+    let counted = count_of(tachogram);
+    let slow = slow_peak(lomb, rr_ms)
         .filter(|slow| !counted.is_some_and(|c| c.coverage >= REGULAR && c.per_min > FASTER * slow.per_min));
     if let Some(slow) = slow {
         return Ok(slow);
@@ -181,23 +186,38 @@ pub fn estimate_with(lomb: &mut Lomb, rr_ms: &[f64]) -> Result<Breathing, Why> {
     }
 }
 
+/// Length of a window that is neither too short nor too long, s.
+fn length_s(rr_ms: &[f64]) -> Result<f64, Why> {
+    let length_s = sum_of(rr_ms, |rr| rr) / 1000.0;
+    if length_s.is_nan() || length_s < SHORTEST_S {
+        Err(Why::TooShort)
+    } else if length_s > LONGEST_S {
+        Err(Why::TooLong)
+    } else {
+        Ok(length_s)
+    }
+}
+
 /// The slow peak of the spectrum, if it holds most of the power between 4 and 30 breaths a minute.
-fn slow_peak(lomb: &mut Lomb, rr_ms: &[f64]) -> Result<Option<Breathing>, Why> {
-    let s = lomb.spectrum(rr_ms)?;
-    let (mut peak, mut total) = (None, 0.0);
-    for (k, p) in s.density.iter().enumerate().filter(|(k, _)| s.hz(*k) >= SLOW_HZ.0) {
+fn slow_peak(s: &Spectrum, rr_ms: &[f64]) -> Option<Breathing> {
+    let from = s.first_at(SLOW_HZ.0);
+    let (mut peak, mut top, mut total) = (from, 0.0, 0.0);
+    for (k, p) in s.density.iter().enumerate().skip(from) {
         total += p;
-        if peak.is_none_or(|(_, top)| *p > top) {
-            peak = Some((s.hz(k), *p));
+        if *p > top {
+            (peak, top) = (k, *p);
         }
     }
-    let Some((hz, _)) = peak.filter(|(hz, _)| *hz < SLOW_HZ.1 && total > 0.0) else { return Ok(None) };
-    let near = |k: usize| (s.hz(k) - hz).abs() <= SLOW_HALF_WIDTH_HZ && s.hz(k) >= SLOW_HZ.0;
-    let inside: f64 = s.density.iter().enumerate().filter(|(k, _)| near(*k)).map(|(_, p)| p).sum();
+    let hz = s.hz(peak);
+    if hz >= SLOW_HZ.1 || total <= 0.0 {
+        return None;
+    }
+    let near = s.density.get(s.first_at(hz - SLOW_HALF_WIDTH_HZ).max(from)..s.first_at(hz + SLOW_HALF_WIDTH_HZ))?;
+    let inside: f64 = near.iter().sum();
     let confidence = inside / total;
     let amplitude = (2.0 * inside * s.step_hz).sqrt();
     let enough = confidence >= SLOW_SHARE && amplitude >= SLOW_AMPLITUDE * mean(rr_ms);
-    Ok(enough.then_some(Breathing { per_min: 60.0 * hz, confidence }))
+    enough.then_some(Breathing { per_min: 60.0 * hz, confidence })
 }
 
 #[cfg(test)]

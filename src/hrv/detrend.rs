@@ -6,66 +6,92 @@ pub const LAMBDA: f64 = 500.0;
 /// `x` minus its trend (I + λ²D₂ᵀD₂)⁻¹x, D₂ the second differences. The matrix has five diagonals, so one banded
 /// LDLᵀ pass does it. Fewer than three values have no curvature: they are their own trend.
 pub fn smoothness_priors(x: &[f64], lambda: f64) -> Vec<f64> {
-    let n = x.len();
-    if n < 3 {
-        return vec![0.0; n];
-    }
-    let l2 = lambda * lambda;
-    // Diagonals of D₂ᵀD₂: 1 5 6 … 6 5 1, −2 −4 … −4 −2, 1 … 1 (fewer where rows are missing).
-    let rows = |i: usize, c: [f64; 3]| -> f64 {
-        // Row r of D₂ covers columns r, r+1, r+2.
-        (0..3).filter(|k| i >= *k && i - k + 2 < n).map(|k| c[k]).sum()
-    };
-    let (mut d, mut e, mut f, mut z) = (vec![0.0; n], vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-    for i in 0..n {
-        let inner = i >= 2 && i + 2 < n;
-        let a0 = if inner { 6.0 } else { rows(i, [1.0, 4.0, 1.0]) };
-        let a1 = if inner && i + 3 < n {
-            -4.0
-        } else if i + 1 < n {
-            off_one(i, n)
-        } else {
-            0.0
-        };
-        let a2 = if i + 2 < n { 1.0 } else { 0.0 };
-        let (mut pivot, mut next) = (1.0 + l2 * a0, l2 * a1);
-        let mut v = x[i];
-        if i >= 1 {
-            pivot -= d[i - 1] * e[i - 1] * e[i - 1];
-            next -= d[i - 1] * e[i - 1] * f[i - 1];
-            v -= e[i - 1] * z[i - 1];
-        }
-        if i >= 2 {
-            pivot -= d[i - 2] * f[i - 2] * f[i - 2];
-            v -= f[i - 2] * z[i - 2];
-        }
-        d[i] = pivot;
-        e[i] = next / pivot;
-        f[i] = l2 * a2 / pivot;
-        z[i] = v;
-    }
-    for i in (0..n).rev() {
-        z[i] /= d[i];
-        if i + 1 < n {
-            z[i] -= e[i] * z[i + 1];
-        }
-        if i + 2 < n {
-            z[i] -= f[i] * z[i + 2];
-        }
-    }
-    x.iter().zip(z).map(|(x, trend)| x - trend).collect()
+    SmoothnessPriors::new(lambda).remove(x)
 }
 
-/// Element (i, i+1) of D₂ᵀD₂: −2 from each row of D₂ that covers both columns.
-fn off_one(i: usize, n: usize) -> f64 {
-    let mut v = 0.0;
-    if i + 2 < n {
-        v -= 2.0;
+/// The same for many series: the factors of all rows but the last two are the same for any length, and are kept.
+#[derive(Clone, Debug)]
+pub struct SmoothnessPriors {
+    weight: f64,
+    rows: Vec<Row>,
+}
+
+/// One row of LDLᵀ.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    /// The pivot, and one over it.
+    pivot: f64,
+    inverse: f64,
+    /// Elements below the diagonal, one and two rows further down.
+    next: f64,
+    after: f64,
+}
+
+/// Rows that are kept. Far from the ends the factors no longer change, so later rows use the last of them.
+const KEPT: usize = 2048;
+
+impl SmoothnessPriors {
+    /// For one λ.
+    pub fn new(lambda: f64) -> Self {
+        Self { weight: lambda * lambda, rows: Vec::new() }
     }
-    if i >= 1 {
-        v -= 2.0;
+
+    /// `x` minus its trend.
+    pub fn remove(&mut self, x: &[f64]) -> Vec<f64> {
+        let n = x.len();
+        if n < 3 {
+            return vec![0.0; n];
+        }
+        while self.rows.len() < (n - 2).min(KEPT) {
+            let i = self.rows.len();
+            // Diagonals of D₂ᵀD₂ where all rows of D₂ are there: 1 5 6 6 …, −2 −4 −4 …, 1 1 ….
+            let (own, next) = ([1.0, 5.0, 6.0][i.min(2)], [-2.0, -4.0][i.min(1)]);
+            self.rows.push(self.row(i, own, next, 1.0));
+        }
+        let last = self.rows[self.rows.len() - 1];
+        let kept = |i: usize| self.rows.get(i).copied().unwrap_or(last);
+        // Three values have one row of D₂ only, four have two.
+        let (own, next) = if n == 3 { (4.0, -2.0) } else { (5.0, -2.0) };
+        let end1 = self.row(n - 2, own, next, 0.0);
+        let end2 = Self::reduced(self.weight, 1.0, 0.0, 0.0, Some(end1), Some(kept(n - 3)));
+        let row = |i: usize| match n - i {
+            1 => end2,
+            2 => end1,
+            _ => kept(i),
+        };
+        let mut z = x.to_vec();
+        let (mut one, mut two, mut before, mut above) = (0.0, 0.0, Row::default(), Row::default());
+        for (i, v) in z.iter_mut().enumerate() {
+            // The older one first: it is there already when the newer one comes.
+            *v = *v - above.after * two - before.next * one;
+            (two, one) = (one, *v);
+            (above, before) = (before, row(i));
+        }
+        let (mut one, mut two) = (0.0, 0.0);
+        for (i, v) in z.iter_mut().enumerate().rev() {
+            let r = row(i);
+            *v = *v * r.inverse - r.after * two - r.next * one;
+            (two, one) = (one, *v);
+        }
+        for (z, x) in z.iter_mut().zip(x) {
+            *z = x - *z;
+        }
+        z
     }
-    v
+
+    /// Row `i` of the factors, given its elements of D₂ᵀD₂.
+    fn row(&self, i: usize, own: f64, next: f64, after: f64) -> Row {
+        let kept = |i: Option<usize>| i.and_then(|i| self.rows.get(i).or(self.rows.last()).copied());
+        Self::reduced(self.weight, own, next, after, kept(i.checked_sub(1)), kept(i.checked_sub(2)))
+    }
+
+    fn reduced(weight: f64, own: f64, next: f64, after: f64, before: Option<Row>, above: Option<Row>) -> Row {
+        let (b, a) = (before.unwrap_or_default(), above.unwrap_or_default());
+        let pivot = 1.0 + weight * own - b.pivot * b.next * b.next - a.pivot * a.after * a.after;
+        let inverse = 1.0 / pivot;
+        let next = (weight * next - b.pivot * b.next * b.after) * inverse;
+        Row { pivot, inverse, next, after: weight * after * inverse }
+    }
 }
 
 #[cfg(test)]

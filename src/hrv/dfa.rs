@@ -1,6 +1,6 @@
 //! Detrended fluctuation analysis, short-term exponent α1.
 
-use super::detrend::{LAMBDA, smoothness_priors};
+use super::detrend::{LAMBDA, SmoothnessPriors};
 use super::stats::mean;
 use super::{Metric, Why, finite};
 
@@ -55,30 +55,54 @@ const PLAIN: [(usize, f64); 13] = [
 
 /// α1: slope of log F(n) on log n, F(n) the root of the mean over boxes of the mean squared residual around a line.
 pub fn alpha1(rr_ms: &[f64], variant: Variant) -> Metric {
-    let scales = match variant {
-        Variant::Exercise | Variant::ExerciseRaw => &WEIGHTED,
-        _ => &PLAIN,
-    };
-    let longest = scales[scales.len() - 1].0;
-    if rr_ms.len() < 2 * longest {
-        return Err(Why::TooFew);
+    Dfa::new().alpha1(rr_ms, variant)
+}
+
+/// α1 of many windows: what detrending needs is kept from one to the next.
+#[derive(Clone, Debug)]
+pub struct Dfa {
+    priors: SmoothnessPriors,
+}
+
+impl Default for Dfa {
+    fn default() -> Self {
+        Self::new()
     }
-    let detrended = (variant == Variant::Exercise).then(|| smoothness_priors(rr_ms, LAMBDA));
-    let profile = profile(detrended.as_deref().unwrap_or(rr_ms));
-    let mut fit = WeightedLine::default();
-    for &(n, weight) in scales {
-        let f2 = match variant {
-            Variant::Half => overlapping(&profile, n),
-            Variant::Forward => forward(&profile, n),
-            _ => both(&profile, n),
+}
+
+impl Dfa {
+    /// Nothing kept yet.
+    pub fn new() -> Self {
+        Self { priors: SmoothnessPriors::new(LAMBDA) }
+    }
+
+    /// See [`alpha1`].
+    pub fn alpha1(&mut self, rr_ms: &[f64], variant: Variant) -> Metric {
+        let scales = match variant {
+            Variant::Exercise | Variant::ExerciseRaw => &WEIGHTED,
+            _ => &PLAIN,
         };
-        // log2 of F, not of F²; rounding may leave a perfect line a hair below zero.
-        if f2 <= 0.0 {
-            return Err(Why::NoVariation);
+        let longest = scales[scales.len() - 1].0;
+        if rr_ms.len() < 2 * longest {
+            return Err(Why::TooFew);
         }
-        fit.add((n as f64).log2(), 0.5 * f2.log2(), weight);
+        let detrended = (variant == Variant::Exercise).then(|| self.priors.remove(rr_ms));
+        let profile = profile(detrended.as_deref().unwrap_or(rr_ms));
+        let mut fit = WeightedLine::default();
+        for &(n, weight) in scales {
+            let f2 = match variant {
+                Variant::Half => overlapping(&profile, n),
+                Variant::Forward => forward(&profile, n),
+                _ => both(&profile, n),
+            };
+            // log2 of F, not of F²; rounding may leave a perfect line a hair below zero.
+            if f2 <= 0.0 {
+                return Err(Why::NoVariation);
+            }
+            fit.add((n as f64).log2(), 0.5 * f2.log2(), weight);
+        }
+        finite(fit.slope(), Why::NoVariation)
     }
-    finite(fit.slope(), Why::NoVariation)
 }
 
 /// Running sum of the deviations from the mean.
@@ -93,43 +117,67 @@ fn profile(x: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-/// Sum of squared residuals of one box around its least-squares line.
-fn residual(y: &[f64], middle: f64, xx: f64) -> f64 {
+/// Boxes that are fitted side by side, so that no addition waits for the one before it.
+const LANES: usize = 4;
+
+/// Sums of squared residuals of boxes of `n` around their least-squares lines.
+fn residuals(y: &[f64], n: usize, starts: [usize; LANES]) -> [f64; LANES] {
+    let [a, b, c, d] = starts.map(|s| &y[s..s + n]);
     // Relative to the first value: the profile may have wandered far.
-    let origin = y[0];
-    let (mut s, mut ss, mut xs) = (0.0, 0.0, 0.0);
-    for (i, v) in y.iter().enumerate() {
-        let v = v - origin;
-        s += v;
-        ss += v * v;
-        xs += (i as f64 - middle) * v;
+    let origin = [a[0], b[0], c[0], d[0]];
+    let (mut s, mut ss, mut xs) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let middle = (n as f64 - 1.0) / 2.0;
+    let mut x = -middle;
+    for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+        for (k, v) in [*a, *b, *c, *d].into_iter().enumerate() {
+            let v = v - origin[k];
+            s[k] += v;
+            ss[k] += v * v;
+            xs[k] += x * v;
+        }
+        x += 1.0;
     }
-    (ss - s * s / y.len() as f64 - xs * xs / xx).max(0.0)
+    let (per_n, per_xx) = (1.0 / n as f64, 12.0 / (n * (n * n - 1)) as f64);
+    let mut out = [0.0; LANES];
+    for (k, r) in out.iter_mut().enumerate() {
+        *r = (ss[k] - s[k] * s[k] * per_n - xs[k] * xs[k] * per_xx).max(0.0);
+    }
+    out
 }
 
-/// Mean squared residual over boxes that start at `starts`.
-fn fluctuation(y: &[f64], n: usize, starts: impl Iterator<Item = usize>) -> f64 {
-    let middle = (n as f64 - 1.0) / 2.0;
-    let xx = (n * (n * n - 1)) as f64 / 12.0;
-    let (mut sum, mut boxes) = (0.0, 0.0);
-    for s in starts {
-        sum += residual(&y[s..s + n], middle, xx);
-        boxes += 1.0;
+/// Mean squared residual over `boxes` boxes, box k at `start(k)`.
+fn fluctuation(y: &[f64], n: usize, boxes: usize, start: impl Fn(usize) -> usize) -> f64 {
+    let mut sums = [0.0; LANES];
+    let mut k = 0;
+    while k < boxes {
+        // The last group may be filled up with boxes that do not count.
+        let have = (boxes - k).min(LANES);
+        let starts = [0, 1, 2, 3].map(|lane| start((k + lane).min(boxes - 1)));
+        let r = residuals(y, n, starts);
+        for (sum, r) in sums.iter_mut().zip(&r[..have]) {
+            *sum += r;
+        }
+        k += LANES;
     }
-    sum / (boxes * n as f64)
+    sums.iter().sum::<f64>() / (boxes * n) as f64
 }
 
 fn forward(y: &[f64], n: usize) -> f64 {
-    fluctuation(y, n, (0..=y.len() - n).step_by(n))
+    fluctuation(y, n, y.len() / n, |k| k * n)
 }
 
 fn both(y: &[f64], n: usize) -> f64 {
-    let last = y.len() - n;
-    fluctuation(y, n, (0..=last).step_by(n).chain((0..=last / n).map(|k| last - k * n)))
+    let (last, boxes) = (y.len() - n, y.len() / n);
+    if y.len() % n == 0 {
+        // The same boxes from either end.
+        return forward(y, n);
+    }
+    fluctuation(y, n, 2 * boxes, |k| if k < boxes { k * n } else { last - (k - boxes) * n })
 }
 
 fn overlapping(y: &[f64], n: usize) -> f64 {
-    fluctuation(y, n, (0..y.len() - n).step_by((n / 2).max(1)))
+    let hop = (n / 2).max(1);
+    fluctuation(y, n, (y.len() - n).div_ceil(hop), |k| k * hop)
 }
 
 /// Least-squares line with weights, accumulated around the weighted mean at the end.

@@ -1,16 +1,20 @@
 //! Lomb–Scargle spectrum of the intervals at their own, uneven times, scaled to ms²/Hz.
 
 use super::bands::{Bands, Spectrum};
-use super::stats::mean;
-use super::welch::beat_times_s;
+use super::stats::{dot, mean, sum_of};
+use super::tachogram::Tachogram;
 use super::{Why, finite};
-use realfft::RealFftPlanner;
+use realfft::num_complex::Complex;
+use realfft::{RealFftPlanner, RealToComplex};
 use std::f64::consts::{PI, TAU};
+use std::sync::Arc;
 
 /// Highest frequency, Hz.
 const TOP_HZ: f64 = 0.5;
 /// Grid points per 1/T.
 const OVERSAMPLING: f64 = 4.0;
+/// About ten days; a longer series would need more memory than a small computer has.
+const MOST_FREQUENCIES: usize = 1 << 21;
 
 /// The spectrum of a corrected series without gaps; see [`Lomb::spectrum`].
 pub fn spectrum(rr_ms: &[f64]) -> Result<Spectrum, Why> {
@@ -22,9 +26,10 @@ pub fn bands(rr_ms: &[f64]) -> Bands {
     spectrum(rr_ms).map_or_else(Bands::none, |s| s.bands())
 }
 
-/// A Lomb–Scargle estimator that keeps the transforms it has planned.
+/// A Lomb–Scargle estimator that keeps the transform it has planned last.
 pub struct Lomb {
     planner: RealFftPlanner<f64>,
+    fine: Option<FineGrid>,
 }
 
 impl std::fmt::Debug for Lomb {
@@ -42,40 +47,50 @@ impl Default for Lomb {
 impl Lomb {
     /// An estimator with nothing planned yet.
     pub fn new() -> Self {
-        Self { planner: RealFftPlanner::new() }
+        Self { planner: RealFftPlanner::new(), fine: None }
     }
 
     /// A line in time removed, Scargle's P on the grid 1/(4T) … 0.5 Hz, density 2·P·T/N so that its integral is the
     /// variance. The sums over beats at all frequencies come from two non-uniform fast transforms: a day takes a
     /// fraction of a second.
     pub fn spectrum(&mut self, rr_ms: &[f64]) -> Result<Spectrum, Why> {
-        let n = rr_ms.len();
-        if n < 4 {
-            return Err(Why::TooFew);
-        }
-        let t = beat_times_s(rr_ms);
-        let length = t[n - 1];
-        finite(length, Why::Unclear)?;
-        if !t.windows(2).all(|w| w[0] < w[1]) {
-            return Err(Why::Unclear);
-        }
-        let y = without_line(&t, rr_ms);
+        self.spectrum_of(&Tachogram::of(rr_ms)?)
+    }
+
+    /// The same of a tachogram that others use, too.
+    pub fn spectrum_of(&mut self, tachogram: &Tachogram<'_>) -> Result<Spectrum, Why> {
+        let (t, n) = (tachogram.times_s(), tachogram.rr_ms().len() as f64);
+        let length = tachogram.length_s();
+        let y = without_line(t, tachogram.rr_ms());
         let step_hz = 1.0 / (OVERSAMPLING * length);
         let count = (TOP_HZ * OVERSAMPLING * length) as usize;
         if count > MOST_FREQUENCIES {
             return Err(Why::TooLong);
         }
-        let turns: Vec<f64> = t.iter().map(|t| t * step_hz).collect();
-        let around_y = self.transform(&turns, Some(&y), count)?;
-        let around_one = self.transform(&turns, None, 2 * count)?;
-        let scale = 2.0 * length / n as f64;
-        let density: Vec<f64> = (1..=count)
-            .map(|k| {
-                let (y, one) = (around_y[k], around_one[2 * k]);
-                scale * Sums { y_cos: y.0, y_sin: y.1, cos2: one.0, sin2: one.1 }.scargle(n as f64)
+        let cells = FineGrid::cells_for(count);
+        let fine = match &mut self.fine {
+            Some(fine) if fine.cells == cells => fine,
+            other => other.insert(FineGrid::new(&mut self.planner, cells)),
+        };
+        for (t, y) in t.iter().zip(&y) {
+            fine.spread(t * step_hz, *y);
+        }
+        fine.transform()?;
+        let scale = 2.0 * length / n;
+        // With Y = Σ y·e^(iωt) and D = Σ e^(2iωt), Scargle's P and its phase τ become one fraction without roots:
+        // τ turns D onto the real axis, so Σcos² = (n + |D|)/2, Σsin² = (n − |D|)/2 about τ, and with them
+        // P = (n·|Y|² − Re(Y²·conj D)) / (n² − |D|²).
+        let density: Vec<f64> = fine.undo[1..=count]
+            .iter()
+            .zip(fine.weighted[1..].iter().zip(&fine.double[1..]))
+            .map(|(undo, (y, d))| {
+                let (y, d) = (y * undo, d * undo);
+                let (yy, dd) = (y.re * y.re + y.im * y.im, d.re * d.re + d.im * d.im);
+                let turned = (y.re * y.re - y.im * y.im) * d.re + 2.0 * y.re * y.im * d.im;
+                scale * (n * yy - turned) / (n * n - dd)
             })
             .collect();
-        finite(density.iter().sum(), Why::Unclear)?;
+        finite(sum_of(&density, |p| p), Why::Unclear)?;
         Ok(Spectrum { first_hz: step_hz, step_hz, density })
     }
 
@@ -83,92 +98,141 @@ impl Lomb {
     pub fn bands(&mut self, rr_ms: &[f64]) -> Bands {
         self.spectrum(rr_ms).map_or_else(Bands::none, |s| s.bands())
     }
-
-    /// Σ w·cos(2πk·u) and Σ w·sin(2πk·u) for k = 0 ..= `modes`, with u in [0, 1): spread each beat over a fine grid
-    /// with a Gaussian, transform, divide the Gaussian out (Greengard & Lee 2004, SIAM Rev 46:443).
-    fn transform(&mut self, u: &[f64], w: Option<&[f64]>, modes: usize) -> Result<Vec<(f64, f64)>, Why> {
-        let both = 2 * modes.max(8);
-        let grid = (2 * both).next_power_of_two();
-        let ratio = grid as f64 / both as f64;
-        let tau = PI * REACH as f64 / ((both * both) as f64 * ratio * (ratio - 0.5));
-        let cell = TAU / grid as f64;
-        let plan = self.planner.plan_fft_forward(grid);
-        let mut fine = plan.make_input_vec();
-        // exp(−(δ − l·cell)²/4τ) = exp(−δ²/4τ) · exp(δ·cell/2τ)^l · exp(−(l·cell)²/4τ).
-        let tail: Vec<f64> = (0..=REACH).map(|l| (-(l as f64 * cell).powi(2) / (4.0 * tau)).exp()).collect();
-        for (i, u) in u.iter().enumerate() {
-            let x = u * grid as f64;
-            let near = x as usize;
-            let offset = (x - near as f64) * cell;
-            let head = w.map_or(1.0, |w| w[i]) * (-offset * offset / (4.0 * tau)).exp();
-            let ratio = (offset * cell / (2.0 * tau)).exp();
-            let mut up = head;
-            for (l, tail) in tail.iter().enumerate() {
-                fine[(near + l) & (grid - 1)] += up * tail;
-                up *= ratio;
-            }
-            let inverse = 1.0 / ratio;
-            let mut down = head * inverse;
-            for (l, tail) in tail.iter().enumerate().skip(1) {
-                fine[(near + grid - l) & (grid - 1)] += down * tail;
-                down *= inverse;
-            }
-        }
-        let mut out = plan.make_output_vec();
-        plan.process(&mut fine, &mut out).map_err(|_| Why::Unclear)?;
-        let scale = (PI / tau).sqrt() / grid as f64;
-        Ok(out[..=modes]
-            .iter()
-            .enumerate()
-            .map(|(k, c)| {
-                let undo = scale * ((k * k) as f64 * tau).exp();
-                (c.re * undo, -c.im * undo)
-            })
-            .collect())
-    }
 }
 
 /// Grid cells to either side that a beat is spread over: an error near 1e-12.
 const REACH: usize = 12;
-/// About ten days; a longer series would need more memory than a small computer has.
-const MOST_FREQUENCIES: usize = 1 << 21;
+/// Cells under one beat.
+const SPAN: usize = 2 * REACH + 1;
 
-/// Sums over the beats at one frequency.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    y_cos: f64,
-    y_sin: f64,
-    cos2: f64,
-    sin2: f64,
+/// Non-uniform fast transform of beats at u in [0, ¼]: each is spread over a fine grid with a Gaussian, the grid is
+/// transformed, and the Gaussian divided out (Greengard & Lee 2004, SIAM Rev 46:443). Two at once: Σ w·e^(−2πik·u), and
+/// Σ e^(−2πik·2u), whose Gaussian follows from that of the first without another exponential.
+struct FineGrid {
+    cells: usize,
+    plan: Arc<dyn RealToComplex<f64>>,
+    /// The grids, cell 0 at index REACH.
+    weights: Vec<f64>,
+    ones: Vec<f64>,
+    weighted: Vec<Complex<f64>>,
+    double: Vec<Complex<f64>>,
+    scratch: Vec<Complex<f64>>,
+    /// What divides the Gaussian out, for each frequency that is kept.
+    undo: Vec<f64>,
+    /// exp(−(l·cell)²/4τ) for l from −REACH to REACH.
+    tail: [f64; SPAN],
+    /// 1/4τ and cell/2τ, with distances counted in cells.
+    narrow: f64,
+    tilt: f64,
 }
 
-impl Sums {
-    /// Scargle's P, with the phase τ that makes sine and cosine orthogonal.
-    fn scargle(self, n: f64) -> f64 {
-        let Self { y_cos, y_sin, cos2, sin2 } = self;
-        // τ·ω = ½·atan2(Σ sin 2ωt, Σ cos 2ωt); Σcos²(ωt − ωτ) = (n + |Σe^{2iωt}|)/2.
-        let long = (sin2 * sin2 + cos2 * cos2).sqrt();
-        // Sine and cosine of half the angle, each from the larger one so that no digits cancel.
-        let (s, c) = if long == 0.0 {
-            (0.0, 1.0)
-        } else if cos2 >= 0.0 {
-            let c = (0.5 * (1.0 + cos2 / long)).sqrt();
-            (0.5 * sin2 / (long * c), c)
-        } else {
-            let s = (0.5 * (1.0 - cos2 / long)).sqrt().copysign(sin2);
-            (s, 0.5 * sin2 / (long * s))
-        };
-        let along = y_cos * c + y_sin * s;
-        let across = y_sin * c - y_cos * s;
-        along * along / (n + long) + across * across / (n - long)
+impl FineGrid {
+    /// Twice as many cells as two-sided frequencies, rounded up to a length that transforms fast.
+    fn cells_for(frequencies: usize) -> usize {
+        let least = 4 * frequencies.max(16);
+        let power = least.next_power_of_two();
+        [power / 8 * 5, power / 4 * 3].into_iter().find(|n| *n >= least).unwrap_or(power)
     }
+
+    fn new(planner: &mut RealFftPlanner<f64>, cells: usize) -> Self {
+        let plan = planner.plan_fft_forward(cells);
+        // Both-sided frequencies are half of the cells: the ratio is 2.
+        let both = (cells / 2) as f64;
+        let tau = PI * REACH as f64 / (both * both * 2.0 * 1.5);
+        let cell = TAU / cells as f64;
+        let narrow = cell * cell / (4.0 * tau);
+        let mut tail = [0.0; SPAN];
+        for (l, v) in tail.iter_mut().enumerate() {
+            let away = l as f64 - REACH as f64;
+            *v = (-away * away * narrow).exp();
+        }
+        let scale = (PI / tau).sqrt() / cells as f64;
+        Self {
+            cells,
+            weights: vec![0.0; cells + REACH],
+            ones: vec![0.0; cells + REACH],
+            weighted: plan.make_output_vec(),
+            double: plan.make_output_vec(),
+            scratch: plan.make_scratch_vec(),
+            undo: (0..=cells / 4).map(|k| scale * ((k * k) as f64 * tau).exp()).collect(),
+            tail,
+            narrow,
+            tilt: 2.0 * narrow,
+            plan,
+        }
+    }
+
+    fn spread(&mut self, u: f64, weight: f64) {
+        let x = u * self.cells as f64;
+        let near = x as usize;
+        let off = x - near as f64;
+        // exp(−(off − l)²·narrow) = exp(−off²·narrow) · exp(off·tilt)^l · tail.
+        let head = (-off * off * self.narrow).exp();
+        let ratio = (off * self.tilt).exp();
+        add(&mut self.weights[near..near + SPAN], weight * head, ratio, &self.tail);
+        // Twice as far lies at twice the distance, perhaps in the next cell.
+        let (two, four) = (ratio * ratio, head * head * (head * head));
+        let next = usize::from(off >= 0.5);
+        let (head, ratio) = if next == 1 {
+            let one = self.tail[REACH + 1];
+            (four * two * one, two * one * one)
+        } else {
+            (four, two)
+        };
+        let near = 2 * near + next;
+        add(&mut self.ones[near..near + SPAN], head, ratio, &self.tail);
+    }
+
+    /// Transforms both grids and leaves them empty.
+    fn transform(&mut self) -> Result<(), Why> {
+        for (grid, out) in [(&mut self.weights, &mut self.weighted), (&mut self.ones, &mut self.double)] {
+            // Index REACH is cell 0; what reached below it belongs to the upper end, where no beat lies.
+            grid.copy_within(..REACH, self.cells);
+            self.plan
+                .process_with_scratch(&mut grid[REACH..REACH + self.cells], out, &mut self.scratch)
+                .map_err(|_| Why::Unclear)?;
+            grid.fill(0.0);
+        }
+        Ok(())
+    }
+}
+
+/// Adds head · ratio^l · tail for l from −REACH to REACH.
+fn add(cells: &mut [f64], head: f64, ratio: f64, tail: &[f64; SPAN]) {
+    // Powers by doubling: none waits for the one before it.
+    let mut up = powers(ratio);
+    let mut down = powers(1.0 / ratio);
+    for v in up.iter_mut().chain(&mut down) {
+        *v *= head;
+    }
+    for (l, (cell, t)) in cells[REACH..].iter_mut().zip(&tail[REACH..]).enumerate() {
+        *cell += up[l] * t;
+    }
+    for (l, (cell, t)) in cells[..REACH].iter_mut().zip(&tail[..REACH]).enumerate() {
+        *cell += down[REACH - l] * t;
+    }
+}
+
+fn powers(x: f64) -> [f64; 16] {
+    let mut p = [1.0; 16];
+    p[1] = x;
+    let mut have = 2;
+    let mut square = x * x;
+    while have < 16 {
+        for k in 0..have {
+            p[have + k] = p[k] * square;
+        }
+        square *= square;
+        have *= 2;
+    }
+    p
 }
 
 fn without_line(t: &[f64], y: &[f64]) -> Vec<f64> {
     let (mt, my) = (mean(t), mean(y));
-    let xy: f64 = t.iter().zip(y).map(|(t, y)| (t - mt) * (y - my)).sum();
-    let xx: f64 = t.iter().map(|t| (t - mt) * (t - mt)).sum();
-    t.iter().zip(y).map(|(t, y)| y - my - xy / xx * (t - mt)).collect()
+    let t: Vec<f64> = t.iter().map(|t| t - mt).collect();
+    let slope = dot(&t, y) / dot(&t, &t);
+    t.iter().zip(y).map(|(t, y)| y - my - slope * t).collect()
 }
 
 #[cfg(test)]
@@ -189,20 +253,17 @@ mod tests {
 
     /// The definition, frequency by frequency.
     fn plain(rr_ms: &[f64]) -> Vec<f64> {
-        let t = beat_times_s(rr_ms);
-        let (n, length) = (t.len() as f64, t[t.len() - 1]);
-        let y = without_line(&t, rr_ms);
+        let tachogram = Tachogram::of(rr_ms).unwrap();
+        let (t, length) = (tachogram.times_s(), tachogram.length_s());
+        let y = without_line(t, rr_ms);
         (1..=(2.0 * length) as usize)
             .map(|k| {
                 let w = TAU * k as f64 / (4.0 * length);
-                let mut s = Sums::default();
-                for (t, y) in t.iter().zip(&y) {
-                    s.y_cos += y * (w * t).cos();
-                    s.y_sin += y * (w * t).sin();
-                    s.cos2 += (2.0 * w * t).cos();
-                    s.sin2 += (2.0 * w * t).sin();
-                }
-                2.0 * length / n * s.scargle(n)
+                let over = |f: &dyn Fn(f64, f64) -> f64| t.iter().zip(&y).map(|(t, y)| f(w * t, *y)).sum::<f64>();
+                let phase = 0.5 * over(&|a, _| (2.0 * a).sin()).atan2(over(&|a, _| (2.0 * a).cos()));
+                let along = over(&|a, y| y * (a - phase).cos()).powi(2) / over(&|a, _| (a - phase).cos().powi(2));
+                let across = over(&|a, y| y * (a - phase).sin()).powi(2) / over(&|a, _| (a - phase).sin().powi(2));
+                length / t.len() as f64 * (along + across)
             })
             .collect()
     }
@@ -218,6 +279,15 @@ mod tests {
             for (g, w) in got.iter().zip(&want) {
                 assert!((g - w).abs() < 1e-9 * top, "{n}: {g} {w}");
             }
+        }
+    }
+
+    #[test]
+    fn one_estimator_serves_any_length_with_the_same_bits() {
+        let rr: Vec<f64> = (0..400).map(|i| 850.0 + 60.0 * f64::from(i * i).sin()).collect();
+        let mut lomb = Lomb::new();
+        for n in [400, 40, 390, 400] {
+            assert_eq!(lomb.spectrum(&rr[..n]), spectrum(&rr[..n]), "{n}");
         }
     }
 

@@ -13,6 +13,7 @@ pub mod nn;
 pub mod rolling;
 mod spline;
 mod stats;
+pub mod tachogram;
 pub mod time;
 pub mod welch;
 

@@ -7,46 +7,64 @@ pub(super) fn resample(t: &[f64], y: &[f64], step: f64) -> Option<Vec<f64>> {
     if n < 4 || y.len() != n || !t.windows(2).all(|w| w[0] < w[1]) || !y.iter().all(|v| v.is_finite()) {
         return None;
     }
-    let s = slopes(t, y);
+    let pieces: Vec<Piece> = t
+        .windows(2)
+        .zip(y.windows(2))
+        .map(|(t, y)| {
+            let length = t[1] - t[0];
+            let inverse = 1.0 / length;
+            Piece { length, inverse, slope: (y[1] - y[0]) * inverse }
+        })
+        .collect();
+    let s = slopes(&pieces);
     let end = t[n - 1] + 1e-9;
     let count = (end / step).ceil() as usize;
     let mut out = Vec::with_capacity(count);
-    let mut i = 0;
-    for k in 0..count {
-        let x = k as f64 * step;
-        while i + 2 < n && x >= t[i + 1] {
-            i += 1;
+    for (i, p) in pieces.iter().enumerate() {
+        // Samples before the next point; the last piece takes the rest.
+        let until = if i + 2 < n { t[i + 1] } else { f64::INFINITY };
+        let c3 = (s[i] + s[i + 1] - 2.0 * p.slope) * p.inverse;
+        let c2 = (p.slope - s[i]) * p.inverse - c3;
+        let c3 = c3 * p.inverse;
+        while out.len() < count {
+            let x = out.len() as f64 * step;
+            if x >= until {
+                break;
+            }
+            let u = x - t[i];
+            out.push(((c3 * u + c2) * u + s[i]) * u + y[i]);
         }
-        let h = t[i + 1] - t[i];
-        let slope = (y[i + 1] - y[i]) / h;
-        let u = x - t[i];
-        let c3 = (s[i] + s[i + 1] - 2.0 * slope) / h;
-        let c2 = (slope - s[i]) / h - c3;
-        out.push(((c3 / h * u + c2) * u + s[i]) * u + y[i]);
     }
     Some(out)
 }
 
+/// Between two neighbouring points.
+struct Piece {
+    length: f64,
+    inverse: f64,
+    slope: f64,
+}
+
 /// First derivatives at the points: continuous second derivative inside, continuous third one next to the ends.
-fn slopes(t: &[f64], y: &[f64]) -> Vec<f64> {
-    let n = t.len();
-    let h = |i: usize| t[i + 1] - t[i];
-    let m = |i: usize| (y[i + 1] - y[i]) / (t[i + 1] - t[i]);
+fn slopes(p: &[Piece]) -> Vec<f64> {
+    let n = p.len() + 1;
+    let h = |i: usize| p[i].length;
+    let m = |i: usize| p[i].slope;
     // Tridiagonal system, eliminated downwards as it is built: `upper` and `right` hold the reduced rows.
     let mut upper = vec![0.0; n];
     let mut right = vec![0.0; n];
-    let d = t[2] - t[0];
+    let d = h(0) + h(1);
     upper[0] = d / h(1);
     right[0] = ((h(0) + 2.0 * d) * h(1) * m(0) + h(0) * h(0) * m(1)) / d / h(1);
     for i in 1..n - 1 {
         let (lower, diagonal, up) = (h(i), 2.0 * (h(i - 1) + h(i)), h(i - 1));
         let b = 3.0 * (h(i) * m(i - 1) + h(i - 1) * m(i));
-        let pivot = diagonal - lower * upper[i - 1];
-        upper[i] = up / pivot;
-        right[i] = (b - lower * right[i - 1]) / pivot;
+        let inverse = 1.0 / (diagonal - lower * upper[i - 1]);
+        upper[i] = up * inverse;
+        right[i] = (b - lower * right[i - 1]) * inverse;
     }
-    let d = t[n - 1] - t[n - 3];
     let (h1, h2) = (h(n - 2), h(n - 3));
+    let d = h1 + h2;
     let b = (h1 * h1 * m(n - 3) + (2.0 * d + h1) * h2 * m(n - 2)) / d;
     let pivot = h2 - d * upper[n - 2];
     right[n - 1] = (b - d * right[n - 2]) / pivot;

@@ -1,14 +1,47 @@
 //! Plain statistics that several metrics share.
 
+/// Partial sums side by side: an order that is fixed, and in which no addition waits for the one before it.
+const LANES: usize = 8;
+
+/// Σ f(xᵢ).
+pub(super) fn sum_of(x: &[f64], f: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let mut chunks = x.chunks_exact(LANES);
+    for chunk in &mut chunks {
+        for (sum, v) in lanes.iter_mut().zip(chunk) {
+            *sum += f(*v);
+        }
+    }
+    chunks.remainder().iter().map(|v| f(*v)).sum::<f64>() + lanes.iter().sum::<f64>()
+}
+
+/// Σ xᵢ·yᵢ over the shorter of the two.
+pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let n = x.len().min(y.len());
+    let (xs, ys) = (x[..n].chunks_exact(LANES), y[..n].chunks_exact(LANES));
+    let rest: f64 = xs.remainder().iter().zip(ys.remainder()).map(|(a, b)| a * b).sum();
+    let mut lanes = [0.0; LANES];
+    for (a, b) in xs.zip(ys) {
+        for (sum, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    rest + lanes.iter().sum::<f64>()
+}
+
 /// Arithmetic mean; NaN when empty.
 pub(super) fn mean(x: &[f64]) -> f64 {
-    x.iter().sum::<f64>() / x.len() as f64
+    sum_of(x, |v| v) / x.len() as f64
 }
 
 /// Sample variance (n − 1), computed around the mean.
 pub(super) fn variance(x: &[f64]) -> f64 {
-    let m = mean(x);
-    x.iter().map(|v| (v - m) * (v - m)).sum::<f64>() / (x.len() as f64 - 1.0)
+    variance_around(x, mean(x))
+}
+
+/// The same with the mean already known.
+pub(super) fn variance_around(x: &[f64], mean: f64) -> f64 {
+    sum_of(x, |v| (v - mean) * (v - mean)) / (x.len() as f64 - 1.0)
 }
 
 /// Median; NaN when empty.
@@ -22,10 +55,11 @@ pub(super) fn percentile(x: &[f64], p: f64) -> f64 {
         return f64::NAN;
     }
     let mut s = x.to_vec();
-    s.sort_unstable_by(f64::total_cmp);
     let h = p / 100.0 * (s.len() - 1) as f64;
     let i = h as usize;
-    let (a, b) = (s[i], s[(i + 1).min(s.len() - 1)]);
+    let (_, a, above) = s.select_nth_unstable_by(i, f64::total_cmp);
+    let a = *a;
+    let b = above.iter().copied().min_by(f64::total_cmp).unwrap_or(a);
     a + (h - i as f64) * (b - a)
 }
 
@@ -34,13 +68,15 @@ pub(super) fn remove_line(y: &mut [f64]) {
     let n = y.len() as f64;
     let middle = (n - 1.0) / 2.0;
     let m = mean(y);
-    let (mut xy, mut xx) = (0.0, 0.0);
-    for (i, v) in y.iter().enumerate() {
-        let x = i as f64 - middle;
-        xy += x * (v - m);
-        xx += x * x;
+    let mut lanes = [0.0; LANES];
+    for (c, chunk) in y.chunks(LANES).enumerate() {
+        let first = (c * LANES) as f64 - middle;
+        for (k, (sum, v)) in lanes.iter_mut().zip(chunk).enumerate() {
+            *sum += (first + k as f64) * (v - m);
+        }
     }
-    let slope = if xx > 0.0 { xy / xx } else { 0.0 };
+    let xx = n * (n * n - 1.0) / 12.0;
+    let slope = if xx > 0.0 { lanes.iter().sum::<f64>() / xx } else { 0.0 };
     for (i, v) in y.iter_mut().enumerate() {
         *v -= m + slope * (i as f64 - middle);
     }

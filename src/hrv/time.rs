@@ -1,7 +1,7 @@
 //! Time domain and Poincaré plot, over normal intervals and over usable pairs of them.
 
 use super::nn::Segment;
-use super::stats::{mean, variance};
+use super::stats::{mean, sum_of, variance, variance_around};
 use super::{Metric, Why, finite};
 
 /// Time-domain metrics of one window. Differences never cross a gap or an artifact.
@@ -46,16 +46,17 @@ impl TimeDomain {
         let few = |have: usize, need: usize, value: f64| {
             if have < need { Err(Why::TooFew) } else { finite(value, Why::TooFew) }
         };
-        let mean_rr = few(normal.len(), 1, mean(&normal));
+        let mean_of_normal = mean(&normal);
+        let mean_rr = few(normal.len(), 1, mean_of_normal);
         let rmssd = few(pairs, 1, mean_square(&differences).sqrt());
         let sdsd = few(pairs, 2, variance(&differences).sqrt());
-        let share = |limit: f64| 100.0 * differences.iter().filter(|d| d.abs() > limit).count() as f64 / pairs as f64;
+        let share = |limit: f64| 100.0 * sum_of(&differences, |d| f64::from(u8::from(d.abs() > limit))) / pairs as f64;
         Self {
             normal: normal.len(),
             pairs,
             mean_rr_ms: mean_rr,
             mean_hr_bpm: mean_rr.and_then(|rr| finite(60_000.0 / rr, Why::TooFew)),
-            sdnn_ms: few(normal.len(), 2, variance(&normal).sqrt()),
+            sdnn_ms: few(normal.len(), 2, variance_around(&normal, mean_of_normal).sqrt()),
             rmssd_ms: rmssd,
             ln_rmssd: rmssd.and_then(|v| finite(v.ln(), Why::NoVariation)),
             sdsd_ms: sdsd,
@@ -91,7 +92,7 @@ impl TimeDomain {
 }
 
 fn mean_square(x: &[f64]) -> f64 {
-    x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64
+    sum_of(x, |v| v * v) / x.len() as f64
 }
 
 #[cfg(test)]

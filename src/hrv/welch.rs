@@ -1,20 +1,21 @@
 //! Welch spectrum of the tachogram in ms²/Hz.
 
-use super::bands::{Bands, Spectrum};
+use super::bands::{Bands, HF, LF, Spectrum, VLF};
 use super::detrend::{LAMBDA, smoothness_priors};
-use super::spline::resample;
-use super::stats::remove_line;
+use super::stats::{dot, remove_line, sum_of};
+use super::tachogram::{RATE_HZ, Tachogram};
 use super::{Why, finite};
 use realfft::num_complex::Complex;
 use realfft::{RealFftPlanner, RealToComplex};
+use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Samples per second after interpolation.
-const RATE_HZ: f64 = 4.0;
 /// Samples per segment: 256 s.
 const SEGMENT: usize = 1024;
-/// Points of the transform; segments are padded with zeros.
+/// Points of the spectrum; segments are padded with zeros.
 const POINTS: usize = 4096;
+/// Points that determine it: twice a segment, so that no lag of its autocovariance is lost.
+const ENOUGH: usize = 2 * SEGMENT;
 
 /// What is removed from the evenly sampled tachogram before the segments are cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,15 +27,17 @@ pub enum Detrend {
     SmoothnessPriors,
 }
 
-/// A Welch estimator with its transform planned once.
+/// A Welch estimator with its transforms planned once.
 ///
 /// Definition: beat times from the first interval's end; not-a-knot cubic spline to 4 Hz; segments of 256 s (or the
 /// whole window, if shorter) that overlap by half; a line removed from each; periodic Hann; one-sided density.
+///
+/// A segment of n samples has n − 1 lags of autocovariance, and the density is their transform. So 2048 points already
+/// hold all of it, and the area of a band over the 4096-point grid is a fixed sum of them.
 pub struct Welch {
-    transform: Arc<dyn RealToComplex<f64>>,
-    input: Vec<f64>,
-    output: Vec<Complex<f64>>,
-    scratch: Vec<Complex<f64>>,
+    planner: RealFftPlanner<f64>,
+    enough: Transform,
+    areas: [Vec<f64>; 3],
     hann: Vec<f64>,
 }
 
@@ -53,65 +56,121 @@ impl Default for Welch {
 impl Welch {
     /// Plans the transform.
     pub fn new() -> Self {
-        let transform = RealFftPlanner::<f64>::new().plan_fft_forward(POINTS);
-        let (input, output) = (transform.make_input_vec(), transform.make_output_vec());
-        let scratch = transform.make_scratch_vec();
-        Self { transform, input, output, scratch, hann: hann(SEGMENT) }
+        let mut planner = RealFftPlanner::new();
+        let mut enough = Transform::new(&mut planner, ENOUGH);
+        let areas = [VLF, LF, HF].map(|band| area(&mut planner, &mut enough, band));
+        Self { planner, enough, areas, hann: hann(SEGMENT) }
     }
 
     /// The spectrum of a corrected series without gaps.
     pub fn spectrum(&mut self, rr_ms: &[f64], detrend: Detrend) -> Result<Spectrum, Why> {
-        if rr_ms.len() < 4 {
-            return Err(Why::TooFew);
-        }
-        let mut x = resample(&beat_times_s(rr_ms), rr_ms, 1.0 / RATE_HZ).ok_or(Why::Unclear)?;
-        if detrend == Detrend::SmoothnessPriors {
-            x = smoothness_priors(&x, LAMBDA);
-        }
-        let length = x.len().min(SEGMENT);
-        let hop = if length < x.len() { length / 2 } else { length };
-        if hop == 0 {
-            return Err(Why::TooShort);
-        }
-        let own_window;
-        let window = if length == SEGMENT {
-            &self.hann
-        } else {
-            own_window = hann(length);
-            &own_window
-        };
-        let energy: f64 = window.iter().map(|w| w * w).sum();
-        let mut density = vec![0.0; POINTS / 2 + 1];
-        let mut segments = 0.0;
-        for start in (0..=x.len() - length).step_by(hop) {
-            let (head, tail) = self.input.split_at_mut(length);
-            head.copy_from_slice(&x[start..start + length]);
-            tail.fill(0.0);
-            remove_line(head);
-            for (v, w) in head.iter_mut().zip(window) {
-                *v *= w;
-            }
-            self.transform
-                .process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch)
-                .map_err(|_| Why::Unclear)?;
-            for (d, c) in density.iter_mut().zip(&self.output) {
-                *d += c.norm_sqr();
-            }
-            segments += 1.0;
-        }
-        let scale = 1.0 / (segments * RATE_HZ * energy);
-        let last = density.len() - 1;
-        for (k, d) in density.iter_mut().enumerate() {
-            *d *= if k == 0 || k == last { scale } else { 2.0 * scale };
-        }
-        finite(density.iter().sum(), Why::Unclear)?;
+        let tachogram = Tachogram::of(rr_ms)?;
+        let mut all = Transform::new(&mut self.planner, POINTS);
+        let density = power(&mut all, &self.hann, &tachogram, detrend)?;
         Ok(Spectrum { first_hz: 0.0, step_hz: RATE_HZ / POINTS as f64, density })
     }
 
     /// Band powers of a corrected series without gaps; no minimum length is enforced here.
     pub fn bands(&mut self, rr_ms: &[f64], detrend: Detrend) -> Bands {
-        self.spectrum(rr_ms, detrend).map_or_else(Bands::none, |s| s.bands())
+        Tachogram::of(rr_ms).map_or_else(Bands::none, |t| self.bands_of(&t, detrend))
     }
+
+    /// The same of a tachogram that others use, too.
+    pub fn bands_of(&mut self, tachogram: &Tachogram<'_>, detrend: Detrend) -> Bands {
+        match power(&mut self.enough, &self.hann, tachogram, detrend) {
+            Ok(density) => {
+                let [vlf_ms2, lf_ms2, hf_ms2] =
+                    self.areas.each_ref().map(|area| finite(dot(area, &density).max(0.0), Why::Unclear));
+                Bands { vlf_ms2, lf_ms2, hf_ms2 }
+            }
+            Err(why) => Bands::none(why),
+        }
+    }
+}
+
+/// A transform of real values with its buffers.
+struct Transform {
+    plan: Arc<dyn RealToComplex<f64>>,
+    input: Vec<f64>,
+    output: Vec<Complex<f64>>,
+    scratch: Vec<Complex<f64>>,
+}
+
+impl Transform {
+    fn new(planner: &mut RealFftPlanner<f64>, points: usize) -> Self {
+        let plan = planner.plan_fft_forward(points);
+        let (input, output, scratch) = (plan.make_input_vec(), plan.make_output_vec(), plan.make_scratch_vec());
+        Self { plan, input, output, scratch }
+    }
+
+    fn run(&mut self) -> Result<&[Complex<f64>], Why> {
+        self.plan
+            .process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch)
+            .map_err(|_| Why::Unclear)?;
+        Ok(&self.output)
+    }
+}
+
+/// One-sided density at the points of the transform.
+fn power(
+    transform: &mut Transform,
+    full_window: &[f64],
+    tachogram: &Tachogram<'_>,
+    detrend: Detrend,
+) -> Result<Vec<f64>, Why> {
+    let x = match detrend {
+        Detrend::Linear => Cow::Borrowed(tachogram.even()?),
+        Detrend::SmoothnessPriors => Cow::Owned(smoothness_priors(tachogram.even()?, LAMBDA)),
+    };
+    let length = x.len().min(SEGMENT);
+    let hop = if length < x.len() { length / 2 } else { length };
+    if hop == 0 {
+        return Err(Why::TooShort);
+    }
+    let window = if length == SEGMENT { Cow::Borrowed(full_window) } else { Cow::Owned(hann(length)) };
+    let mut density = vec![0.0; transform.output.len()];
+    let mut segments = 0.0;
+    for start in (0..=x.len() - length).step_by(hop) {
+        let (head, tail) = transform.input.split_at_mut(length);
+        head.copy_from_slice(&x[start..start + length]);
+        tail.fill(0.0);
+        remove_line(head);
+        for (v, w) in head.iter_mut().zip(window.iter()) {
+            *v *= w;
+        }
+        for (d, c) in density.iter_mut().zip(transform.run()?) {
+            *d += c.norm_sqr();
+        }
+        segments += 1.0;
+    }
+    let scale = 1.0 / (segments * RATE_HZ * sum_of(&window, |w| w * w));
+    let last = density.len() - 1;
+    for (k, d) in density.iter_mut().enumerate() {
+        *d *= if k == 0 || k == last { scale } else { 2.0 * scale };
+    }
+    finite(sum_of(&density, |d| d), Why::Unclear)?;
+    Ok(density)
+}
+
+/// What each of the 2048 points adds to the trapezoid area of a band over the 4096-point grid: the trapezoid's weights
+/// taken to lags, cut to the lags that a segment has, and back.
+fn area(planner: &mut RealFftPlanner<f64>, enough: &mut Transform, (lo, hi): (f64, f64)) -> Vec<f64> {
+    let step = RATE_HZ / POINTS as f64;
+    let mut all = Transform::new(planner, POINTS);
+    let inside: Vec<usize> = (0..=POINTS / 2).filter(|k| (lo..hi).contains(&(*k as f64 * step))).collect();
+    for pair in inside.windows(2) {
+        all.input[pair[0]] += 0.5 * step;
+        all.input[pair[1]] += 0.5 * step;
+    }
+    let Ok(lags) = all.run() else { return Vec::new() };
+    enough.input.fill(0.0);
+    for (lag, c) in lags[..SEGMENT].iter().enumerate() {
+        enough.input[lag] = c.re;
+        enough.input[(ENOUGH - lag) % ENOUGH] = c.re;
+    }
+    let Ok(points) = enough.run() else { return Vec::new() };
+    // Twice, for every point stands for its mirror image, too.
+    points.iter().map(|c| 2.0 * c.re / ENOUGH as f64).collect()
 }
 
 /// Periodic Hann window.
@@ -119,26 +178,30 @@ fn hann(n: usize) -> Vec<f64> {
     (0..n).map(|k| 0.5 - 0.5 * (std::f64::consts::TAU * k as f64 / n as f64).cos()).collect()
 }
 
-/// Times of the beats that end the intervals, s, from the first of them.
-pub(super) fn beat_times_s(rr_ms: &[f64]) -> Vec<f64> {
-    let mut sum = 0.0;
-    let mut t: Vec<f64> = rr_ms
-        .iter()
-        .map(|rr| {
-            sum += rr;
-            sum / 1000.0
-        })
-        .collect();
-    let first = t.first().copied().unwrap_or(0.0);
-    for v in &mut t {
-        *v -= first;
-    }
-    t
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn close(a: Bands, b: Bands) {
+        for (a, b) in [(a.vlf_ms2, b.vlf_ms2), (a.lf_ms2, b.lf_ms2), (a.hf_ms2, b.hf_ms2)] {
+            let (a, b) = (a.unwrap(), b.unwrap());
+            assert!((a - b).abs() <= 1e-9 * b, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn half_of_the_points_hold_all_of_the_bands() {
+        for n in [100, 280, 330, 900] {
+            let rr: Vec<f64> = (0..n)
+                .map(f64::from)
+                .map(|i| 850.0 + 40.0 * (0.3 * i).sin() + 8.0 * (1.7 * i).cos() + 0.1 * (i * i).sin() + 0.05 * i)
+                .collect();
+            let mut w = Welch::new();
+            for detrend in [Detrend::Linear, Detrend::SmoothnessPriors] {
+                close(w.bands(&rr, detrend), w.spectrum(&rr, detrend).unwrap().bands());
+            }
+        }
+    }
 
     #[test]
     fn a_sine_has_its_variance_in_its_band() {
