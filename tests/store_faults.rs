@@ -594,8 +594,8 @@ fn a_foreign_database_is_refused_and_left_alone() {
 
 #[test]
 fn a_damaged_file_is_moved_aside_and_what_can_be_read_is_taken_over() {
-    // the header: nothing can be read; the root page of the chunks: the rest can
-    for (at, salvaged) in [(0usize, 0usize), (4096, 4)] {
+    // the header: nothing can be read, but adoptions are kept twice; the root page of the chunks: the rest can
+    for (at, salvaged) in [(0usize, 1usize), (4096, 4)] {
         let dir = tempfile::tempdir().unwrap();
         stored(dir.path());
         let file = db(dir.path());
@@ -617,11 +617,41 @@ fn a_damaged_file_is_moved_aside_and_what_can_be_read_is_taken_over() {
         opened.handle.record(packet(1, 1));
         opened.handle.stop().unwrap();
         let query = Query::open(&file).unwrap();
-        assert_eq!(query.straps().unwrap().len(), salvaged.min(1));
-        assert_eq!(query.results(None, 9).unwrap().len(), salvaged.min(1));
-        assert_eq!(query.count_unsent().unwrap(), salvaged.min(1) as u64);
+        assert_eq!(query.straps().unwrap().iter().map(|s| s.strap.clone()).collect::<Vec<_>>(), [adopted(1)]);
+        let readable = usize::from(salvaged > 1);
+        assert_eq!(query.results(None, 9).unwrap().len(), readable);
+        assert_eq!(query.count_unsent().unwrap(), readable as u64);
         assert_eq!(seconds(dir.path()), [1]);
     }
+}
+
+#[test]
+fn the_copy_of_adoptions_follows_and_does_not_bring_back_what_was_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = dir.path().join("hrvd.db.adopted");
+    let opened = store::open(options(dir.path())).unwrap();
+    (1..=3).for_each(|n| opened.handle.adopt(adopted(n), wall(n.into())));
+    opened.handle.forget(strap(2));
+    flush(&opened.handle).unwrap();
+    let before = fs::metadata(&copy).unwrap().modified().unwrap();
+    opened.handle.adopt(adopted(1), wall(9)); // nothing new
+    opened.handle.stop().unwrap();
+    assert!(store::forget_offline(&db(dir.path()), strap(9)).is_ok_and(|known| !known));
+    assert_eq!(fs::metadata(&copy).unwrap().modified().unwrap(), before, "written without a change");
+    store::adopt_offline(&db(dir.path()), &adopted(4), None).unwrap();
+    store::forget_offline(&db(dir.path()), strap(3)).unwrap();
+    fs::write(db(dir.path()), [0xa5; 8192]).unwrap();
+    let opened = store::open(options(dir.path())).unwrap();
+    assert!(opened.report.db.moved_aside.is_some());
+    let straps = Query::open(&db(dir.path())).unwrap().straps().unwrap();
+    assert_eq!(straps.iter().map(|s| s.strap.clone()).collect::<Vec<_>>(), [adopted(1), adopted(4)]);
+    assert_eq!(straps[0].first_seen, wall(1));
+    // a copy that a crash left behind is put right by the next start
+    opened.handle.stop().unwrap();
+    let text = fs::read(&copy).unwrap();
+    fs::write(&copy, "old").unwrap();
+    store::open(options(dir.path())).unwrap();
+    assert_eq!(fs::read(&copy).unwrap(), text);
 }
 
 /// Offset of the last page that a chunk lies on (its newest packets are read at each start).

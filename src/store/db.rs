@@ -1,7 +1,7 @@
 //! Opening the database: settings, version, and what to do with a damaged file.
 
 use super::error::{At, StoreError};
-use super::{free_name, journal, migrate};
+use super::{adoptions, free_name, journal, migrate};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
@@ -26,7 +26,10 @@ pub struct DbReport {
 /// Opens for writing; a damaged file is moved aside and a new one begun.
 pub(super) fn open(path: &Path) -> Result<(Connection, DbReport), StoreError> {
     match open_once(path) {
-        Ok((conn, migrated)) => Ok((conn, DbReport { migrated, ..DbReport::default() })),
+        Ok((conn, migrated)) => {
+            adoptions::keep(&conn, path); // a crash may have come between a change and its copy
+            Ok((conn, DbReport { migrated, ..DbReport::default() }))
+        }
         Err(StoreError::Corrupt { cause, .. }) => replace(path, cause),
         Err(e) => Err(e),
     }
@@ -36,7 +39,8 @@ pub(super) fn open(path: &Path) -> Result<(Connection, DbReport), StoreError> {
 pub(super) fn replace(path: &Path, cause: String) -> Result<(Connection, DbReport), StoreError> {
     let aside = move_aside(path)?;
     let (conn, migrated) = open_once(path)?;
-    let salvaged = salvage(&conn, &aside);
+    let salvaged = salvage(&conn, &aside, path);
+    adoptions::keep(&conn, path);
     Ok((conn, DbReport { migrated, moved_aside: Some((aside, cause)), salvaged }))
 }
 
@@ -119,21 +123,24 @@ fn move_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(aside)
 }
 
-/// Copies whole tables as far as they can be read. Raw chunks stay in the damaged file.
-fn salvage(conn: &Connection, aside: &Path) -> usize {
+/// Copies whole tables as far as they can be read; adoptions come from their own file otherwise. Raw chunks stay in the
+/// damaged file.
+fn salvage(conn: &Connection, aside: &Path, path: &Path) -> usize {
     // the damaged file and its WAL are evidence: closing them must not checkpoint
     let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-    let mut rows = 0;
+    let (mut rows, mut straps) = (0, false);
     if conn.execute("ATTACH ?1 AS old", [format!("file:{}?mode=ro", uri_path(aside))]).is_ok() {
         for table in ["athlete", "strap", "strap_facts", "strap_battery", "check_result", "outbox", "announced", "meta"]
         {
             let copy = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM old.{table}");
-            rows += conn.execute(&copy, []).unwrap_or(0);
+            let copied = conn.execute(&copy, []);
+            straps |= table == "strap" && copied.is_ok();
+            rows += copied.unwrap_or(0);
         }
         let _ = conn.execute("DETACH old", []);
     }
     let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
-    rows
+    if straps { rows } else { rows + adoptions::restore(conn, path) }
 }
 
 /// Percent-encodes what means something in an SQLite URI.

@@ -5,7 +5,7 @@ use super::error::{At, StoreError};
 use super::journal::{self, Content, Journal};
 use super::op::Op;
 use super::seal::{self, Anchor, Context, Recordings};
-use super::{OpenOptions, OpenReport, db, free_name, redate};
+use super::{OpenOptions, OpenReport, adoptions, db, free_name, redate};
 use crate::check::CheckResult;
 use crate::engine::{Record, RecordKind};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -114,6 +114,9 @@ impl Files {
             let tx = begin_full(&mut self.conn)?;
             op.apply(&tx, boot, straps)?;
             tx.commit()?;
+            if matches!(op, Op::Adopt(..) | Op::Forget(_)) {
+                adoptions::keep(&self.conn, &options.path);
+            }
             return normal(&self.conn);
         }
         // deferred: a change that changes nothing takes no lock and writes nothing

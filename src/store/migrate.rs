@@ -164,11 +164,22 @@ mod tests {
     }
 
     #[test]
-    fn todays_rows_are_read_from_the_fixture() {
+    fn a_file_of_every_earlier_version_opens_and_is_read() {
+        for version in 1..=MIGRATIONS.len() {
+            read_after(version);
+        }
+    }
+
+    fn read_after(version: usize) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hrvd.db");
-        drop(v1(&path));
-        drop(super::super::db::open(&path).unwrap());
+        let mut conn = v1(&path);
+        run(&mut conn, &path, &MIGRATIONS[..version]).unwrap();
+        drop(conn);
+        let (conn, report) = super::super::db::open(&path).unwrap();
+        assert_eq!((report.migrated.from, report.migrated.to), (version as i64, MIGRATIONS.len() as i64));
+        assert_eq!(report.migrated.backup.is_some(), version < MIGRATIONS.len());
+        drop(conn);
         let query = super::super::Query::open(&path).unwrap();
         assert_eq!(query.results(None, 9).unwrap().len(), 1);
         assert_eq!(query.straps().unwrap().len(), 1);

@@ -6,6 +6,7 @@
 //! a day of wear costs a few megabytes on an SD card, an idle day nothing. A full or read-only card stops history,
 //! never the live values.
 
+mod adoptions;
 mod batch;
 mod db;
 mod error;
@@ -320,6 +321,7 @@ impl StoreHandle {
 pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Result<(), StoreError> {
     let (conn, _) = db::open(path)?;
     rows::adopt(&conn, strap, now).at(path)?;
+    adoptions::keep(&conn, path);
     give_to_folder_owner(path);
     Ok(())
 }
@@ -328,7 +330,7 @@ pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Resu
 fn give_to_folder_owner(path: &Path) {
     use std::os::unix::fs::{MetadataExt, chown};
     let Some(folder) = path.parent().and_then(|p| std::fs::metadata(p).ok()) else { return };
-    for suffix in ["", "-wal", "-shm"] {
+    for suffix in ["", "-wal", "-shm", ".adopted"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         let file = PathBuf::from(name);
@@ -342,7 +344,10 @@ fn give_to_folder_owner(path: &Path) {
 /// Forgets a strap without a running daemon; says whether it was known.
 pub fn forget_offline(path: &Path, strap: StrapId) -> Result<bool, StoreError> {
     let (conn, _) = db::open(path)?;
-    rows::forget(&conn, strap).at(path)
+    let known = rows::forget(&conn, strap).at(path)?;
+    adoptions::keep(&conn, path);
+    give_to_folder_owner(path);
+    Ok(known)
 }
 
 /// A file beside the database: `hrvd.db` and `x` make `hrvd.db.x`.

@@ -143,13 +143,14 @@ pub(super) fn result(row: &Row<'_>) -> rusqlite::Result<CheckResult> {
     })
 }
 
+/// Reads a strap from a row with all columns of it.
+pub(super) fn strap(row: &Row<'_>) -> rusqlite::Result<Strap> {
+    Ok(Strap { id: parsed(row, "address")?, athlete: parsed(row, "athlete")?, name: row.get("name")? })
+}
+
 /// Reads an adopted strap from a row with all columns of it and its facts.
 pub(super) fn adopted(row: &Row<'_>) -> rusqlite::Result<AdoptedStrap> {
-    Ok(AdoptedStrap {
-        strap: Strap { id: parsed(row, "address")?, athlete: parsed(row, "athlete")?, name: row.get("name")? },
-        first_seen: wall(row, "first_seen")?,
-        facts: strap_facts(row)?,
-    })
+    Ok(AdoptedStrap { strap: strap(row)?, first_seen: wall(row, "first_seen")?, facts: strap_facts(row)? })
 }
 
 /// Reads facts from a row with all columns.
