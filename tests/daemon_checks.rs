@@ -15,7 +15,7 @@ use hrvd::clock::ManualClock;
 use hrvd::control::{Client, Op};
 use hrvd::engine::{Input, LinkState};
 use hrvd::units::{Mono, Now};
-use mosquitto::{Mosquitto, Observer, retained};
+use mosquitto::{Gate, Mosquitto, Observer, retained};
 use played::*;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -129,9 +129,10 @@ fn a_check_asked_for_by_mqtt_ends_on_the_broker_in_the_store_and_in_a_replay() {
 #[test]
 fn a_result_waits_for_a_broker_that_is_away() {
     let mut broker = Mosquitto::open();
+    let gate = Gate::before(&broker);
     let home = Home::new();
     let clock = clock();
-    let hrvd = Running::start(settings(&home, broker.port, &[("alex", 1)]), clock.clone(), "boot-1");
+    let hrvd = Running::start(settings(&home, gate.port, &[("alex", 1)]), clock.clone(), "boot-1");
     let observer = Observer::new(broker.port);
     online(&observer);
     let _worn = Worn::start(&clock, &hrvd.radio, 1, clock.mono());
@@ -141,6 +142,7 @@ fn a_result_waits_for_a_broker_that_is_away() {
     client.ask(&Op::Subscribe { athlete: None }).unwrap();
     client.ask(&Op::StartCheck { athlete: None, posture: None }).unwrap();
     wait_phase(&observer, "alex", "settling");
+    gate.bar();
     broker.kill();
     client.set_timeout(Some(Duration::from_secs(60))).unwrap();
     let result = loop {
@@ -152,6 +154,7 @@ fn a_result_waits_for_a_broker_that_is_away() {
     std::thread::sleep(ms(300));
     broker.run();
     let observer = Observer::new(broker.port);
+    gate.unbar();
     let done = wait_event(&observer, "alex", "completed");
     assert_eq!(done["id"], result["id"]);
     wait_said(&observer, "hrvd/g/athlete/alex/morning", "the value", |v| v["id"] == result["id"]);
@@ -258,19 +261,22 @@ fn a_strap_away_for_a_moment_leaves_a_marked_gap_and_no_stale_number() {
 #[test]
 fn a_strap_that_stays_away_ends_the_check_and_says_so_even_to_a_broker_that_was_away() {
     let mut broker = Mosquitto::open();
+    let gate = Gate::before(&broker);
     let observer = Observer::new(broker.port);
     let home = Home::new();
     let clock = clock();
-    let hrvd = Running::start(settings(&home, broker.port, &[("alex", 1)]), clock.clone(), "boot-1");
+    let hrvd = Running::start(settings(&home, gate.port, &[("alex", 1)]), clock.clone(), "boot-1");
     online(&observer);
     let worn = Worn::start(&clock, &hrvd.radio, 1, clock.mono());
     start_check(&observer, "alex");
     wait_phase(&observer, "alex", "settling");
     worn.set_away(true);
+    gate.bar();
     broker.kill();
     std::thread::sleep(lived(75.0));
     broker.run();
     let observer = Observer::new(broker.port);
+    gate.unbar();
     let failed = wait_event(&observer, "alex", "failed");
     assert_eq!(failed["cause"], "strap_lost");
     assert!(failed["rmssd"].is_null() && failed["hr"].is_null(), "{failed}");

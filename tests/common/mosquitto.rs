@@ -8,6 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -128,6 +129,50 @@ impl Drop for Mosquitto {
     fn drop(&mut self) {
         // SIGKILL also ends a frozen process.
         self.kill();
+    }
+}
+
+/// A way to a broker that can be barred, so that a test decides who comes first after an outage.
+pub struct Gate {
+    open: Arc<AtomicBool>,
+    /// Where to knock.
+    pub port: u16,
+}
+
+impl Gate {
+    /// An open one.
+    pub fn before(broker: &Mosquitto) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (open, port, target) =
+            (Arc::new(AtomicBool::new(true)), listener.local_addr().unwrap().port(), broker.port);
+        let way = Arc::clone(&open);
+        std::thread::spawn(move || {
+            for from in listener.incoming() {
+                let Ok(from) = from else { return };
+                if !way.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let Ok(to) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+                for (mut a, mut b) in
+                    [(&from, &to), (&to, &from)].map(|(a, b)| (a.try_clone().unwrap(), b.try_clone().unwrap()))
+                {
+                    std::thread::spawn(move || {
+                        let _ = std::io::copy(&mut a, &mut b);
+                        let _ = b.shutdown(std::net::Shutdown::Both);
+                    });
+                }
+            }
+        });
+        Self { open, port }
+    }
+
+    /// Whoever comes from now on is turned away; who is inside stays.
+    pub fn bar(&self) {
+        self.open.store(false, Ordering::SeqCst);
+    }
+
+    pub fn unbar(&self) {
+        self.open.store(true, Ordering::SeqCst);
     }
 }
 
