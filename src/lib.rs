@@ -38,6 +38,8 @@ pub mod control;
 #[cfg(feature = "daemon")]
 pub mod daemon;
 #[cfg(feature = "daemon")]
+pub mod home_assistant;
+#[cfg(feature = "daemon")]
 pub mod json;
 #[cfg(feature = "daemon")]
 pub mod logging;

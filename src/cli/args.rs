@@ -216,6 +216,13 @@ pub enum Command {
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print what a Home Assistant needs: discovery, a dashboard, blueprints, what its recorder can leave out
+    ///
+    /// Made for the people and straps of this configuration, so every entity id is yours.
+    #[command(
+        after_help = "Examples:\n  hrvd ha dashboard > dashboard.yaml\n  hrvd ha blueprints --athlete alex --write /config\n  hrvd ha recorder\n  hrvd ha discovery --json"
+    )]
+    Ha(super::ha::HaArgs),
     /// Find out what does not work: adapter, bus, broker, clock, disk
     Doctor,
     /// Print a completion script for a shell

@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod exit;
 pub mod export;
 mod guide;
+pub mod ha;
 pub mod live;
 pub mod release;
 pub mod replay;
@@ -78,6 +79,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
             };
             export::run(&args, global, around, terminal)
         }
+        Command::Ha(args) => ha::run(args, global, around, terminal),
         // done before, by `offline`
         Command::Config(_) | Command::Completions { .. } => Exit::Done,
     }

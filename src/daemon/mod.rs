@@ -10,6 +10,7 @@ mod settings;
 mod straps;
 mod systemd;
 
+pub(crate) use roster::merge;
 pub use settings::Settings;
 
 use crate::ble::{self, BleConfig};

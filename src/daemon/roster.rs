@@ -7,7 +7,7 @@ use jiff::civil::time;
 use jiff::tz::TimeZone;
 
 /// The configuration's roster plus the straps adopted into the store. The configuration wins where both name a strap.
-pub(super) fn merge(configured: &Roster, adopted: &[Strap]) -> Roster {
+pub(crate) fn merge(configured: &Roster, adopted: &[Strap]) -> Roster {
     let mut roster = configured.clone();
     for strap in adopted {
         if roster.straps.iter().any(|s| s.id == strap.id) {

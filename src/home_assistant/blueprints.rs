@@ -1,0 +1,50 @@
+//! Blueprints for automations. Each stands in `config/home-assistant/` as it is shipped, without an id; where the home
+//! has one person, the person's entities become the defaults of the inputs.
+
+use super::Document;
+use super::home::Home;
+
+macro_rules! shipped {
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("../../config/home-assistant/blueprints/automation/hrvd/", $name, ".yaml")))),+]
+    };
+}
+
+const SHIPPED: [(&str, &str); 10] = shipped![
+    "morning_check_ready",
+    "feel_first",
+    "no_check_by",
+    "heart_rate_fan",
+    "heart_rate_light",
+    "breathing_pacer",
+    "easy_ceiling",
+    "strap_battery_low",
+    "wake_up_light",
+    "hard_session_moved",
+];
+
+/// Marks, in a shipped file, an input whose default is known for one person: `# own: athlete.heart_rate`.
+const MARK: &str = "# own: ";
+
+/// Every blueprint, as a file below Home Assistant's configuration folder.
+pub fn blueprints(home: &Home) -> Vec<Document> {
+    let file = |(name, text): &(&str, &str)| Document {
+        path: format!("blueprints/automation/hrvd/{name}.yaml"),
+        text: text.lines().map(|line| format!("{}\n", personal(line, home))).collect(),
+    };
+    SHIPPED.iter().map(file).collect()
+}
+
+/// The default in place of the mark, if there is exactly one entity that it can mean.
+fn personal(line: &str, home: &Home) -> String {
+    let unchanged = || line.to_owned();
+    let Some((before, what)) = line.split_once(MARK) else { return unchanged() };
+    let indent = &before[..before.len() - before.trim_start().len()];
+    let (Some((device, key)), [person]) = (what.split_once('.'), home.people.as_slice()) else { return unchanged() };
+    let device = match (device, person.straps.as_slice()) {
+        ("athlete", _) => &person.device,
+        ("strap", [strap]) => strap,
+        _ => return unchanged(),
+    };
+    device.entity(key).map_or_else(unchanged, |e| format!("{indent}default: {}", e.id))
+}

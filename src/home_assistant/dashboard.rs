@@ -1,0 +1,200 @@
+//! One dashboard in Home Assistant's own cards: today, live, trends, strap. Each card is there only if the entities it
+//! shows are announced.
+
+use super::home::{Device, Entity, Home, Person};
+use serde_json::{Value, json};
+
+/// Phases in which a check runs.
+const RUNNING: [&str; 4] = ["waiting_for_strap", "settling", "recording", "grading"];
+/// Days that trends look back.
+const DAYS: u32 = 60;
+
+/// A dashboard for everybody of this home; the first level of `ui-lovelace.yaml` or of the raw editor.
+pub fn dashboard(home: &Home) -> Value {
+    let several = home.people.len() > 1;
+    let mut views = Vec::new();
+    for person in &home.people {
+        let page = Page { person, several };
+        views.extend([page.today(), page.live(), page.trends()]);
+    }
+    views.push(straps(home));
+    json!({"title": "Heart", "views": views})
+}
+
+/// Views of one person.
+struct Page<'a> {
+    person: &'a Person,
+    several: bool,
+}
+
+impl Page<'_> {
+    fn entity(&self, key: &str) -> Option<&Entity> {
+        self.person.device.entity(key)
+    }
+
+    fn view(&self, title: &str, path: &str, icon: &str, badges: Vec<Value>, sections: Vec<Option<Value>>) -> Value {
+        let (title, path) = match self.several {
+            true => (format!("{}: {title}", self.person.device.name), format!("{}-{path}", self.person.id)),
+            false => (title.to_owned(), path.to_owned()),
+        };
+        view(&title, &path, icon, badges, sections)
+    }
+
+    fn tile(&self, key: &str, name: &str, color: &str) -> Option<Value> {
+        self.entity(key).map(|e| json!({"type": "tile", "entity": e.id, "name": name, "color": color}))
+    }
+
+    fn today(&self) -> Value {
+        let phase = self.entity("check_phase");
+        let while_running = |card: Option<Value>, running: bool| {
+            let (mut card, phase) = (card?, phase?);
+            let key = if running { "state" } else { "state_not" };
+            card["visibility"] = json!([{"condition": "state", "entity": phase.id, key: RUNNING}]);
+            Some(card)
+        };
+        let check = section(
+            "Morning check",
+            "mdi:meditation",
+            vec![
+                while_running(press(self.entity("start_check"), "Start the check", "green"), false),
+                while_running(self.tile("check_phase", "Phase", "teal"), true),
+                while_running(self.tile("check_seconds_left", "Time left", "teal"), true),
+                while_running(self.entity("check_progress").map(progress), true),
+                while_running(press(self.entity("cancel_check"), "Cancel the check", "red"), true),
+            ],
+        );
+        let result = section(
+            "Last result",
+            "mdi:weather-sunset-up",
+            vec![
+                self.tile("morning_rmssd", "RMSSD", "teal"),
+                self.tile("morning_heart_rate", "Heart rate", "red"),
+                self.tile("morning_quality", "Quality", "green"),
+                self.tile("morning_time", "Taken", "grey"),
+            ],
+        );
+        let mut badges: Vec<Value> = self.person.straps.iter().flat_map(strap_badges).collect();
+        badges.extend(phase.map(|e| badge(e, "Check")));
+        self.view("Today", "today", "mdi:white-balance-sunny", badges, vec![check, result])
+    }
+
+    fn live(&self) -> Value {
+        let now = section(
+            "Now",
+            "mdi:heart-pulse",
+            vec![
+                wide(self.tile("heart_rate", "Heart rate", "red")),
+                self.tile("rmssd_live", "RMSSD 60 s", "teal"),
+                self.tile("breathing_live", "Breathing", "blue"),
+            ],
+        );
+        let graph = |key: &str, title: &str| {
+            let e = self.entity(key)?;
+            let name = json!([{"entity": e.id, "name": title}]);
+            Some(json!({"type": "history-graph", "title": title, "hours_to_show": 1, "entities": name}))
+        };
+        let course = section(
+            "Last hour",
+            "mdi:chart-line",
+            vec![graph("heart_rate", "Heart rate"), graph("rmssd_live", "RMSSD 60 s")],
+        );
+        let badges = self.person.straps.iter().flat_map(strap_badges).collect();
+        self.view("Live", "live", "mdi:run", badges, vec![now, course])
+    }
+
+    /// By the hour: a value holds from one morning to the next, so the mean of a calendar day would mix two of them.
+    fn trends(&self) -> Value {
+        let graph = |title: &str, keys: &[(&str, &str)]| {
+            let shown: Vec<Value> = keys
+                .iter()
+                .filter_map(|(key, name)| Some(json!({"entity": self.entity(key)?.id, "name": name})))
+                .collect();
+            (!shown.is_empty()).then(|| {
+                json!({
+                    "type": "statistics-graph", "title": title, "days_to_show": DAYS, "period": "hour",
+                    "stat_types": ["mean"], "hide_legend": shown.len() == 1, "entities": shown,
+                })
+            })
+        };
+        let trends = section(
+            &format!("{DAYS} days"),
+            "mdi:chart-timeline-variant",
+            vec![
+                graph("Morning RMSSD", &[("morning_rmssd", "RMSSD")]),
+                graph("Morning heart rate", &[("morning_heart_rate", "Heart rate")]),
+            ],
+        );
+        self.view("Trends", "trends", "mdi:chart-timeline-variant", vec![], vec![trends])
+    }
+}
+
+/// Everything about straps and the gateway, for when something does not work.
+fn straps(home: &Home) -> Value {
+    let mut sections: Vec<Option<Value>> = Vec::new();
+    for strap in home.people.iter().flat_map(|p| &p.straps) {
+        let advice = strap.entity("advice").zip(strap.entity("cause")).map(|(advice, cause)| {
+            json!({
+                "type": "markdown", "content": format!("{{{{ states('{}') }}}}", advice.id),
+                "visibility": [{"condition": "state", "entity": cause.id, "state_not": ["none", "unknown", "unavailable"]}],
+            })
+        });
+        let keys = ["connection", "link", "cause", "contact", "battery", "battery_days", "release"];
+        sections.push(section(&strap.name, "mdi:heart-box", vec![advice, rows(strap, &keys)]));
+    }
+    let all: Vec<&str> = home.gateway.entities.iter().map(|e| e.key.as_str()).collect();
+    sections.push(section(&home.gateway.name, "mdi:router-wireless", vec![rows(&home.gateway, &all)]));
+    view("Strap", "strap", "mdi:heart-box", vec![], sections)
+}
+
+fn view(title: &str, path: &str, icon: &str, badges: Vec<Value>, sections: Vec<Option<Value>>) -> Value {
+    let sections: Vec<Value> = sections.into_iter().flatten().collect();
+    let mut view = json!({"title": title, "path": path, "icon": icon, "type": "sections", "max_columns": 3});
+    if !badges.is_empty() {
+        view["badges"] = json!(badges);
+    }
+    view["sections"] = json!(sections);
+    view
+}
+
+/// A heading and what stands below it; nothing if nothing does.
+fn section(title: &str, icon: &str, cards: Vec<Option<Value>>) -> Option<Value> {
+    let mut all = vec![json!({"type": "heading", "heading": title, "icon": icon})];
+    all.extend(cards.into_iter().flatten());
+    (all.len() > 1).then(|| json!({"type": "grid", "cards": all}))
+}
+
+fn rows(device: &Device, keys: &[&str]) -> Option<Value> {
+    let rows: Vec<Value> =
+        keys.iter().filter_map(|key| device.entity(key)).map(|e| json!({"entity": e.id, "name": e.name})).collect();
+    (!rows.is_empty()).then(|| json!({"type": "entities", "show_header_toggle": false, "entities": rows}))
+}
+
+/// The whole width of a section.
+fn wide(card: Option<Value>) -> Option<Value> {
+    let mut card = card?;
+    card["grid_options"] = json!({"columns": "full"});
+    Some(card)
+}
+
+/// A tile that presses a button, wherever it is touched.
+fn press(button: Option<&Entity>, name: &str, color: &str) -> Option<Value> {
+    let id = &button?.id;
+    let action = json!({"action": "perform-action", "perform_action": "button.press", "target": {"entity_id": id}});
+    wide(Some(json!({
+        "type": "tile", "entity": id, "name": name, "color": color, "hide_state": true,
+        "tap_action": action, "icon_tap_action": action,
+    })))
+}
+
+fn progress(e: &Entity) -> Value {
+    json!({"type": "gauge", "entity": e.id, "name": "Progress", "min": 0, "max": 100, "grid_options": {"columns": "full"}})
+}
+
+fn badge(e: &Entity, name: &str) -> Value {
+    json!({"type": "entity", "entity": e.id, "name": name, "show_name": true})
+}
+
+fn strap_badges(strap: &Device) -> Vec<Value> {
+    let shown = [("connection", "Strap"), ("battery", "Battery")];
+    shown.iter().filter_map(|(key, name)| Some(badge(strap.entity(key)?, name))).collect()
+}
