@@ -126,7 +126,7 @@ impl Stage {
                 gateway_id: "demo".into(),
                 ..MqttConfig::default()
             }),
-            render: RenderOptions { gateway_name: "hrvd demo".into(), live_interval, ..RenderOptions::default() },
+            render: RenderOptions { live_interval, ..RenderOptions::default() },
             bluetooth: None,
             store: self.dir.join("hrvd.db"),
             flush_every: Duration::from_secs(10),

@@ -1,0 +1,140 @@
+"""The real daemon with a simulated strap, a real mosquitto and a real Home Assistant. See docs/home-assistant.md.
+
+Started by scripts/home-assistant, which builds the program.
+"""
+
+import argparse
+import datetime as dt
+import getpass
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import house
+import install
+import scenes
+from browser import Browser
+from client import Failed
+from stage import Broker, Daemon, HomeAssistant, free_port, until
+
+SPEED = 10
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/home-assistant", description=__doc__.splitlines()[0])
+    parser.add_argument("--all", action="store_true", help="Home Assistant 2024.12 too")
+    parser.add_argument("--only", metavar="VERSION", choices=sorted(install.VERSIONS), help="only this one")
+    parser.add_argument("--pictures", type=Path, metavar="DIR", help="keep the pictures of the dashboards")
+    parser.add_argument("--measure", action="store_true", help="only measure what one strap costs the recorder in an hour")
+    parser.add_argument("--keep", action="store_true", help="keep the logs")
+    parser.add_argument("--program", type=Path, required=True, help="hrvd to test")
+    return parser.parse_args()
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def quiet_hours():
+    """Some hours away from now."""
+    now = dt.datetime.now(dt.timezone.utc)
+    return tuple((now + dt.timedelta(hours=h)).strftime("%H:%M:%S") for h in (6, 7))
+
+
+def live_sample(play):
+    """A live message of the daemon's, to say it in its place later."""
+    import subprocess
+
+    argv = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(play.broker.port), "-t", "hrvd/demo/athlete/alex/live", "-C", "1", "-W", "20"]
+    said = subprocess.run(argv, capture_output=True, text=True, timeout=40).stdout
+    return json.loads(said)
+
+
+def version(short, root, run, args):
+    """Everything about one version; returns how many scenes held and failed."""
+    broker = Broker(run / f"broker-{short}", free_port())
+    home = HomeAssistant(root, run, short)
+    daemon = Daemon(args.program, run)
+    browser, good, bad = None, 0, 0
+    try:
+        config = daemon.configure(broker, scenes.ALEX)
+        made = lambda *what: daemon.says("--config", str(config), "ha", *what)  # noqa: E731
+        made("blueprints", "--write", str(home.config))
+        house.write(home, made("dashboard"), quiet_hours())
+        broker.start()
+        # the daemon first: Home Assistant finds what is retained, as after a restart at night
+        daemon.demo(broker, SPEED)
+        say(f"{short}: Home Assistant up after {home.start():.0f} s")
+        section = {"other_settings": {"set_client_cert": False, "set_ca_cert": "off", "transport": "tcp"}}
+        home.rest.flow("mqtt", {"broker": "127.0.0.1", "port": broker.port}, section)
+        newest = short != "2024.12"
+        if newest:
+            home.rest.flow("local_calendar", {"calendar_name": "Training", "import": "create_empty"})
+            today = dt.date.today()
+            event = {"summary": "Tempo 4 x 8 min", "start_date_time": f"{today} 10:00:00", "end_date_time": f"{today} 11:00:00"}
+            home.rest.call("calendar.create_event", entity_id="calendar.training", **event)
+        args.shown.mkdir(parents=True, exist_ok=True)
+        if newest:
+            browser = Browser(home.rest, free_port())
+        play = scenes.Play(broker, home, daemon, config, args.shown, browser)
+        play.connect()
+        until("the daemon speaks", lambda: home.rest.state(scenes.LIVE_HR), 30)
+        play.notes["live"] = live_sample(play)
+        for scene in scenes.NEWEST if newest else scenes.COMMON:
+            began = time.monotonic()
+            try:
+                note = scene(play)
+                good += 1
+                say(f"{short}: ok    {scene.__name__} ({time.monotonic() - began:.1f} s){f': {note}' if note else ''}")
+            except (Failed, KeyError, StopIteration, ConnectionError, json.JSONDecodeError) as e:
+                bad += 1
+                say(f"{short}: FAIL  {scene.__name__} ({time.monotonic() - began:.1f} s): {e or repr(e)}")
+                if not isinstance(e, Failed):
+                    traceback.print_exc()
+                if not play.ws:
+                    play.connect()
+    finally:
+        daemon.stop()
+        if browser:
+            browser.close()
+        home.close()
+        broker.stop()
+    return good, bad
+
+
+def main():
+    args = arguments()
+    began = time.monotonic()
+    lab = Path(os.environ.get("HRVD_HA_DIR") or f"/var/tmp/hrvd-home-assistant-{getpass.getuser()}")
+    run = Path(tempfile.mkdtemp(prefix="hrvd-ha-"))
+    args.shown = args.pictures or run / "pictures"
+    chosen = [args.only] if args.only else sorted(install.VERSIONS, reverse=True) if args.all else ["2026.11"]
+    good = bad = skipped = 0
+    try:
+        for short in chosen:
+            try:
+                start = time.monotonic()
+                root = install.root(lab, short)
+                say(f"{short}: installed ({time.monotonic() - start:.0f} s)")
+            except (install.Unavailable, OSError) as e:
+                skipped += 1
+                say(f"{short}: SKIPPED, it cannot be installed here: {e}")
+                continue
+            g, b = version(short, root, run, args)
+            good, bad = good + g, bad + b
+    finally:
+        if args.keep or bad:
+            say(f"logs: {run}")
+        else:
+            shutil.rmtree(run, ignore_errors=True)
+    say(f"home assistant: {good} passed, {bad} failed, {skipped} skipped, {time.monotonic() - began:.0f} s")
+    required = os.environ.get("HRVD_HA_REQUIRED") == "1"
+    return 1 if bad or (skipped and required) else 0
+
+
+sys.exit(main())

@@ -1,0 +1,399 @@
+"""What is shown to hold, one function a promise. They run in the order of `SCENES` and build on each other."""
+
+import datetime as dt
+import json
+import math
+import random
+import time
+
+from client import Failed
+from stage import until
+
+ALEX = [("alex", "Alex", "Simulated strap")]
+KIM = ("kim", "Kim", "Strap of Kim")
+LIVE_HR, RMSSD = "sensor.alex_heart_rate", "sensor.alex_morning_rmssd"
+PHASE = "sensor.alex_morning_check"
+
+
+def expect(truth, what):
+    if not truth:
+        raise Failed(what)
+
+
+class Play:
+    """Everything that scenes share."""
+
+    def __init__(self, broker, house, daemon, config, pictures, browser):
+        self.broker, self.house, self.daemon, self.config = broker, house, daemon, config
+        self.pictures, self.browser = pictures, browser
+        self.rest = house.rest
+        self.ws = None
+        self.notes = {}
+
+    def connect(self):
+        if self.ws:
+            self.ws.close()
+        self.ws = self.rest.socket()
+        self.ws.subscribe("call_service")
+        self.calls = []
+
+    def told(self, service):
+        """Data of the calls of a service since this connection."""
+        self.calls += [e["data"] for e in self.ws.seen()]
+        domain, name = service.split(".")
+        return [c["service_data"] for c in self.calls if (c["domain"], c["service"]) == (domain, name)]
+
+    def notification(self, id, seconds=15):
+        def found():
+            return next((n for n in self.ws.call("persistent_notification/get") if n["notification_id"] == id), None)
+
+        return until(f"notification {id}", found, seconds)
+
+    def dismissed(self, id):
+        self.rest.call("persistent_notification.dismiss", notification_id=id)
+
+    def announced(self):
+        """Discovery as the program prints it."""
+        lines = self.daemon.says("--config", str(self.config), "ha", "discovery", "--json").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def devices(self):
+        return {d["identifiers"][0][1]: d for d in self.ws.call("config/device_registry/list") if d["identifiers"]}
+
+    def entities(self):
+        return {e["unique_id"]: e for e in self.ws.call("config/entity_registry/list") if e["platform"] == "mqtt"}
+
+
+def appears(p):
+    """Every device and entity is there with the right registry data."""
+    wanted = p.announced()
+    expect(len(wanted) == 3, f"{len(wanted)} devices are printed")
+    p.rest.wait(LIVE_HR, "*")
+    devices, entities, states = p.devices(), p.entities(), {s["entity_id"]: s for s in p.ws.call("get_states")}
+    names = {"name": "name", "mf": "manufacturer", "mdl": "model"}
+    seen, wrong = set(), []
+    for message in wanted:
+        payload = message["payload"]
+        id = payload["dev"]["ids"][0]
+        expect(id in devices, f"device {id} is missing")
+        for ours, theirs in names.items():
+            if ours in payload["dev"] and devices[id][theirs] != payload["dev"][ours]:
+                wrong.append(f"{id}: {theirs} is {devices[id][theirs]!r}")
+        if "via_device" in payload["dev"]:
+            expect(devices[id]["via_device_id"] == devices[payload["dev"]["via_device"]]["id"], f"{id} hangs in the air")
+        for key, c in payload["cmps"].items():
+            if c["p"] == "device_automation":
+                continue
+            e = entities.get(c["uniq_id"])
+            if not e:
+                wrong.append(f"{key} is missing")
+                continue
+            seen.add(c["uniq_id"])
+            if e["entity_id"] != c["def_ent_id"]:
+                wrong.append(f"{key}: {e['entity_id']} instead of {c['def_ent_id']}")
+            if (e["original_name"], e["entity_category"]) != (c["name"], c.get("ent_cat")):
+                wrong.append(f"{key}: {e['original_name']}, {e['entity_category']}")
+            if (e["disabled_by"] is None) != c.get("en", True):
+                wrong.append(f"{key}: disabled by {e['disabled_by']}")
+            state = states.get(e["entity_id"])
+            if e["disabled_by"] is None and not state:
+                wrong.append(f"{key}: no state")
+            elif state:
+                shown = {"dev_cla": "device_class", "unit_of_meas": "unit_of_measurement", "stat_cla": "state_class", "ic": "icon",
+                         "ops": "options", "evt_typ": "event_types"}  # fmt: skip
+                for ours, theirs in shown.items():
+                    if ours in c and state["attributes"].get(theirs) != c[ours]:
+                        wrong.append(f"{key}: {theirs} is {state['attributes'].get(theirs)!r}, not {c[ours]!r}")
+    strangers = {e["entity_id"] for u, e in entities.items() if u not in seen}
+    expect(not wrong and not strangers, "; ".join(wrong + [f"nobody announced {s}" for s in strangers]))
+    return f"{len(wanted)} devices, {len(seen)} entities"
+
+
+def check_is_followed(p):
+    """The first check: phases in a room's light, the question before the number, the notification with its buttons."""
+    rest = p.rest
+    # it was asked for when the daemon came up; another one is pressed once that is over
+    rest.wait(PHASE, "done", 90)
+    p.connect()
+    before = rest.state("event.alex_morning_check_event")["state"]
+    rest.call("input_number.set_value", entity_id="input_number.feel", value=0)
+    rest.call("input_boolean.turn_off", entity_id=["input_boolean.asked", "input_boolean.room_lit"])
+    rest.call("button.press", entity_id="button.alex_start_morning_check")
+    rest.wait(PHASE, "settling")
+    rest.wait("light.room", lambda b: b is not None and b < 20, attribute="brightness")
+    rest.wait(PHASE, "recording", 60)
+    rest.wait("light.room", 5, attribute="brightness")
+    # a pacer would change what is measured
+    rest.call("input_boolean.turn_on", entity_id="input_boolean.pace")
+    rest.wait("input_boolean.pace", "off", 10)
+    rest.wait(PHASE, "done", 90)
+    rest.wait("event.alex_morning_check_event", lambda s: s not in (before, "unknown"), 10)
+    state = rest.wait("event.alex_morning_check_event", "completed", 10, attribute="event_type")
+    expect(isinstance(state["attributes"]["rmssd"], (int, float)), f"the event has no RMSSD: {state}")
+    value = rest.wait(RMSSD, "*")
+    expect(5 < float(value["state"]) < 200, f"RMSSD is {value['state']}")
+    # the room grew bright, and somebody is asked before anything is read
+    calls = until("a question and a result", lambda: len(p.told("notify.phone")) >= 2 and p.told("notify.phone"), 15)
+    asked = next(c for c in calls if "How do you feel" in c["message"])
+    ready = next(c for c in calls if "RMSSD" in c["message"])
+    expect(not any(ch.isdigit() for ch in asked["message"]), f"a number in the question: {asked}")
+    rest.post("/api/events/mobile_app_notification_action", {"action": asked["data"]["actions"][0]["action"]})
+    rest.wait("input_number.feel", "2.0", 10)
+    rest.wait("input_boolean.asked", "on", 10)
+    rest.post("/api/events/mobile_app_notification_action", {"action": ready["data"]["actions"][2]["action"]})
+    rest.wait("input_number.feel", "6.0", 10)
+    return f"RMSSD {value['state']} ms; \"{ready['message']}\""
+
+
+def commands(p):
+    """A check is started and cancelled, a strap is let go and taken back."""
+    rest = p.rest
+    rest.call("button.press", entity_id="button.alex_start_morning_check")
+    rest.wait(PHASE, lambda s: s in ("waiting_for_strap", "settling", "recording"))
+    rest.call("button.press", entity_id="button.alex_cancel_morning_check")
+    rest.wait(PHASE, "aborted")
+    rest.wait("event.alex_morning_check_event", "cancelled", attribute="event_type")
+    switch = "switch.simulated_strap_release_for_other_apps"
+    rest.call("switch.turn_on", entity_id=switch)
+    rest.wait(switch, "on")
+    rest.call("switch.turn_off", entity_id=switch)
+    rest.wait(switch, "off")
+
+
+def statistics(p):
+    """Whatever is a measurement gets long-term statistics, and Home Assistant finds nothing wrong with it."""
+    states = p.ws.call("get_states")
+    measured = {
+        s["entity_id"]
+        for s in states
+        if s["attributes"].get("state_class") == "measurement"
+        and s["entity_id"].split(".")[1].startswith(("alex_", "simulated_", "strap_", "hrvd_"))
+    }
+    known = {m["statistic_id"]: m for m in p.ws.call("recorder/list_statistic_ids")}
+    missing = {
+        e for e in measured if e not in known and p.rest.state(e)["state"] not in ("unknown", "unavailable")
+    }
+    expect(not missing, f"no statistics for {sorted(missing)}")
+    issues = p.ws.call("recorder/validate_statistics")
+    expect(not issues, f"Home Assistant complains: {issues}")
+    return f"{len(measured & set(known))} sensors"
+
+
+def nothing_to_do_today(p):
+    """A valid check today: the reminder at nine stays silent."""
+    p.rest.call("automation.trigger", entity_id="automation.no_check", skip_condition=False)
+    time.sleep(1)
+    ids = {n["notification_id"] for n in p.ws.call("persistent_notification/get")}
+    expect("hrvd_no_check" not in ids, "it reminds although there was a check")
+
+
+def home_assistant_restarts(p):
+    """Yesterday's results are there at once, a live value only when a beat came."""
+    was = p.rest.state(RMSSD)["state"]
+    p.ws.close()
+    p.ws = None
+    p.house.stop()
+    seconds = p.house.start()
+    p.connect()
+    p.rest.wait(RMSSD, was, 20)
+    p.rest.wait(LIVE_HR, "*", 40)
+    retained = [t for t in p.broker.retained("hrvd/#") if t.endswith("/live")]
+    expect(not retained, f"live values are kept: {retained}")
+    again = [u for u, e in p.entities().items() if e["entity_id"].endswith("_2")]
+    expect(not again, f"twice there: {again}")
+    return f"up after {seconds:.0f} s"
+
+
+def broker_restarts(p):
+    """Everything comes back by itself."""
+    p.broker.stop()
+    p.rest.wait(LIVE_HR, "unavailable", 60)
+    p.broker.start()
+    p.rest.wait(LIVE_HR, "*", 90)
+    p.rest.wait(RMSSD, "*", 30)
+
+
+def pictures(p):
+    """Every view in four looks, without an error card, a warning or a cut text."""
+    seed(p)
+    # simulated time ran ahead of the wall clock's: as if it was an hour ago
+    topic = "hrvd/demo/athlete/alex/morning"
+    morning = json.loads(p.broker.retained(topic)[topic])
+    hour_ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1)
+    p.broker.publish(topic, {**morning, "at": hour_ago.isoformat(timespec="seconds")}, retain=True)
+    bad, took = [], []
+    views = json.loads(p.daemon.says("--config", str(p.config), "ha", "dashboard", "--json"))["views"]
+    for width in (1280, 390):
+        for dark in (False, True):
+            for view in views:
+                name = f"{view['path']}-{width}{'-dark' if dark else ''}"
+                began = time.monotonic()
+                look = p.browser.show(f"/hrvd-test/{view['path']}", width, dark, p.pictures / f"{name}.png")
+                took.append(time.monotonic() - began)
+                for what in ("errors", "warnings", "cut", "console"):
+                    if look[what]:
+                        bad.append(f"{name}: {what}: {look[what][:3]}")
+                if look["wide"] > 0:
+                    bad.append(f"{name}: {look['wide']} px wider than the screen")
+    expect(not bad, "\n  ".join(bad))
+    return f"{len(took)} pictures, {sum(took) / len(took):.1f} s each"
+
+
+def seed(p):
+    """Sixty mornings, so that trends have something to draw."""
+    dice = random.Random(7)
+    known = {m["statistic_id"]: m for m in p.ws.call("recorder/list_statistic_ids")}
+    now = dt.datetime.now(dt.timezone.utc).replace(minute=0, second=0, microsecond=0)
+    for id, base, spread in ((RMSSD, 48, 5), ("sensor.alex_morning_heart_rate", 52, 2)):
+        if id not in known:
+            raise Failed(f"no statistics of {id}")
+        rows = []
+        for day in range(62, 0, -1):
+            value = round(base + spread * math.sin(day / 9) + dice.uniform(-spread, spread), 1)
+            start = now - dt.timedelta(days=day)
+            rows += [{"start": (start + dt.timedelta(hours=h)).isoformat(), "mean": value, "min": value, "max": value} for h in range(24)]
+        rows = [r for r in rows if r["start"] < (now - dt.timedelta(hours=1)).isoformat()]
+        meta = {
+            "has_sum": False, "mean_type": 1, "has_mean": True, "name": None, "source": "recorder", "statistic_id": id,
+            "unit_of_measurement": known[id]["statistics_unit_of_measurement"], "unit_class": known[id].get("unit_class"),
+        }  # fmt: skip
+        if "mean_type" not in known[id]:
+            meta = {k: v for k, v in meta.items() if k not in ("mean_type", "unit_class")}
+        else:
+            meta.pop("has_mean")
+        p.ws.call("recorder/import_statistics", metadata=meta, stats=rows)
+
+
+def daemon_goes(p):
+    """Its live values go with it; the broker says so."""
+    p.daemon.stop()
+    p.rest.wait(LIVE_HR, "unavailable", 20)
+    p.rest.wait(RMSSD, "unavailable", 20)
+
+
+def live(p, bpm):
+    """A live value as the daemon would say it, with a heart rate of our choice."""
+    p.broker.publish("hrvd/demo/athlete/alex/live", {**p.notes["live"], "hr": bpm})
+    p.rest.wait(LIVE_HR, str(bpm))
+
+
+def by_hand(p):
+    """Says in the daemon's place that gateway and strap are there."""
+    p.broker.publish("hrvd/demo/status", "online", retain=True)
+    p.broker.publish("hrvd/demo/strap/02000000de30/availability", "online", retain=True)
+
+
+def fan_and_light(p):
+    """Zones drive a fan and colour a light; a border has a margin; a lost strap has a speed of its own."""
+    rest = p.rest
+    by_hand(p)
+    rest.call("input_boolean.turn_on", entity_id="input_boolean.plan")
+    for bpm, speed, colour in ((100, 20, [130, 130, 255]), (160, 80, [255, 140, 0]), (150, 80, [255, 140, 0]), (147, 60, [0, 200, 80])):
+        live(p, bpm)
+        rest.wait("fan.room", speed, 15, attribute="percentage")
+        rest.wait("light.room", colour, 15, attribute="rgb_color")
+    live(p, 80)
+    rest.wait("fan.room", "off", 15)
+    live(p, 180)
+    rest.wait("fan.room", 100, 15, attribute="percentage")
+    p.broker.publish("hrvd/demo/strap/02000000de30/availability", "offline", retain=True)
+    rest.wait("fan.room", 30, 15, attribute="percentage")
+    rest.wait("light.room", "off", 15)
+    rest.call("input_boolean.turn_off", entity_id="input_boolean.plan")
+
+
+def ceiling(p):
+    """Above the ceiling for a while: one nudge; below: back. Another action in quiet hours."""
+    rest = p.rest
+    by_hand(p)
+    p.dismissed("hrvd_quiet")
+    live(p, 120)
+    rest.wait("input_boolean.nudged", "off")
+    live(p, 155)
+    rest.wait("input_boolean.nudged", "on", 15)
+    p.notification("hrvd_quiet")
+    live(p, 139)
+    time.sleep(1)
+    expect(rest.state("input_boolean.nudged")["state"] == "on", "139 is within the margin")
+    live(p, 130)
+    rest.wait("input_boolean.nudged", "off", 15)
+    ids = {n["notification_id"] for n in p.ws.call("persistent_notification/get")}
+    expect("hrvd_loud" not in ids, "loud in quiet hours")
+
+
+def pacer(p):
+    """The light breathes, and goes off when the helper does."""
+    rest = p.rest
+    rest.call("input_boolean.turn_on", entity_id="input_boolean.pace")
+    rest.wait("light.room", 255, 15, attribute="brightness")
+    rest.wait("light.room", lambda b: b is not None and b < 40, 15, attribute="brightness")
+    rest.wait("light.room", 255, 15, attribute="brightness")
+    rest.call("input_boolean.turn_off", entity_id="input_boolean.pace")
+    rest.wait("light.room", "off", 20)
+
+
+def battery(p):
+    """A low battery is said once it falls."""
+    topic = "hrvd/demo/strap/02000000de30/state"
+    state = json.loads(p.broker.retained(topic)[topic])
+    by_hand(p)
+    p.broker.publish(topic, {**state, "battery": 50}, retain=True)
+    p.rest.wait("sensor.simulated_strap_battery", "50")
+    p.broker.publish(topic, {**state, "battery": 9}, retain=True)
+    note = p.notification("hrvd_battery")
+    expect(note["message"] == "Simulated strap: 9 %", note["message"])
+
+
+def moved(p):
+    """A low level on a day with a hard session: both ways are named. A calendar is searched for words."""
+    rest = p.rest
+    rest.call("input_boolean.turn_on", entity_id="input_boolean.plan")
+    rest.call("input_select.select_option", entity_id="input_select.level", option="EASY")
+    note = p.notification("hrvd_plan")
+    expect("EASY" in note["message"] and "your" not in note["message"], note["message"])
+    note = p.notification("hrvd_calendar")
+    expect(note["message"] == "Tempo 4 x 8 min", note["message"])
+    rest.call("input_boolean.turn_off", entity_id="input_boolean.plan")
+
+
+def people_come_and_go(p):
+    """A second person appears and goes without a trace; the first keeps ids and history."""
+    before = {u: e["entity_id"] for u, e in p.entities().items()}
+    p.daemon.run(p.broker, [*ALEX, KIM])
+    until("Kim appears", lambda: any(".athlete.kim" in i for i in p.devices()), 40)
+    p.rest.wait("sensor.kim_morning_check", "idle", 20)
+    p.daemon.stop()
+    p.daemon.run(p.broker, ALEX)
+    until("Kim is gone", lambda: not any("kim" in i or "de31" in i for i in p.devices()), 60)
+    after = {u: e["entity_id"] for u, e in p.entities().items()}
+    expect(after == before, f"changed: {set(before.items()) ^ set(after.items())}")
+    kept = [t for t in p.broker.retained() if "kim" in t or "de31" in t]
+    expect(not kept, f"still on the broker: {kept}")
+    p.daemon.stop()
+
+
+def log_is_clean(p):
+    """No warning and no error in Home Assistant's log."""
+    found = p.house.complaints()
+    expect(not found, f"{len(found)} complaints:\n  " + "\n  ".join(found[:10]))
+    issues = p.ws.call("repairs/list_issues")["issues"]
+    ours = [i for i in issues if i["domain"] in ("mqtt", "automation", "template", "lovelace", "sensor")]
+    expect(not ours, f"repairs: {ours}")
+
+
+def blueprints_load(p):
+    """Every blueprint is read without an error, and every automation made of one runs."""
+    listed = {k: v for k, v in p.ws.call("blueprint/list", domain="automation").items() if k.startswith("hrvd/")}
+    broken = {k: v["error"] for k, v in listed.items() if "error" in v}
+    expect(len(listed) == 10 and not broken, f"{len(listed)} blueprints, broken: {broken}")
+    automations = [s for s in p.ws.call("get_states") if s["entity_id"].startswith("automation.")]
+    off = [s["entity_id"] for s in automations if s["state"] != "on"]
+    expect(not off, f"not running: {off}")
+    return f"{len(listed)} blueprints, {len(automations)} automations"
+
+
+COMMON = [appears, blueprints_load, commands, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, log_is_clean]
+NEWEST = [
+    appears, blueprints_load, check_is_followed, commands, statistics, nothing_to_do_today, pictures, home_assistant_restarts,
+    broker_restarts, daemon_goes, fan_and_light, ceiling, pacer, battery, moved, people_come_and_go, log_is_clean,
+]  # fmt: skip

@@ -1,0 +1,196 @@
+"""The processes of a test: mosquitto, Home Assistant, hrvd. Each is ended by its own id."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import install
+from client import Failed, Rest
+
+HERE = Path(__file__).resolve().parent
+# Lines of Home Assistant's log that say nothing about us: how it was installed, and that we stopped its broker.
+NOT_OURS = re.compile(r"Skipping pip installation|MQTT server: The connection was lost")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def stop(process, seconds=30):
+    """Asks, waits, and only then insists."""
+    if process and process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def until(what, check, seconds=30):
+    end = time.monotonic() + seconds
+    while not (found := check()):
+        if time.monotonic() > end:
+            raise Failed(f"not in {seconds} s: {what}")
+        time.sleep(0.1)
+    return found
+
+
+class Broker:
+    """mosquitto as on a Pi: what is retained survives its restart."""
+
+    def __init__(self, folder, port):
+        self.folder, self.port, self.process = folder, port, None
+        folder.mkdir(parents=True)
+        (folder / "mosquitto.conf").write_text(
+            f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\nuser root\n"
+        )
+
+    def start(self):
+        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        self.process = subprocess.Popen(
+            [program, "-c", str(self.folder / "mosquitto.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until("the broker listens", self.answers)
+
+    def answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    def stop(self):
+        stop(self.process)
+
+    def publish(self, topic, payload, retain=False):
+        payload = payload if isinstance(payload, str) else json.dumps(payload)
+        argv = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(self.port), "-q", "1", "-t", topic]
+        argv += (["-r"] if retain else []) + (["-m", payload] if payload else ["-n"])
+        subprocess.run(argv, check=True, timeout=20)
+
+    def retained(self, pattern="#"):
+        """What the broker keeps, by topic."""
+        argv = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port), "-t", pattern, "-F", "%r %t %p", "--retained-only", "-W", "2"]
+        lines = subprocess.run(argv, capture_output=True, text=True, timeout=20).stdout.splitlines()
+        return {line.split(" ", 2)[1]: line.split(" ", 2)[2] for line in lines if line.startswith("1 ")}
+
+
+class HomeAssistant:
+    """One Home Assistant with a fresh configuration."""
+
+    def __init__(self, root, run, short):
+        self.root, self.short, self.process = root, short, None
+        self.port = free_port()
+        self.rest = Rest(self.port)
+        self.inside = "/srv/run"
+        self.config = root / "srv/run"
+        self.output = run / f"home-assistant-{short}.log"
+        install.hold(root)
+        shutil.rmtree(self.config, ignore_errors=True)
+        (self.config / ".storage").mkdir(parents=True)
+        # the pages ask for nothing more once an owner exists; the steps themselves would reach for the internet
+        done = {"done": ["core_config", "analytics", "integration"]}
+        storage = {"version": 4, "minor_version": 1, "key": "onboarding", "data": done}
+        (self.config / ".storage/onboarding").write_text(json.dumps(storage))
+
+    def write(self, name, text):
+        path = self.config / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def start(self):
+        began = time.monotonic()
+        with open(self.output, "a") as out:
+            self.process = subprocess.Popen(
+                ["chroot", str(self.root), "env", "TZ=UTC", "HOME=/root", "/srv/ha/bin/hass", "-c", self.inside, "--skip-pip"],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        if not self.rest.token:
+            until("Home Assistant answers", lambda: self.ask("/api/onboarding") is not None, 180)
+            self.rest.login()
+        until("Home Assistant runs", lambda: (self.ask("/api/config") or {}).get("state") == "RUNNING", 180)
+        return time.monotonic() - began
+
+    def ask(self, path):
+        if self.process.poll() is not None:
+            raise Failed(f"Home Assistant ended; see {self.output}")
+        try:
+            return self.rest.get(path)
+        except (Failed, OSError):
+            return None
+
+    def stop(self):
+        stop(self.process, 60)
+
+    def close(self):
+        self.stop()
+        install.release(self.root)
+
+    def complaints(self):
+        """Warnings and errors of its log, with the lines that belong to them."""
+        found, current = [], None
+        for line in self.output.read_text(errors="replace").splitlines():
+            line = re.sub(r"\x1b\[[0-9;]*m", "", line)
+            if re.match(r"\d{4}-\d\d-\d\d ", line):
+                current = bool(re.search(r" (WARNING|ERROR|CRITICAL) ", line)) and not NOT_OURS.search(line)
+                if current:
+                    found.append(line)
+            elif current:
+                found[-1] += "\n  " + line
+        return found
+
+
+class Daemon:
+    """hrvd as a process."""
+
+    def __init__(self, program, folder):
+        self.program, self.folder, self.process = program, folder, None
+        self.output = folder / "hrvd.log"
+
+        # it takes every HRVD_ for a setting, and refuses those that it does not know
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("HRVD_")}
+
+    def start(self, *argv):
+        with open(self.output, "a") as out:
+            self.process = subprocess.Popen(
+                [str(self.program), *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=self.env
+            )
+
+    def demo(self, broker, speed):
+        """The whole daemon with a simulated strap, and a check at once."""
+        self.start("demo", "--keep", "--speed", str(speed), "--broker", f"127.0.0.1:{broker.port}")
+
+    def configure(self, broker, people):
+        """People and their straps, without Bluetooth."""
+        text = (
+            f'[gateway]\nid = "demo"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[bluetooth]\nenabled = false\n'
+            f'[store]\npath = "{self.folder}/hrvd.db"\n[control]\nsocket = "{self.folder}/control.sock"\n'
+        )
+        for n, (slug, name, strap) in enumerate(people):
+            text += f'[[athlete]]\nslug = "{slug}"\nname = "{name}"\n'
+            text += f'[[strap]]\naddress = "02:00:00:00:DE:3{n}"\nathlete = "{slug}"\nname = "{strap}"\n'
+        path = self.folder / "hrvd.toml"
+        path.write_text(text)
+        return path
+
+    def run(self, broker, people):
+        self.start("--config", str(self.configure(broker, people)), "run")
+
+    def says(self, *argv):
+        """What a command prints."""
+        said = subprocess.run([str(self.program), *argv], capture_output=True, text=True, timeout=60, env=self.env)
+        if said.returncode:
+            raise Failed(f"hrvd {' '.join(argv)}: {said.stderr}")
+        return said.stdout
+
+    def stop(self):
+        stop(self.process)
