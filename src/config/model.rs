@@ -3,6 +3,7 @@
 use super::secret::PasswordFile;
 use crate::check::{CheckConfig, Posture};
 use crate::engine::{Athlete, Roster, Strap, WakeWindow};
+use crate::mqtt::Publish;
 use crate::units::{AthleteId, StrapId};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -122,6 +123,8 @@ pub struct AthleteConfig {
     pub auto_start: bool,
     /// When the person wakes up.
     pub wake_window: WakeWindow,
+    /// How much of the person goes to the broker.
+    pub publish: Publish,
 }
 
 /// An adopted strap.

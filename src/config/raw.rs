@@ -4,6 +4,7 @@ use super::value::{
     AbsolutePath, Adapter, GatewayId, Host, Language, Line, LogFilter, Parsed, Period, Port, TimeOfDay, Topic, Zone,
 };
 use crate::check::Posture;
+use crate::mqtt::Publish;
 use crate::units::{AthleteId, StrapId};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -198,6 +199,7 @@ pub(super) struct RawAthlete {
     pub(super) posture: Option<Parsed<Posture>>,
     pub(super) auto_start: Option<bool>,
     pub(super) wake_window: Option<RawWindow>,
+    pub(super) publish: Option<Parsed<Publish>>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use super::schema;
 use super::value::{TimeOfDay, Zone};
 use crate::check::Posture;
 use crate::engine::WakeWindow;
+use crate::mqtt::Publish;
 use crate::units::AthleteId;
 use jiff::civil::{Time, time};
 use jiff::tz::TimeZone;
@@ -88,6 +89,7 @@ impl Build<'_> {
             let name = raw.name.as_ref().map_or_else(|| slug.to_string(), |name| name.0.0.clone());
             let posture = raw.posture.as_ref().map_or(Posture::Supine, |posture| posture.0);
             let auto_start = raw.auto_start.unwrap_or(true);
+            let publish = raw.publish.as_ref().map_or(Publish::default(), |publish| publish.0);
             let path = format!("athlete[{n}]");
             self.show(&path, "slug", slug.as_str(), entry);
             self.show(&path, "name", name.as_str(), entry);
@@ -96,8 +98,9 @@ impl Build<'_> {
             self.show(&path, "auto_start", auto_start, entry);
             self.show(&path, "wake_window.from", TimeOfDay(from).to_string(), entry);
             self.show(&path, "wake_window.to", TimeOfDay(until).to_string(), entry);
+            self.show(&path, "publish", publish.as_str(), entry);
             let wake_window = WakeWindow { from, until };
-            all.push(AthleteConfig { slug, name, time_zone, posture, auto_start, wake_window });
+            all.push(AthleteConfig { slug, name, time_zone, posture, auto_start, wake_window, publish });
         }
         complete.then_some(all)
     }

@@ -1,6 +1,7 @@
 //! The kinds of value a configuration holds. Each is checked where it is read, so an error points at the value.
 
 use crate::check::Posture;
+use crate::mqtt::Publish;
 use crate::units::{AthleteId, StrapId};
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -336,6 +337,13 @@ impl fmt::Display for TimeOfDay {
 
 impl Text for Posture {
     const WHAT: &'static str = "a posture: \"supine\", \"seated\" or \"standing\"";
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Text for Publish {
+    const WHAT: &'static str = "how much is published: \"live\", \"morning\", \"words\" or \"nothing\"";
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
     }

@@ -61,7 +61,11 @@ impl From<&Config> for Settings {
                 keep_alive: m.keep_alive,
                 ..MqttConfig::default()
             }),
-            render: RenderOptions { live_interval: c.live_interval, ..RenderOptions::default() },
+            render: RenderOptions {
+                live_interval: c.live_interval,
+                publish: c.athletes.iter().map(|a| (a.slug.clone(), a.publish)).collect(),
+                ..RenderOptions::default()
+            },
             bluetooth: c.bluetooth.as_ref().map(|b| BleConfig {
                 adapter: b.adapter.clone(),
                 machine: ArbiterConfig {

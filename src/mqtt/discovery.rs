@@ -2,6 +2,7 @@
 
 use super::entity::{ATHLETE, Availability, Entity, GATEWAY, Language, STRAPS, Source};
 use super::live_entity::LIVE;
+use super::privacy::Publish;
 use super::topics::Topics;
 use crate::engine::{Athlete, Strap, StrapFacts};
 use crate::units::{AthleteId, StrapId};
@@ -40,7 +41,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Heart rate strap gateway"));
         dev.insert("sw".into(), json!(self.version));
-        self.payload(&device, dev, GATEWAY)
+        self.payload(&device, dev, GATEWAY, Publish::Live)
     }
 
     pub(super) fn strap(&self, strap: &Strap, facts: &StrapFacts) -> Value {
@@ -69,11 +70,11 @@ impl Discovery<'_> {
             }
         }
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, STRAPS)
+        self.payload(&device, dev, STRAPS, Publish::Live)
     }
 
     /// `strap` is the athlete's strap if there is exactly one: Home Assistant cannot express "one of these".
-    pub(super) fn athlete(&self, athlete: &Athlete, strap: Option<StrapId>) -> Value {
+    pub(super) fn athlete(&self, athlete: &Athlete, strap: Option<StrapId>, publish: Publish) -> Value {
         let device = Device {
             id: format!("hrvd.{}.athlete.{}", self.topics.gateway(), athlete.id),
             slug: slugify(athlete.id.as_str()),
@@ -86,7 +87,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Athlete"));
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, &[LIVE, ATHLETE].concat())
+        self.payload(&device, dev, &[LIVE, ATHLETE].concat(), publish)
     }
 
     fn gateway_id(&self) -> String {
@@ -94,9 +95,13 @@ impl Discovery<'_> {
     }
 
     /// Home Assistant refuses the whole device for one unknown key at the top or in `dev`, so these keys are all.
-    fn payload(&self, device: &Device<'_>, dev: Map<String, Value>, table: &[Entity]) -> Value {
-        let cmps: Map<String, Value> =
-            table.iter().map(|e| (e.key.to_owned(), Value::Object(self.component(device, e)))).collect();
+    fn payload(&self, device: &Device<'_>, dev: Map<String, Value>, table: &[Entity], publish: Publish) -> Value {
+        let component = |e: &Entity| match publish.keeps(e) {
+            true => Value::Object(self.component(device, e)),
+            // left out it would stay; like this Home Assistant takes it away
+            false => json!({"p": e.platform}),
+        };
+        let cmps: Map<String, Value> = table.iter().map(|e| (e.key.to_owned(), component(e))).collect();
         json!({
             "dev": dev,
             "o": {"name": "hrvd", "sw": self.version},

@@ -6,8 +6,9 @@ use super::live_state;
 use super::message::{
     Delivery, Message, availability, bytes, idle, iso, no_numbers, number, removed, retained, unknown_strap,
 };
+use super::privacy::Publish;
 use super::strap_state::{self, Explained};
-use super::topics::Topics;
+use super::topics::{Owner, Topics};
 use crate::ble::Counters;
 use crate::check::{AbortCause, CheckId, CheckResult, CheckStatus, Phase};
 use crate::engine::{Athlete, LinkState, Live, Output, Roster, Strap, StrapFacts, StrapStatus};
@@ -47,6 +48,8 @@ pub struct RenderOptions {
     pub live_interval: Duration,
     /// Version to show.
     pub version: String,
+    /// How much of each person is said; everything of who is not named.
+    pub publish: BTreeMap<AthleteId, Publish>,
 }
 
 impl Default for RenderOptions {
@@ -56,6 +59,7 @@ impl Default for RenderOptions {
             language: Language::En,
             live_interval: Duration::from_secs(5),
             version: env!("CARGO_PKG_VERSION").into(),
+            publish: BTreeMap::new(),
         }
     }
 }
@@ -126,6 +130,10 @@ impl Renderer {
             let is_new = old.is_none();
             let view = old.unwrap_or_else(|| StrapView::new(strap.clone()));
             self.straps.insert(strap.id, StrapView { strap: strap.clone(), ..view });
+            if self.publish(&strap.athlete) == Publish::Nothing {
+                out.extend(self.topics.all_of_strap(strap.id).into_iter().map(removed));
+                continue;
+            }
             out.extend(self.strap_discovery(strap.id));
             if is_new {
                 out.push(availability(self.topics.strap_availability(strap.id), false));
@@ -138,10 +146,15 @@ impl Renderer {
             let started = old.and_then(|v| v.started);
             let mut straps = roster.straps.iter().filter(|s| s.athlete == athlete.id).map(|s| s.id);
             let only = straps.next().filter(|_| straps.next().is_none());
-            let discovery = self.discovery().athlete(athlete, only);
-            out.push(retained(self.topics.athlete_discovery(&athlete.id), &discovery));
-            if is_new {
-                out.push(retained(self.topics.check(&athlete.id), &idle()));
+            let publish = self.publish(&athlete.id);
+            if publish == Publish::Nothing {
+                out.extend(self.topics.all_of_athlete(&athlete.id).into_iter().map(removed));
+            } else {
+                let discovery = self.discovery().athlete(athlete, only, publish);
+                out.push(retained(self.topics.athlete_discovery(&athlete.id), &discovery));
+                if is_new {
+                    out.push(retained(self.topics.check(&athlete.id), &idle()));
+                }
             }
             self.athletes.insert(athlete.id.clone(), AthleteView { athlete: athlete.clone(), started });
         }
@@ -150,6 +163,11 @@ impl Renderer {
 
     /// What an output of the engine means for the broker.
     pub fn output(&mut self, output: &Output, now: Now) -> Vec<Message> {
+        let all = self.unsifted(output, now);
+        all.into_iter().filter_map(|m| self.sift(m)).collect()
+    }
+
+    fn unsifted(&mut self, output: &Output, now: Now) -> Vec<Message> {
         match output {
             Output::Live(live) => vec![self.live(live)],
             Output::Check(status) => self.check(status, now),
@@ -162,7 +180,25 @@ impl Renderer {
     /// The person's last valid result, read from the store at start; nothing if it holds no values.
     pub fn morning(&self, result: &CheckResult) -> Option<Message> {
         result.values?;
-        Some(retained(self.topics.morning(&result.athlete), &Value::Object(self.numbers(result))))
+        self.sift(retained(self.topics.morning(&result.athlete), &Value::Object(self.numbers(result))))
+    }
+
+    fn publish(&self, athlete: &AthleteId) -> Publish {
+        self.options.publish.get(athlete).copied().unwrap_or_default()
+    }
+
+    /// The message without what its owner does not want to be said; nothing if nothing is left.
+    fn sift(&self, mut message: Message) -> Option<Message> {
+        let publish = match self.topics.owner(&message.publication.topic) {
+            Some(Owner::Athlete(slug)) => self.publish(&slug.parse().ok()?),
+            // straps tell of themselves; of whom nothing is said, theirs do not
+            Some(Owner::Strap(slug)) => match self.publish(&self.straps.get(&slug.parse().ok()?)?.strap.athlete) {
+                Publish::Nothing => Publish::Nothing,
+                _ => Publish::Live,
+            },
+            None => Publish::Live,
+        };
+        publish.sift(&mut message.publication).then_some(message)
     }
 
     /// State of the gateway.
@@ -193,7 +229,7 @@ impl Renderer {
     }
 
     fn strap_discovery(&self, id: StrapId) -> Option<Message> {
-        let view = self.straps.get(&id)?;
+        let view = self.straps.get(&id).filter(|v| self.publish(&v.strap.athlete) != Publish::Nothing)?;
         Some(retained(self.topics.strap_discovery(id), &self.discovery().strap(&view.strap, &view.facts)))
     }
 
@@ -302,7 +338,7 @@ impl Renderer {
         let news = view.explained.differs(&explained);
         view.explained = explained;
         let payload = strap_state::payload(view.status.as_ref().filter(|_| news)?, &view.explained, now, &time_zone);
-        Some(retained(self.topics.strap_state(strap), &payload))
+        self.sift(retained(self.topics.strap_state(strap), &payload))
     }
 
     fn time_zone(&self, athlete: &AthleteId) -> TimeZone {

@@ -51,6 +51,13 @@ pub(super) enum Rank {
     State,
 }
 
+/// Whose a topic is; the text is whatever stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner<'t> {
+    Athlete(&'t str),
+    Strap(&'t str),
+}
+
 /// Builds topics for one gateway.
 #[derive(Clone, Debug)]
 pub struct Topics {
@@ -141,6 +148,15 @@ impl Topics {
             (Some("strap"), Some(slug)) => slug.parse().map_or_else(|_| Vec::new(), |id| self.all_of_strap(id)),
             (Some("athlete"), Some(slug)) => slug.parse().map_or_else(|_| Vec::new(), |id| self.all_of_athlete(&id)),
             _ => Vec::new(),
+        }
+    }
+    /// Whose a topic of ours is; discovery and the gateway's own topics are nobody's.
+    pub(super) fn owner<'t>(&self, topic: &'t str) -> Option<Owner<'t>> {
+        let mut levels = topic.strip_prefix(self.root.as_str())?.split('/').skip(1);
+        match (levels.next()?, levels.next()?) {
+            ("athlete", slug) => Some(Owner::Athlete(slug)),
+            ("strap", slug) => Some(Owner::Strap(slug)),
+            _ => None,
         }
     }
     /// Everything we listen to as long as we are connected.

@@ -48,11 +48,8 @@ def quiet_hours():
 
 def live_sample(play):
     """A live message of the daemon's, to say it in its place later."""
-    import subprocess
-
-    argv = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(play.broker.port), "-t", "hrvd/demo/athlete/alex/live", "-C", "1", "-W", "20"]
-    said = subprocess.run(argv, capture_output=True, text=True, timeout=40).stdout
-    return json.loads(said)
+    said = play.broker.heard(play.broker.listen("hrvd/demo/athlete/alex/live", seconds=20))
+    return json.loads(said[0].split(" ", 1)[1])
 
 
 def version(short, root, run, args):

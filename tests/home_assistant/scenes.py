@@ -193,9 +193,15 @@ def home_assistant_restarts(p):
     p.ws.close()
     p.ws = None
     p.house.stop()
+    birth = p.broker.listen("homeassistant/status", seconds=120)
+    repeated = p.broker.listen("homeassistant/device/+/config", count=3, seconds=120)
     seconds = p.house.start()
     p.connect()
     p.rest.wait(RMSSD, was, 20)
+    # its birth message is answered with everything that it may have missed
+    expect(p.broker.heard(birth) == ["homeassistant/status online"], "no birth message")
+    said = p.broker.heard(repeated)
+    expect(len(said) == 3, f"{len(said)} devices are said again")
     p.rest.wait(LIVE_HR, "*", 40)
     retained = [t for t in p.broker.retained("hrvd/#") if t.endswith("/live")]
     expect(not retained, f"live values are kept: {retained}")

@@ -77,6 +77,14 @@ class Broker:
         argv += (["-r"] if retain else []) + (["-m", payload] if payload else ["-n"])
         subprocess.run(argv, check=True, timeout=20)
 
+    def listen(self, pattern, count=1, seconds=60):
+        """From now on; what came is asked for with `heard`. Retained messages do not count."""
+        argv = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port), "-R", "-v", "-t", pattern, "-C", str(count), "-W", str(seconds)]
+        return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    def heard(self, listener):
+        return listener.communicate(timeout=120)[0].splitlines()
+
     def retained(self, pattern="#"):
         """What the broker keeps, by topic."""
         argv = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port), "-t", pattern, "-F", "%r %t %p", "--retained-only", "-W", "2"]
