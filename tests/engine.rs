@@ -289,6 +289,61 @@ fn heart_rate_without_intervals_is_named() {
     assert_eq!(w.cause(), Some(AbortCause::NoRr));
 }
 
+/// Alex with a watch that sends heart rate alone beside the strap.
+fn with_a_watch() -> (StrapId, Roster) {
+    let watch = StrapId([2; 6]);
+    let mut roster = roster();
+    roster.straps.push(Strap { id: watch, athlete: alex(), name: None });
+    (watch, roster)
+}
+
+#[test]
+fn a_watch_without_intervals_does_not_end_the_wait_for_the_strap() {
+    let mut w = World::new(None);
+    let (watch, both) = with_a_watch();
+    w.input(START, Input::Roster(both));
+    w.start_check(at(0));
+    let hr_only = |w: &mut World, from: u64, until: u64| {
+        for s in from..until {
+            w.input(at(s), Input::Packet { strap: watch, bytes: [0x00, 62].as_slice().into() });
+        }
+    };
+    hr_only(&mut w, 1, 90);
+    assert_eq!(w.cause(), None, "the strap may still come");
+    // it comes, and the watch goes on
+    let list = heart(steady(), 240);
+    for n in list {
+        let second = 90 + n.at.as_secs();
+        w.input(at(90) + n.at, Input::Packet { strap: STRAP, bytes: n.bytes });
+        hr_only(&mut w, second, second + 1);
+    }
+    assert_eq!(w.results().len(), 1);
+    assert_eq!(w.results()[0].strap, STRAP);
+
+    // nobody else comes: at the end of the wait it is named for what it is
+    let mut w = World::new(None);
+    w.input(START, Input::Roster(with_a_watch().1));
+    w.start_check(at(0));
+    hr_only(&mut w, 1, 320);
+    assert_eq!(w.cause(), Some(AbortCause::NoRr));
+    assert_eq!(w.phases().last(), Some(&(300, Phase::Aborted)));
+}
+
+#[test]
+fn two_sources_without_intervals_end_the_wait() {
+    let mut w = World::new(None);
+    let (watch, both) = with_a_watch();
+    w.input(START, Input::Roster(both));
+    w.start_check(at(0));
+    for s in 1..60 {
+        for strap in [STRAP, watch] {
+            w.input(at(s), Input::Packet { strap, bytes: [0x00, 62].as_slice().into() });
+        }
+    }
+    assert_eq!(w.cause(), Some(AbortCause::NoRr));
+    assert!(w.phases().last().unwrap().0 < 40, "{:?}", w.phases());
+}
+
 #[test]
 fn cancel_ends_it_at_once_and_another_may_start() {
     let mut w = World::new(None);
@@ -328,6 +383,23 @@ fn strap_on_in_the_wake_window_starts_the_check_once_a_day() {
     assert_eq!(w.results().len(), 1);
     // the next morning
     w.play(at(86_400), heart(steady(), 240), |_| true);
+    assert_eq!(w.results().len(), 2);
+}
+
+#[test]
+fn a_clock_that_was_wrong_at_the_check_counts_for_the_right_day_once_it_is_set() {
+    // believed, and a day behind: chrony sets it right two minutes after the check
+    let mut w = World::new(Some("2026-11-23T05:00:00Z"));
+    w.play(at(0), heart(steady(), 240), |_| true);
+    assert_eq!(w.results()[0].local_date.unwrap().to_string(), "2026-11-23");
+    w.advance(at(400));
+    w.player.set_wall("2026-11-24T05:06:40Z".parse().unwrap());
+    w.input(at(400), Input::Timeout);
+    assert!(w.said.iter().any(|(_, o)| matches!(o, Output::Notice(Notice::ClockJump { ms: 86_400_000 }))));
+    // put on again the same morning: this day has its check
+    w.play(at(1000), heart(steady(), 240), |_| true);
+    assert_eq!(w.results().len(), 1);
+    w.play(at(86_800), heart(steady(), 240), |_| true);
     assert_eq!(w.results().len(), 2);
 }
 
@@ -441,6 +513,66 @@ fn replay_of_the_records_equals_live() {
             .collect()
     };
     assert_eq!(essential(&live), essential(&again));
+}
+
+/// The final values come from batch labels of whole segments: what stands in the result is what anybody computes from
+/// the beats that were told, and no difference crosses a gap, an artifact or the edge of an artifact outside.
+#[test]
+fn a_result_is_the_batch_value_over_the_segments_of_its_window() {
+    let one_in = |k: usize, n: u16| move |i: usize| if i % k == k - 1 { n } else { 0 };
+    let mut compared = 0;
+    let mut edges = 0;
+    for seed in 0..60u64 {
+        let mut w = World::new(None);
+        w.start_check(at(0));
+        // beats early and late now and then, and a hole in some
+        let shift = one_in(17 + seed as usize % 23, 250);
+        let mut owed = 0;
+        let rr: Vec<RrTicks> = Heart::new(HeartConfig { seed, ..steady() })
+            .take(330)
+            .enumerate()
+            .map(|(i, rr)| {
+                let early = shift(i);
+                let rr = RrTicks(rr.0 + owed - early);
+                owed = early;
+                rr
+            })
+            .collect();
+        let hole = 60.0 + seed as f64 * 2.0;
+        w.play(at(0), StrapSim::new(rr.into_iter()), |t| seed % 3 > 0 || !(hole..hole + 4.0).contains(&t));
+        let Some(graded) = w.said.iter().position(|(_, o)| matches!(o, Output::Result(_))) else { continue };
+        let Output::Result(r) = &w.said[graded].1 else { unreachable!() };
+        let mut segments: Vec<Vec<hrvd::timeline::Beat>> = vec![];
+        for (_, o) in &w.said[..graded] {
+            let Output::Beats(b) = o else { continue };
+            if b.gap.is_some() || segments.is_empty() {
+                segments.push(vec![]);
+            }
+            segments.last_mut().unwrap().extend(&b.beats);
+        }
+        let until = r.start + Duration::from_secs_f64(r.length_s);
+        let inside = |b: &hrvd::timeline::Beat| b.at > r.start && b.at <= until;
+        let parts: Vec<_> = segments
+            .iter()
+            .map(|s| {
+                let all: Vec<f64> = s.iter().map(|b| b.rr.as_ms()).collect();
+                let labels = hrvd::artifact::classify(&all);
+                let first = s.iter().position(inside).unwrap_or(s.len());
+                let last = s.iter().rposition(inside).map_or(first, |k| k + 1);
+                let after = first > 0 && !labels[first - 1].is_normal();
+                edges += usize::from(after && first < last);
+                (all[first..last].to_vec(), labels[first..last].to_vec(), after)
+            })
+            .collect();
+        let of: Vec<_> = parts.iter().map(|(rr, l, after)| hrvd::hrv::nn::Segment::new(rr, l, *after)).collect();
+        let want = hrvd::hrv::time::TimeDomain::of(&of);
+        assert_eq!((r.n as usize, r.pairs as usize), (parts.iter().map(|p| p.0.len()).sum(), want.pairs), "{seed}");
+        let Some(v) = r.values else { continue };
+        assert_eq!((Ok(v.rmssd_ms), Ok(v.sdnn_ms)), (want.rmssd_ms, want.sdnn_ms), "{seed}");
+        assert_eq!((Ok(v.mean_rr_ms), Ok(v.pnn50_pct)), (want.mean_rr_ms, want.pnn50_pct), "{seed}");
+        compared += 1;
+    }
+    assert!(compared >= 30 && edges >= 3, "{compared} results, {edges} that begin right after an artifact");
 }
 
 #[test]

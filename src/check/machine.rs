@@ -98,6 +98,8 @@ pub struct Machine {
     last_beat_seen: Option<Mono>,
     /// First of an unbroken run of packets with heart rate but no intervals.
     hr_only_since: Option<Mono>,
+    /// Another strap of this person may still bring intervals.
+    another_may_come: bool,
     hr: Option<u16>,
     last_packet: Option<Mono>,
     link_up: bool,
@@ -129,6 +131,7 @@ impl Machine {
             beats: Beats::default(),
             last_beat_seen: None,
             hr_only_since: None,
+            another_may_come: false,
             hr: None,
             last_packet: None,
             link_up: false,
@@ -171,6 +174,11 @@ impl Machine {
             self.hr = None;
             self.hr_only_since = None;
         }
+    }
+
+    /// The person has another strap, of which it is not known that it sends no intervals.
+    pub fn on_hope(&mut self, another_may_come: bool) {
+        self.another_may_come = another_may_come;
     }
 
     /// A packet arrived: heart rate, contact, and whether it held intervals.
@@ -258,10 +266,11 @@ impl Machine {
     fn advance(&mut self, now: Mono) {
         match self.state {
             State::Waiting => {
-                if self.has_no_rr(now) {
+                let no_rr = self.has_no_rr(now);
+                if no_rr && !self.another_may_come {
                     self.abort(AbortCause::NoRr);
                 } else if now.since(self.started) >= self.config.wait {
-                    self.abort(AbortCause::NoStrap);
+                    self.abort(if no_rr { AbortCause::NoRr } else { AbortCause::NoStrap });
                 }
             }
             State::Settling { since } => {

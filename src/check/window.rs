@@ -40,8 +40,10 @@ pub(super) struct Beats {
 /// What lies inside a window.
 #[derive(Clone, Debug)]
 pub(super) struct Judged {
-    /// (interval ms, label) a segment.
+    /// (beat, label) a segment.
     pub(super) segments: Vec<Vec<(Beat, Label)>>,
+    /// Whether the first beat of each segment follows an artifact that lies outside: it may be displaced itself.
+    after_artifact: Vec<bool>,
     /// Time in drop-outs inside the window.
     pub(super) dropout: Duration,
     /// Whether any hole, long or short, lies inside.
@@ -90,7 +92,8 @@ impl Beats {
     pub(super) fn judge(&self, from: Mono, until: Mono) -> Judged {
         let inside = |b: &Beat| b.at > from && b.at <= until;
         let overruns = self.overruns.iter().filter(|at| **at > from && **at <= until).count();
-        let mut out = Judged { segments: vec![], dropout: Duration::ZERO, holes: overruns > 0, overruns };
+        let mut out =
+            Judged { segments: vec![], after_artifact: vec![], dropout: Duration::ZERO, holes: overruns > 0, overruns };
         let mut last: Option<Mono> = None;
         for segment in &self.segments {
             if !segment.beats.iter().any(inside) {
@@ -104,8 +107,8 @@ impl Beats {
                     out.dropout += hole;
                 }
             }
-            let labelled = segment.beats.iter().copied().zip(segment.labels()).filter(|(b, _)| inside(b));
-            out.segments.push(labelled.collect());
+            let labelled: Vec<(Beat, Label)> = segment.beats.iter().copied().zip(segment.labels()).collect();
+            out.keep(&labelled, false, inside);
             last = segment.beats.last().map(|b| b.at);
         }
         out
@@ -113,6 +116,14 @@ impl Beats {
 }
 
 impl Judged {
+    /// Adds what is inside of a labelled segment; `after_artifact` is true of its first beat.
+    fn keep(&mut self, labelled: &[(Beat, Label)], after_artifact: bool, inside: impl Fn(&Beat) -> bool) {
+        let first = labelled.iter().position(|(b, _)| inside(b)).unwrap_or(labelled.len());
+        let before = first.checked_sub(1).and_then(|i| labelled.get(i));
+        self.after_artifact.push(before.map_or(after_artifact, |(_, label)| !label.is_normal()));
+        self.segments.push(labelled.iter().copied().filter(|(b, _)| inside(b)).collect());
+    }
+
     pub(super) fn n(&self) -> usize {
         self.segments.iter().map(Vec::len).sum()
     }
@@ -147,14 +158,19 @@ impl Judged {
     fn time_domain(&self) -> TimeDomain {
         let split: Vec<(Vec<f64>, Vec<Label>)> =
             self.segments.iter().map(|s| s.iter().map(|(b, l)| (b.rr.as_ms(), *l)).unzip()).collect();
-        let segments: Vec<Nn<'_>> = split.iter().map(|(rr, labels)| Nn::new(rr, labels, false)).collect();
+        let after = self.after_artifact.iter();
+        let segments: Vec<Nn<'_>> = split.iter().zip(after).map(|((rr, l), after)| Nn::new(rr, l, *after)).collect();
         TimeDomain::of(&segments)
     }
 
     /// The part that ends in `(from, until]`.
     fn part(&self, from: Mono, until: Mono) -> Judged {
-        let cut = |s: &Vec<(Beat, Label)>| s.iter().copied().filter(|(b, _)| b.at > from && b.at <= until).collect();
-        Judged { segments: self.segments.iter().map(cut).collect(), dropout: Duration::ZERO, holes: false, overruns: 0 }
+        let mut out =
+            Judged { segments: vec![], after_artifact: vec![], dropout: Duration::ZERO, holes: false, overruns: 0 };
+        for (segment, after) in self.segments.iter().zip(&self.after_artifact) {
+            out.keep(segment, *after, |b| b.at > from && b.at <= until);
+        }
+        out
     }
 }
 

@@ -115,6 +115,9 @@ impl Engine {
         self.wall_offset = Some(offset);
         self.out.push_back(Output::Record(Record { at: now.mono, kind: RecordKind::Anchor { wall } }));
         if let Some(ms) = jump {
+            for person in self.people.values_mut() {
+                person.see_clock(|start| wall_at(offset, start));
+            }
             self.out.push_back(Output::Notice(Notice::ClockJump { ms }));
         }
     }
@@ -138,8 +141,11 @@ impl Engine {
                 self.out.insert(before, command);
             }
         }
+        let mut others = self.straps.values().filter(|s| s.athlete == athlete && s.id != id);
+        let another_may_come = others.any(|s| !s.sends_no_rr(now.mono));
         let Some(machine) = self.people.get_mut(&athlete).and_then(|p| p.machine.as_mut()) else { return };
         if machine.strap().is_none_or(|s| s == id) {
+            machine.on_hope(another_may_come);
             machine.on_packet(now.mono, heard.hr, heard.contact, heard.has_rr);
         }
         for placed in &heard.placed {
@@ -269,12 +275,12 @@ impl Engine {
                 self.out.push_back(match event {
                     MachineEvent::Status(status) => Output::Check(status),
                     MachineEvent::Result(mut result) => {
-                        let wall_us = self.wall_offset.map(|o| o + result.start.as_micros() as i64);
-                        result.wall = wall_us.and_then(|us| jiff::Timestamp::from_microsecond(us).ok());
+                        result.wall = self.wall_offset.and_then(|offset| wall_at(offset, result.start));
                         result.local_date = result.wall.map(|w| person.date(w));
                         if result.is_valid() {
                             // not the later of the two: a clock that was wrong once must not count for ever
                             person.checked_on = result.local_date.or(person.checked_on);
+                            person.measured = Some(result.start);
                         }
                         Output::Result(result)
                     }
@@ -286,6 +292,11 @@ impl Engine {
             }
         }
     }
+}
+
+/// The wall clock at a moment of this boot.
+fn wall_at(offset_us: i64, at: Mono) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_microsecond(offset_us + at.as_micros() as i64).ok()
 }
 
 fn idle(p: &Person) -> CheckStatus {

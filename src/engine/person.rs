@@ -15,6 +15,8 @@ pub(super) struct Person {
     pub(super) machine: Option<Machine>,
     /// Local date of the newest completed check.
     pub(super) checked_on: Option<Date>,
+    /// When that check began, if it was in this boot and seen here.
+    pub(super) measured: Option<Mono>,
     /// The strap whose values are shown.
     pub(super) live_strap: Option<StrapId>,
     /// Values go out with the first packet from here on; `None` while no heart rate comes.
@@ -31,6 +33,7 @@ impl Person {
             athlete,
             machine: None,
             checked_on: None,
+            measured: None,
             live_strap: None,
             next_live: None,
             fresh: false,
@@ -45,6 +48,13 @@ impl Person {
     /// Local date of a moment.
     pub(super) fn date(&self, wall: Timestamp) -> Date {
         wall.to_zoned_datetime(self.athlete.time_zone.clone()).date()
+    }
+
+    /// The wall clock was set: the newest check belongs to the date that it says now.
+    pub(super) fn see_clock(&mut self, wall_at: impl Fn(Mono) -> Option<Timestamp>) {
+        if let Some(wall) = self.measured.and_then(wall_at) {
+            self.checked_on = Some(self.date(wall));
+        }
     }
 
     /// Whether a strap put on now starts the check by itself.

@@ -220,6 +220,12 @@ impl StrapState {
         placed
     }
 
+    /// Whether this connection brings heart rate and, for long enough to know, no intervals.
+    pub(super) fn sends_no_rr(&self, now: Mono) -> bool {
+        let for_long = |t: Mono| now.since(t) >= WITHOUT_RR;
+        self.online(now) && self.hr.is_some() && !self.signs.any_rr && self.signs.first_packet.is_some_and(for_long)
+    }
+
     /// Whether beats are arriving now. Heart rate may go on without them (no skin contact): then windows hold the past.
     pub(super) fn beating(&self, now: Mono) -> bool {
         self.online(now) && self.last_beats.is_some_and(|t| now.since(t) < FRESH)
