@@ -127,7 +127,7 @@ impl Files {
 
     /// Dates earlier rows of this boot; returns the results that wait for publishing again, if any was dated now.
     pub(super) fn redate(&mut self, options: &OpenOptions, anchor: Anchor) -> rusqlite::Result<Vec<CheckResult>> {
-        if !redate::needed(&self.conn, &options.boot_id)? {
+        if !redate::needed(&self.conn, &options.boot_id, anchor)? {
             return Ok(Vec::new());
         }
         let tx = begin_full(&mut self.conn)?;
