@@ -576,7 +576,7 @@ async fn a_store_that_repeats_itself_does_not_flood() {
     #[derive(Clone, Default)]
     struct Stuck(std::sync::Arc<std::sync::atomic::AtomicUsize>);
     impl hrvd::mqtt::OutboxSource for Stuck {
-        fn next(&mut self) -> Option<(i64, Publication)> {
+        async fn next(&mut self) -> Option<(i64, Publication)> {
             Some((7, Publication { topic: RESULT.into(), payload: b"again".to_vec(), retain: false, qos: 1 }))
         }
         fn mark_sent(&mut self, _id: i64) {
@@ -592,6 +592,36 @@ async fn a_store_that_repeats_itself_does_not_flood() {
     status.wait_for(ConnectionState::is_up).await.unwrap();
     tokio::time::sleep(ms(800)).await;
     assert_eq!(stuck.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+/// A store whose card hangs must cost results their time and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_that_does_not_answer_holds_up_nobody_else() {
+    #[derive(Clone)]
+    struct Slow(std::sync::Arc<tokio::sync::Semaphore>);
+    impl hrvd::mqtt::OutboxSource for Slow {
+        async fn next(&mut self) -> Option<(i64, Publication)> {
+            self.0.acquire().await.unwrap().forget();
+            Some((1, Publication { topic: RESULT.into(), payload: b"late".to_vec(), retain: false, qos: 1 }))
+        }
+        fn mark_sent(&mut self, _id: i64) {}
+    }
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let slow = Slow(std::sync::Arc::new(tokio::sync::Semaphore::new(0)));
+    let cancel = tokio_util::sync::CancellationToken::new();
+    let (handle, _commands) = hrvd::mqtt::spawn(config(broker.port), slow.clone(), &cancel).unwrap();
+    handle.begin();
+    handle.status().wait_for(ConnectionState::is_up).await.unwrap();
+    // its answer is still owed: states and live values go on
+    for n in 0..5 {
+        let publication =
+            Publication { topic: "hrvd/g/bridge".into(), payload: format!("{n}").into_bytes(), retain: true, qos: 1 };
+        assert_eq!(handle.deliver(hrvd::mqtt::Message { delivery: hrvd::mqtt::Delivery::Retained, publication }), None);
+        observer.until_message("hrvd/g/bridge", &n.to_string());
+    }
+    slow.0.add_permits(1);
+    observer.until_message(RESULT, "late");
 }
 
 #[tokio::test]

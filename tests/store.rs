@@ -156,6 +156,42 @@ fn a_late_clock_dates_earlier_rows_and_asks_for_publishing_again() {
 }
 
 #[test]
+fn a_clock_that_is_set_later_corrects_the_dates_of_its_boot() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut opened = store::open(options(dir.path())).unwrap();
+    let anchor = |s: u64, wall: &str| Record {
+        at: Mono::from_secs(s),
+        kind: RecordKind::Anchor { wall: wall.parse().unwrap() },
+    };
+    // no time service that could be asked: a plausible clock was believed, and it was seven hours behind
+    opened.handle.record(anchor(0, "2026-06-30T16:00:00Z"));
+    opened.handle.record(packet(1, 10));
+    let mut early = result(1, Some("2026-06-30T16:01:40Z".parse().unwrap()));
+    early.local_date = Some("2026-06-30".parse().unwrap());
+    opened.handle.result(early.clone(), vec![message("a", "1")]);
+    opened.handle.seal().blocking_recv().unwrap().unwrap();
+    // another anchor of a healthy clock, two seconds off, moves nothing
+    opened.handle.record(anchor(300, "2026-06-30T16:05:02Z"));
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    assert!(opened.events.try_recv().is_err());
+    // 23:10 UTC is the next day in Berlin
+    opened.handle.record(anchor(600, "2026-06-30T23:10:00Z"));
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    let dated = hrvd::check::CheckResult {
+        wall: Some("2026-06-30T23:01:40Z".parse().unwrap()),
+        local_date: Some("2026-07-01".parse().unwrap()),
+        ..early
+    };
+    assert_eq!(opened.events.try_recv().unwrap(), StoreEvent::Redated(vec![dated.clone()]));
+    let query = Query::open(&db(dir.path())).unwrap();
+    assert_eq!(query.results(None, 9).unwrap(), [dated.clone()], "the numbers stay");
+    assert_eq!(query.recordings().unwrap()[0].wall, Some("2026-06-30T23:00:10Z".parse().unwrap()));
+    opened.handle.republish(dated.id, vec![]);
+    opened.handle.flush().blocking_recv().unwrap().unwrap();
+    assert!(opened.events.try_recv().is_err(), "told once");
+}
+
+#[test]
 fn a_late_clock_dates_no_row_of_another_boot() {
     let dir = tempfile::tempdir().unwrap();
     let opened = store::open(options(dir.path())).unwrap();
@@ -171,6 +207,22 @@ fn a_late_clock_dates_no_row_of_another_boot() {
     let results = query.results(None, 9).unwrap();
     assert_eq!((results[0].wall, &results[1]), (wall(9 - 600), &result(1, None)));
     assert_eq!(query.recordings().unwrap()[0].wall, None);
+}
+
+#[test]
+fn a_read_on_the_writers_thread_sees_what_was_sent_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(options(dir.path())).unwrap();
+    let next = |after: i64| opened.handle.read(move |q| q.next_unsent(after)).blocking_recv().unwrap();
+    assert_eq!(next(0).unwrap(), None);
+    opened.handle.publish(vec![message("a", "1"), message("a", "2")], None);
+    let first = next(0).unwrap().unwrap();
+    assert_eq!(first.publication, message("a", "1"));
+    assert_eq!(next(first.id).unwrap().unwrap().publication, message("a", "2"));
+    opened.handle.mark_sent(first.id, 1, None);
+    assert_eq!(next(0).unwrap().unwrap().publication, message("a", "2"));
+    opened.handle.stop().unwrap();
+    assert!(opened.handle.read(|_| Ok(())).blocking_recv().is_err(), "nobody answers any more");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::Exit;
 use super::args::Global;
 use super::terminal::Terminal;
 use crate::config::{Config, Surroundings};
-use crate::control::{Client, ClientError};
+use crate::control::{Client, ClientError, Kind};
 
 /// Connects to the daemon of this configuration.
 pub(super) fn connect(config: &Config) -> Result<Client, ClientError> {
@@ -29,7 +29,14 @@ pub(super) fn complain(e: &ClientError, terminal: &mut Terminal<'_>) -> Exit {
             (Some("start it: sudo systemctl start hrvd, or hrvd run in another terminal".to_owned()), Exit::NotFound)
         }
         ClientError::Permission(_) => (Some("use sudo, or join the group hrvd".to_owned()), Exit::Failed),
-        ClientError::Refused { hint, .. } => (hint.clone(), Exit::NotFound),
+        ClientError::Refused { kind, hint, .. } => (
+            hint.clone(),
+            match kind {
+                Kind::NotFound => Exit::NotFound,
+                Kind::Invalid => Exit::Usage,
+                Kind::Failed => Exit::Failed,
+            },
+        ),
         ClientError::Broken(_) | ClientError::Protocol(_) => (None, Exit::Failed),
     };
     if let Some(hint) = hint {

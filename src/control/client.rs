@@ -1,6 +1,6 @@
 //! The other end of the socket, for the command line: blocking, a line at a time.
 
-use super::Op;
+use super::{Kind, Op};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
@@ -25,6 +25,8 @@ pub enum ClientError {
     /// It said no.
     #[error("{message}")]
     Refused {
+        /// In a word.
+        kind: Kind,
         /// Cause.
         message: String,
         /// What to do.
@@ -64,6 +66,7 @@ impl Client {
                 Some("ok" | "status") => return Ok(v),
                 Some("error") => {
                     return Err(ClientError::Refused {
+                        kind: Kind::of_word(v["kind"].as_str()),
                         message: v["message"].as_str().unwrap_or("refused").to_owned(),
                         hint: v["hint"].as_str().map(str::to_owned),
                     });

@@ -5,7 +5,7 @@ mod client;
 mod server;
 
 pub use client::{Client, ClientError};
-pub use server::{Line, Request, Server, ServerError};
+pub use server::{Line, Request, Server, ServerError, Whose};
 
 use crate::check::Posture;
 use crate::units::{AthleteId, StrapId};
@@ -62,10 +62,42 @@ pub enum Op {
     Seal,
 }
 
+/// Why an answer is no; the command line ends with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// What was asked for does not exist.
+    NotFound,
+    /// The request is wrong: asking again cannot help.
+    Invalid,
+    /// It cannot be done now, or did not work.
+    #[default]
+    Failed,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::NotFound, Self::Invalid, Self::Failed];
+
+    /// Stable word for JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Invalid => "invalid",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The kind of this word; of a daemon that has no or other words: it did not work.
+    pub fn of_word(word: Option<&str>) -> Self {
+        Self::ALL.into_iter().find(|k| word == Some(k.as_str())).unwrap_or_default()
+    }
+}
+
 /// An answer that says no, with what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
+    /// In a word.
+    pub kind: Kind,
     /// Cause.
     pub message: String,
     /// What to do.
@@ -73,9 +105,13 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal without a hint.
+    /// A refusal without a hint: it cannot be done now.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { kind: Kind::Failed, message: message.into(), hint: None }
+    }
+    /// For another reason.
+    pub fn kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
     }
     /// Adds what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -89,30 +125,36 @@ pub fn pick_athlete(asked: Option<&str>, known: &[AthleteId]) -> Result<AthleteI
     let names = || known.iter().map(AthleteId::as_str).collect::<Vec<_>>().join(", ");
     match asked {
         Some(text) => {
-            let id: AthleteId = text.parse().map_err(|e| Refusal::new(format!("{e}")))?;
+            let id: AthleteId = text.parse().map_err(|e| Refusal::new(format!("{e}")).kind(Kind::Invalid))?;
             if known.contains(&id) {
                 Ok(id)
             } else if known.is_empty() {
                 Err(Refusal::new(format!("no athlete '{id}': nobody is known yet"))
+                    .kind(Kind::NotFound)
                     .hint("hrvd adopt ADDRESS --athlete NAME makes one"))
             } else {
-                Err(Refusal::new(format!("no athlete '{id}'")).hint(format!("known: {}", names())))
+                Err(Refusal::new(format!("no athlete '{id}'")).kind(Kind::NotFound).hint(format!("known: {}", names())))
             }
         }
         None => match known {
             [only] => Ok(only.clone()),
-            [] => Err(Refusal::new("no athlete is known yet").hint("hrvd adopt ADDRESS --athlete NAME makes one")),
-            _ => Err(Refusal::new("which athlete?").hint(format!("--athlete with one of: {}", names()))),
+            [] => Err(Refusal::new("no athlete is known yet")
+                .kind(Kind::NotFound)
+                .hint("hrvd adopt ADDRESS --athlete NAME makes one")),
+            _ => Err(Refusal::new("which athlete?")
+                .kind(Kind::Invalid)
+                .hint(format!("--athlete with one of: {}", names()))),
         },
     }
 }
 
 /// Parses an optional posture.
 pub fn pick_posture(asked: Option<&str>) -> Result<Option<Posture>, Refusal> {
-    asked.map(|p| p.parse().map_err(Refusal::new)).transpose()
+    asked.map(|p| p.parse().map_err(|e: String| Refusal::new(e).kind(Kind::Invalid))).transpose()
 }
 
 /// Parses an address.
 pub fn pick_address(text: &str) -> Result<StrapId, Refusal> {
-    text.parse().map_err(|e| Refusal::new(format!("{e}")).hint("hrvd scan lists straps that are near"))
+    text.parse()
+        .map_err(|e| Refusal::new(format!("{e}")).kind(Kind::Invalid).hint("hrvd scan lists straps that are near"))
 }

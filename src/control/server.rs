@@ -1,6 +1,6 @@
 //! The daemon's end of the socket.
 
-use super::{Op, Refusal};
+use super::{Kind, Op, Refusal};
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -108,11 +108,33 @@ impl Drop for Server {
     }
 }
 
+/// Whose heart an output speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// Nobody's: it concerns all.
+    Everybodys,
+    /// This athlete's.
+    Of(String),
+    /// Somebody's, and it is not known any more whose: for those who listen to everybody.
+    Unknown,
+}
+
+impl Whose {
+    /// Whether a subscriber to this athlete (`None`: to everybody) may hear it.
+    fn is_for(&self, only: Option<&str>) -> bool {
+        match (self, only) {
+            (_, None) | (Self::Everybodys, _) => true,
+            (Self::Of(athlete), Some(only)) => athlete == only,
+            (Self::Unknown, Some(_)) => false,
+        }
+    }
+}
+
 /// One output, rendered once for all subscribers.
 #[derive(Debug)]
 pub struct Line {
     /// Whose.
-    pub athlete: Option<String>,
+    pub whose: Whose,
     /// JSON with its newline.
     pub json: String,
 }
@@ -133,7 +155,7 @@ async fn client(
                 lines.get_mut().get_mut().set_limit(MAX_LINE);
                 let op = serde_json::from_str::<Op>(&line);
                 let answer = match op {
-                    Err(e) => Err(Refusal::new(format!("not a request: {e}"))),
+                    Err(e) => Err(Refusal::new(format!("not a request: {e}")).kind(Kind::Invalid)),
                     Ok(op) => {
                         if let Op::Subscribe { athlete } = &op {
                             subscription = Some((outputs.subscribe(), athlete.clone()));
@@ -175,7 +197,7 @@ fn answer_lines(answer: Result<Value, Refusal>) -> Vec<Value> {
             vec![Value::Object(o)]
         }
         Ok(_) => vec![json!({"type": "ok"})],
-        Err(r) => vec![json!({"type": "error", "message": r.message, "hint": r.hint})],
+        Err(r) => vec![json!({"type": "error", "kind": r.kind.as_str(), "message": r.message, "hint": r.hint})],
     }
 }
 
@@ -186,10 +208,23 @@ async fn next_line(
     let Some((receiver, athlete)) = subscription else { return std::future::pending().await };
     loop {
         match receiver.recv().await {
-            Ok(line) if athlete.is_none() || line.athlete.is_none() || line.athlete == *athlete => return Ok(line),
+            Ok(line) if line.whose.is_for(athlete.as_deref()) => return Ok(line),
             Ok(_) => {}
             Err(broadcast::error::RecvError::Lagged(n)) => return Err(n),
             Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_listens_to_one_athlete_hears_nobody_else() {
+        let of = |a: &str| Whose::Of(a.to_owned());
+        assert!(of("alex").is_for(Some("alex")) && !of("kim").is_for(Some("alex")));
+        assert!(Whose::Everybodys.is_for(Some("alex")) && !Whose::Unknown.is_for(Some("alex")));
+        assert!([of("kim"), Whose::Everybodys, Whose::Unknown].iter().all(|w| w.is_for(None)));
     }
 }

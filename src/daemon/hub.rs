@@ -1,24 +1,24 @@
 //! The engine's task: takes inputs from every edge, one after the other, and hands outputs to every edge. It waits for
 //! nobody: each way out returns at once.
 
+use super::audience;
 use super::report::adapter_problem;
 use super::roster;
-use super::straps::Straps;
+use super::straps::{Recalled, Straps, answer};
 use super::systemd::Systemd;
 use crate::ble;
 use crate::check::Phase;
 use crate::clock::Clock;
-use crate::control::{Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
-use crate::engine::{Command, Engine, Input, Notice, Output, RecordKind, Roster, Strap, Trigger};
+use crate::control::{Kind, Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
+use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
 use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Order, Renderer};
 use crate::release::{self, Ask};
-use crate::store::{Query, StoreEvent, StoreHandle, StoreHealth};
+use crate::store::{StoreEvent, StoreHandle, StoreHealth};
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -68,7 +68,8 @@ pub(super) struct Hub {
     pub(super) bridge: Option<(Mono, BridgeStatus)>,
     pub(super) radio_used: bool,
     pub(super) strangers: BTreeSet<StrapId>,
-    pub(super) store_path: PathBuf,
+    /// What the store is asked for after it was opened anew.
+    pub(super) learning: Option<Recalled>,
     /// The latest moment that the engine was told.
     pub(super) latest: Mono,
 }
@@ -105,6 +106,7 @@ impl Hub {
                 Ok(()) = inlets.radio_status.changed() => {
                     self.say_bridge(&inlets.radio_status);
                 }
+                known = answer(&mut self.learning) => self.learn(known),
                 () = tick(&mut watchdog) => {}
                 () = tokio::time::sleep(sleep) => self.handle(self.clock.now(), Input::Timeout),
             }
@@ -187,31 +189,9 @@ impl Hub {
         if self.listeners.receiver_count() == 0 {
             return;
         }
-        let athlete = self.whose(output);
+        let whose = audience::whose(output, &self.roster);
         let json = format!("{}\n", json::output(Zero::default(), now, output));
-        let _ = self.listeners.send(Arc::new(Line { athlete: athlete.map(ToString::to_string), json }));
-    }
-
-    /// Whose heart an output speaks of; `None` concerns everybody.
-    fn whose<'a>(&'a self, output: &'a Output) -> Option<&'a AthleteId> {
-        let wearer = |id: &StrapId| self.roster.straps.iter().find(|s| s.id == *id).map(|s| &s.athlete);
-        match output {
-            Output::Beats(b) => Some(&b.athlete),
-            Output::Live(l) => Some(&l.athlete),
-            Output::Check(c) => Some(&c.athlete),
-            Output::Result(r) => Some(&r.athlete),
-            Output::Strap(s) => Some(&s.athlete),
-            Output::Record(r) => match &r.kind {
-                RecordKind::Packet { strap, .. } | RecordKind::Link { strap, .. } => wearer(strap),
-                RecordKind::Command(command) => Some(athlete_of(command)),
-                RecordKind::Anchor { .. } => None,
-            },
-            Output::Notice(n) => match n {
-                Notice::Defect { strap, .. } | Notice::Gap { strap, .. } => wearer(strap),
-                Notice::Refused { command, .. } => Some(athlete_of(command)),
-                Notice::ClockJump { .. } | Notice::UnknownStrap { .. } => None,
-            },
-        }
+        let _ = self.listeners.send(Arc::new(Line { whose, json }));
     }
 
     fn notice(&mut self, notice: &Notice) {
@@ -232,7 +212,7 @@ impl Hub {
         match event {
             StoreEvent::Redated(results) => {
                 for result in results {
-                    tracing::info!("the clock is known now: check {} was on {:?}", result.id, result.local_date);
+                    tracing::info!("the clock is set: check {} was on {:?}", result.id, result.local_date);
                     let id = result.id.clone();
                     if let Some(date) = result.local_date.filter(|_| result.is_valid()) {
                         let athlete = result.athlete.clone();
@@ -246,27 +226,8 @@ impl Hub {
             }
             StoreEvent::Opened(report) => {
                 super::log_opened(&report);
-                self.learn_adopted();
+                self.learning = Some(self.recall());
             }
-        }
-    }
-
-    /// The store could not be read at start, or was replaced: who is adopted has to be asked again.
-    fn learn_adopted(&mut self) {
-        match Query::open(&self.store_path).and_then(|q| q.straps()) {
-            Ok(straps) => {
-                for s in straps {
-                    if !self.adopted.iter().any(|a| a.id == s.strap.id) {
-                        self.adopted.push(s.strap);
-                    }
-                }
-                let now = self.clock.now();
-                self.new_roster(now);
-                if let Err(e) = Query::open(&self.store_path).and_then(|q| self.straps.restore(&q, now)) {
-                    tracing::warn!("what is known of straps cannot be read: {e}");
-                }
-            }
-            Err(e) => tracing::warn!("adopted straps cannot be read: {e}"),
         }
     }
 
@@ -400,14 +361,15 @@ impl Hub {
             Op::CancelCheck { athlete } => {
                 let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
                 if !self.is_checking(now.mono, &athlete) {
-                    return Err(Refusal::new(format!("no check of {athlete} is running")));
+                    return Err(Refusal::new(format!("no check of {athlete} is running")).kind(Kind::NotFound));
                 }
                 self.handle(now, Input::Command(Command::CancelCheck { athlete: athlete.clone() }));
                 Ok(json!({"athlete": athlete.as_str()}))
             }
             Op::Adopt { address, athlete, name } => {
                 let id = pick_address(&address)?;
-                let athlete: AthleteId = athlete.parse().map_err(|e| Refusal::new(format!("{e}")))?;
+                let athlete: AthleteId =
+                    athlete.parse().map_err(|e| Refusal::new(format!("{e}")).kind(Kind::Invalid))?;
                 if let Some(s) = self.configured.straps.iter().find(|s| s.id == id) {
                     return Err(Refusal::new(format!("{id} belongs to {} by the configuration file", s.athlete))
                         .hint("change it there"));
@@ -427,7 +389,9 @@ impl Hub {
                     );
                 }
                 if !self.adopted.iter().any(|s| s.id == id) {
-                    return Err(Refusal::new(format!("{id} is not adopted")).hint("hrvd scan shows what is"));
+                    return Err(Refusal::new(format!("{id} is not adopted"))
+                        .kind(Kind::NotFound)
+                        .hint("hrvd scan shows what is"));
                 }
                 self.store.forget(id);
                 self.forget_release(id);
@@ -439,12 +403,14 @@ impl Hub {
                 let id = pick_address(&address)?;
                 let length = minutes.map_or(release::USUAL, |m| Duration::from_secs(u64::from(m) * 60));
                 if length.is_zero() || length > release::LONGEST {
-                    return Err(Refusal::new("a strap is let go for 1 to 1440 minutes"));
+                    return Err(Refusal::new("a strap is let go for 1 to 1440 minutes").kind(Kind::Invalid));
                 }
                 let ask = if end { Ask::End } else { Ask::Release(length) };
                 let released = self.release(id, ask, &radio.borrow().clone());
                 let released = released.ok_or_else(|| {
-                    Refusal::new(format!("nobody has a strap {id}")).hint("hrvd scan shows whose straps are known")
+                    Refusal::new(format!("nobody has a strap {id}"))
+                        .kind(Kind::NotFound)
+                        .hint("hrvd scan shows whose straps are known")
                 })?;
                 let left = released.map(|r| r.left.as_secs());
                 Ok(json!({"strap": id.to_string(), "released": released.is_some(), "released_s": left}))
@@ -460,7 +426,7 @@ impl Hub {
         statuses.iter().any(|c| c.athlete == *athlete && !matches!(c.phase, Idle | Done | Aborted))
     }
 
-    fn new_roster(&mut self, now: Now) {
+    pub(super) fn new_roster(&mut self, now: Now) {
         self.roster = roster::merge(&self.configured, &self.adopted);
         self.store.athletes(self.roster.athletes.clone());
         self.store.straps(self.configured.straps.clone());
@@ -473,12 +439,6 @@ impl Hub {
         for message in self.renderer.roster(&self.roster) {
             self.tell(message);
         }
-    }
-}
-
-fn athlete_of(command: &Command) -> &AthleteId {
-    match command {
-        Command::StartCheck { athlete, .. } | Command::CancelCheck { athlete } => athlete,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The daemon: opens the store, takes up where the last run ended, starts every edge around the engine, and ends them
 //! in the order in which nothing is lost.
 
+mod audience;
 mod hub;
 mod outbox;
 mod report;
@@ -25,6 +26,7 @@ use revive::{Known, revive};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
+use straps::Memory;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -107,7 +109,7 @@ pub async fn run(
 
     let (mqtt_handle, mqtt_commands, topics) = match &settings.mqtt {
         Some(config) => {
-            let outbox = outbox::StoreOutbox::new(store.clone(), settings.store.clone(), clock.clone());
+            let outbox = outbox::StoreOutbox::new(store.clone(), clock.clone());
             let topics = Topics::new(config);
             let (handle, commands) = mqtt::spawn(config.clone(), outbox, &CancellationToken::new())?;
             (handle, commands, topics)
@@ -140,8 +142,10 @@ pub async fn run(
 
     let mut straps = straps::Straps::new(&boot, settings.releases);
     straps.set_roster(&merged);
-    if let Err(e) = Query::open(&settings.store).and_then(|q| straps.restore(&q, clock.now())) {
-        tracing::error!("what is known of straps cannot be read: {e}");
+    let ids: Vec<_> = merged.straps.iter().map(|s| s.id).collect();
+    match Query::open(&settings.store).and_then(|q| Memory::read(&q, &ids)) {
+        Ok(memory) => straps.restore(&memory, clock.now()),
+        Err(e) => tracing::error!("what is known of straps cannot be read: {e}"),
     }
     straps.first_look(clock.now(), &engine);
     let (wanted, wanted_rx) = watch::channel(straps.wanted(&merged));
@@ -181,7 +185,7 @@ pub async fn run(
         bridge: None,
         radio_used,
         strangers: BTreeSet::new(),
-        store_path: settings.store,
+        learning: None,
         latest: known.records.last().map_or(Mono::default(), |r| r.at),
     };
     hub.say_bridge(&radio_status);

@@ -3,15 +3,14 @@
 use crate::clock::Clock;
 use crate::mqtt::OutboxSource;
 use crate::publication::Publication;
-use crate::store::{Query, StoreHandle};
-use std::path::PathBuf;
+use crate::store::{OutboxRow, StoreError, StoreHandle};
+use tokio::sync::oneshot;
 
-/// Reads unsent rows on its own connection and has the writer mark them.
+/// Has the store's thread read unsent rows and mark them: a card that is slow makes results wait and nobody else.
 pub(super) struct StoreOutbox {
     store: StoreHandle,
-    path: PathBuf,
     clock: Clock,
-    query: Option<Query>,
+    asked: Option<oneshot::Receiver<Result<Option<OutboxRow>, StoreError>>>,
     /// Rows up to here are acknowledged; the writer may not have marked them yet.
     acknowledged: i64,
     offered: Option<(i64, u32)>,
@@ -19,36 +18,28 @@ pub(super) struct StoreOutbox {
 }
 
 impl StoreOutbox {
-    /// An outbox over the database at `path`.
-    pub(super) fn new(store: StoreHandle, path: PathBuf, clock: Clock) -> Self {
-        Self { store, path, clock, query: None, acknowledged: 0, offered: None, complained: false }
-    }
-
-    fn read(&mut self) -> Result<Option<(i64, Publication)>, crate::store::StoreError> {
-        // a damaged database is replaced while we run: the old file still reads well, and is the wrong one
-        let query = match self.query.take().filter(Query::is_current) {
-            Some(q) => q,
-            None => Query::open(&self.path)?,
-        };
-        let row = query.next_unsent(self.acknowledged)?;
-        self.query = Some(query);
-        Ok(row.map(|r| (r.id, r.publication)))
+    /// The outbox of a store.
+    pub(super) fn new(store: StoreHandle, clock: Clock) -> Self {
+        Self { store, clock, asked: None, acknowledged: 0, offered: None, complained: false }
     }
 }
 
 impl OutboxSource for StoreOutbox {
-    fn next(&mut self) -> Option<(i64, Publication)> {
-        match self.read() {
+    async fn next(&mut self) -> Option<(i64, Publication)> {
+        let after = self.acknowledged;
+        let store = &self.store;
+        let asked = self.asked.get_or_insert_with(|| store.read(move |query| query.next_unsent(after)));
+        let answer = asked.await;
+        self.asked = None;
+        match answer.unwrap_or(Err(StoreError::Stopped)) {
             Ok(row) => {
                 self.complained = false;
-                if let Some((id, _)) = &row {
-                    let tries = self.offered.filter(|o| o.0 == *id).map_or(0, |o| o.1);
-                    self.offered = Some((*id, tries + 1));
-                }
-                row
+                let row = row?;
+                let tries = self.offered.filter(|o| o.0 == row.id).map_or(0, |o| o.1);
+                self.offered = Some((row.id, tries + 1));
+                Some((row.id, row.publication))
             }
             Err(e) => {
-                // opened anew next time: the file may have been replaced
                 if !std::mem::replace(&mut self.complained, true) {
                     tracing::warn!("outbox cannot be read, results wait: {e}");
                 }

@@ -5,15 +5,16 @@ use crate::battery::{self, Forecast, Reading};
 use crate::ble;
 use crate::check::Phase;
 use crate::diagnosis::{Cause, diagnose};
-use crate::engine::{Engine, Input, LinkState, Roster, WakeWindow};
+use crate::engine::{Engine, Input, LinkState, Roster, Strap, WakeWindow};
 use crate::mqtt::Explained;
 use crate::release::{Ask, By, Release, Released};
 use crate::store::{Query, StoreError};
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Releases and explanations are looked at this often; none of them needs more.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -68,17 +69,17 @@ impl Straps {
         }
     }
 
-    /// Reads what earlier processes left of straps that were not asked about yet.
-    pub(super) fn restore(&mut self, query: &Query, now: Now) -> Result<(), StoreError> {
+    /// Takes up what earlier processes left of straps that were not asked about yet.
+    pub(super) fn restore(&mut self, memory: &Memory, now: Now) {
         for (id, kept) in self.kept.iter_mut().filter(|(_, k)| !k.restored) {
-            kept.readings = query.battery(*id)?;
+            let Some((_, readings, release)) = memory.straps.iter().find(|(of, ..)| of == id) else { continue };
+            kept.readings.clone_from(readings);
             kept.forecast = None;
-            if let Some(text) = query.meta(&meta_key(*id))? {
-                kept.release.restore(&text, &self.boot, now);
+            if let Some(text) = release {
+                kept.release.restore(text, &self.boot, now);
             }
             kept.restored = true;
         }
-        Ok(())
     }
 
     /// Evaluates every release; `busy` are the people whose check runs.
@@ -113,6 +114,61 @@ impl Straps {
     /// Before the first strap is connected: who is let go from the start.
     pub(super) fn first_look(&mut self, now: Now, engine: &Engine) {
         self.look(now, &busy(engine, now));
+    }
+}
+
+/// What the store keeps of straps.
+pub(super) struct Memory {
+    adopted: Vec<Strap>,
+    /// Battery readings and the release, as [`Release::restore`] takes it.
+    straps: Vec<(StrapId, Vec<Reading>, Option<String>)>,
+}
+
+impl Memory {
+    /// Reads it, of adopted straps and of these.
+    pub(super) fn read(query: &Query, of: &[StrapId]) -> Result<Self, StoreError> {
+        let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
+        let ids: BTreeSet<StrapId> = of.iter().copied().chain(adopted.iter().map(|s| s.id)).collect();
+        let one = |id| Ok((id, query.battery(id)?, query.meta(&meta_key(id))?));
+        Ok(Self { adopted, straps: ids.into_iter().map(one).collect::<Result<_, StoreError>>()? })
+    }
+}
+
+/// A memory on its way from the store's thread.
+pub(super) type Recalled = oneshot::Receiver<Result<Memory, StoreError>>;
+
+/// What was asked for, once it is there; waits for ever if nothing was.
+pub(super) async fn answer(asked: &mut Option<Recalled>) -> Result<Memory, StoreError> {
+    let answer = match asked {
+        Some(asked) => asked.await,
+        None => std::future::pending().await,
+    };
+    *asked = None;
+    answer.unwrap_or(Err(StoreError::Stopped))
+}
+
+impl Hub {
+    /// The store could not be read at start, or was replaced: who is adopted has to be asked again.
+    pub(super) fn recall(&self) -> Recalled {
+        let configured: Vec<StrapId> = self.configured.straps.iter().map(|s| s.id).collect();
+        self.store.read(move |query| Memory::read(query, &configured))
+    }
+
+    /// The answer to that.
+    pub(super) fn learn(&mut self, memory: Result<Memory, StoreError>) {
+        match memory {
+            Ok(memory) => {
+                for s in &memory.adopted {
+                    if !self.adopted.iter().any(|a| a.id == s.id) {
+                        self.adopted.push(s.clone());
+                    }
+                }
+                let now = self.clock.now();
+                self.new_roster(now);
+                self.straps.restore(&memory, now);
+            }
+            Err(e) => tracing::warn!("adopted straps cannot be read: {e}"),
+        }
     }
 }
 

@@ -131,6 +131,7 @@ impl<O: OutboxSource> Driver<O> {
                 () = rung(&mut s.stable) => was_stable = true,
                 () = rung(&mut s.echo) => self.not_heard(&mut s),
                 () = rung(&mut s.outbox_rest) => {}
+                answer = self.outbox.next(), if s.asking => s.outbox_answered(answer),
                 () = rung(&mut s.busy) => {}
                 () = self.stop.cancelled(), if !s.leaving => {
                     if !s.up {
@@ -270,7 +271,7 @@ impl<O: OutboxSource> Driver<O> {
                 }
             }
             if std::mem::take(&mut inner.outbox_woken) {
-                s.outbox_rest = None;
+                s.outbox_woken();
             }
         }
         while s.in_flight.is_none() && s.busy.is_none() {
@@ -332,7 +333,11 @@ impl<O: OutboxSource> Driver<O> {
         if !s.ready || !s.heard || s.outbox_rest.is_some() {
             return None;
         }
-        match self.outbox.next() {
+        let Some(offered) = s.offered.take() else {
+            s.asking = true;
+            return None;
+        };
+        match offered {
             Some((id, _)) if s.last_marked == Some(id) => {
                 tracing::error!(id, "the store offers a message that was marked as sent; pausing");
                 s.outbox_rest = after(OUTBOX_REST);

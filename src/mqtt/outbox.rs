@@ -3,10 +3,10 @@
 use crate::publication::Publication;
 
 /// Durable messages, oldest first. They are sent one at a time and marked only when the broker acknowledged them, so
-/// after a crash one may arrive twice but none is lost. Called from the MQTT task; must not block for long.
+/// after a crash one may arrive twice but none is lost. Called from the MQTT task: nothing here may block.
 pub trait OutboxSource: Send + 'static {
-    /// The oldest message that was not marked; the same one until it is.
-    fn next(&mut self) -> Option<(i64, Publication)>;
+    /// The oldest message that was not marked; the same one until it is. Dropped before it is ready, it is asked again.
+    fn next(&mut self) -> impl Future<Output = Option<(i64, Publication)>> + Send;
     /// The broker has this message.
     fn mark_sent(&mut self, id: i64);
 }
@@ -16,7 +16,7 @@ pub trait OutboxSource: Send + 'static {
 pub struct NoOutbox;
 
 impl OutboxSource for NoOutbox {
-    fn next(&mut self) -> Option<(i64, Publication)> {
+    async fn next(&mut self) -> Option<(i64, Publication)> {
         None
     }
     fn mark_sent(&mut self, _id: i64) {}

@@ -38,6 +38,23 @@ pub(super) async fn rung(timer: &mut Timer) {
     *timer = None;
 }
 
+impl Session {
+    /// There may be more in the outbox than it last said.
+    pub(super) fn outbox_woken(&mut self) {
+        self.outbox_rest = None;
+        self.woken = self.asking;
+        self.offered = self.offered.take().filter(Option::is_some);
+    }
+
+    /// What the outbox answered.
+    pub(super) fn outbox_answered(&mut self, answer: Option<(i64, Publication)>) {
+        self.asking = std::mem::take(&mut self.woken) && answer.is_none();
+        if !self.asking {
+            self.offered = Some(answer);
+        }
+    }
+}
+
 /// State of one link.
 #[derive(Default)]
 pub(super) struct Session {
@@ -57,6 +74,12 @@ pub(super) struct Session {
     /// Topics of ours that the broker kept from an earlier run.
     pub(super) strays: Vec<String>,
     pub(super) in_flight: Option<InFlight>,
+    /// The outbox was asked for its next message,
+    pub(super) asking: bool,
+    /// and somebody said meanwhile that there is more: its "nothing" is old news.
+    pub(super) woken: bool,
+    /// Its answer, until that can be acted on.
+    pub(super) offered: Option<Option<(i64, Publication)>>,
     pub(super) last_marked: Option<i64>,
     pub(super) ack: Timer,
     pub(super) birth: Timer,
@@ -65,4 +88,32 @@ pub(super) struct Session {
     pub(super) outbox_rest: Timer,
     pub(super) busy: Timer,
     pub(super) farewell: Timer,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row() -> Option<(i64, Publication)> {
+        Some((1, Publication { topic: "t".into(), payload: vec![], retain: false, qos: 1 }))
+    }
+
+    #[test]
+    fn nothing_is_no_answer_when_more_came_while_it_was_looked_for() {
+        let mut s = Session { asking: true, ..Session::default() };
+        s.outbox_woken();
+        s.outbox_answered(None);
+        assert!(s.asking && s.offered.is_none(), "asked again");
+        s.outbox_answered(None);
+        assert!(!s.asking && s.offered == Some(None));
+        // the same when the answer still waits to be acted on
+        s.outbox_woken();
+        assert_eq!(s.offered, None);
+        // a message is one, whoever knocked
+        s.asking = true;
+        s.outbox_woken();
+        s.outbox_answered(row());
+        s.outbox_woken();
+        assert!(!s.asking && s.offered == Some(row()));
+    }
 }

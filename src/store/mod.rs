@@ -301,6 +301,18 @@ impl StoreHandle {
         answer
     }
 
+    /// Has the writer's thread read, after all that was sent before: a card that is slow makes nobody else wait.
+    pub fn read<T: Send + 'static>(
+        &self,
+        what: impl FnOnce(&Query) -> Result<T, StoreError> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, StoreError>> {
+        let (done, answer) = oneshot::channel();
+        self.send(Message::Read(Box::new(move |query| {
+            let _ = done.send(query.and_then(what)); // nobody waits any more
+        })));
+        answer
+    }
+
     /// State of the writer, to read or to wait for. A closed channel means that the thread has ended.
     pub fn health(&self) -> watch::Receiver<StoreHealth> {
         self.inner.health.clone()

@@ -62,6 +62,21 @@ pub struct Query {
     file: Option<(u64, u64)>,
 }
 
+/// A view for somebody who reads often: opened when it is first needed, and again when the file was replaced.
+#[derive(Default)]
+pub(super) struct Reader(Option<Query>);
+
+impl Reader {
+    /// The view of the file that is there now: a damaged one is replaced while we run, and still reads well.
+    pub(super) fn of(&mut self, path: &Path) -> Result<&Query, StoreError> {
+        let query = match self.0.take().filter(Query::is_current) {
+            Some(query) => query,
+            None => Query::open(path)?,
+        };
+        Ok(self.0.insert(query))
+    }
+}
+
 impl Query {
     /// Opens an existing database.
     pub fn open(path: &Path) -> Result<Self, StoreError> {

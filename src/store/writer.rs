@@ -6,9 +6,10 @@ use super::files::{Files, Found, Outbox};
 use super::inbox::{Counts, Inbox, Next};
 use super::journal::Content;
 use super::op::Op;
+use super::query::Reader;
 use super::seal::Anchor;
 use super::tail::Tail;
-use super::{OpenOptions, OpenReport, StoreEvent, StoreHealth, redate};
+use super::{OpenOptions, OpenReport, Query, StoreEvent, StoreHealth, redate};
 use crate::engine::{Record, RecordKind, Strap};
 use crate::units::{Mono, StrapId};
 use std::collections::{HashSet, VecDeque};
@@ -21,6 +22,9 @@ const UNSEALED_MAX: usize = 100_000;
 /// Changes kept in memory while they cannot be written; the oldest that is no result goes first.
 const OPS_MAX: usize = 1024;
 
+/// Looks something up and says it to whoever asked.
+pub(super) type Look = Box<dyn FnOnce(Result<&Query, StoreError>) + Send>;
+
 /// What reaches the writer.
 pub(super) enum Message {
     Record(Record),
@@ -28,6 +32,8 @@ pub(super) enum Message {
     Straps(Vec<Strap>),
     Op(Op),
     Flush(oneshot::Sender<Result<(), StoreError>>),
+    /// Look something up.
+    Read(Look),
     /// Write everything into the database, for a reader that wants it there.
     Seal(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -40,6 +46,8 @@ pub(super) struct Writer {
     tail: Tail,
     /// What a killed process left in it, until that is in the database.
     left: Content,
+    /// For [`Message::Read`].
+    reader: Reader,
     /// Not yet in the database, oldest first; the first `journaled` are in the journal.
     unsealed: VecDeque<Record>,
     journaled: usize,
@@ -80,6 +88,7 @@ impl Writer {
             files: None,
             tail,
             left,
+            reader: Reader::default(),
             unsealed: VecDeque::new(),
             journaled: 0,
             first_ord: 0,
@@ -178,6 +187,7 @@ impl Writer {
                 let outcome = self.write_ops().and(raw);
                 self.settle(&outcome);
             }
+            Message::Read(look) => look(self.reader.of(&self.options.path)),
             Message::Seal(done) => {
                 let outcome = self.seal(false);
                 let _ = done.send(outcome); // nobody waits any more

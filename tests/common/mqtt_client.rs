@@ -76,7 +76,7 @@ impl Outbox {
 }
 
 impl OutboxSource for Outbox {
-    fn next(&mut self) -> Option<(i64, Publication)> {
+    async fn next(&mut self) -> Option<(i64, Publication)> {
         self.0.lock().unwrap().waiting.front().cloned()
     }
     fn mark_sent(&mut self, id: i64) {
