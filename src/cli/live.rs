@@ -42,9 +42,10 @@ struct Table {
 
 /// Lines under one head: about a screen.
 const LINES: u32 = 20;
-const HEAD: &str = "\
-             heart  RMSSD, ms           SDNN, ms  DFA    breaths   left
-             bpm    30 s  60 s  5 min   5 min     a1     a minute  out";
+const HEAD: &str = concat!(
+    "             heart  RMSSD, ms          SDNN, ms    DFA   breaths   left\n",
+    "               bpm  30 s  60 s  5 min     5 min     a1  a minute    out",
+);
 
 impl Table {
     fn show(&mut self, v: &Value, out: &mut dyn Write) -> std::io::Result<()> {
@@ -79,16 +80,16 @@ fn values(v: &Value) -> String {
         Some(x) => format!("{x:>width$.decimals$}"),
         None => format!("{:>width$}", "–"),
     };
-    let window = |i: usize, key: &str| cell(&v["windows"][i][key], 4, 0);
+    let window = |i: usize, key: &str, width: usize| cell(&v["windows"][i][key], width, 0);
     let mut line = format!(
-        "♥ {hr:>3}    {}  {}  {}    {}      {}   {}      {} %",
-        window(0, "rmssd_ms"),
-        window(1, "rmssd_ms"),
-        window(2, "rmssd_ms"),
-        window(2, "sdnn_ms"),
+        "♥ {hr:>5}  {}  {}  {}  {}  {}  {}  {} %",
+        window(0, "rmssd_ms", 4),
+        window(1, "rmssd_ms", 4),
+        window(2, "rmssd_ms", 5),
+        window(2, "sdnn_ms", 8),
         cell(&v["dfa"]["alpha1"], 5, 2),
-        cell(&v["breathing"]["per_min"], 4, 0),
-        cell(&v["artifact_pct"], 4, 0),
+        cell(&v["breathing"]["per_min"], 8, 0),
+        cell(&v["artifact_pct"], 3, 0),
     );
     if v["contact"] == false {
         line.push_str("  no skin contact");
@@ -118,12 +119,12 @@ mod tests {
     #[test]
     fn values_stand_under_their_heads_and_the_unknown_is_a_dash() {
         let text = shown(&[live(Some(62)), json!({"type": "live", "athlete": "alex", "hr_bpm": null})]);
-        let want = "\
-             heart  RMSSD, ms           SDNN, ms  DFA    breaths   left
-             bpm    30 s  60 s  5 min   5 min     a1     a minute  out
-alex       ♥  62      41    44     –       –       0.98     14         2 %
-alex       ♥ no heart rate
-";
+        let want = concat!(
+            "             heart  RMSSD, ms          SDNN, ms    DFA   breaths   left\n",
+            "               bpm  30 s  60 s  5 min     5 min     a1  a minute    out\n",
+            "alex       ♥    62    41    44      –         –   0.98        14    2 %\n",
+            "alex       ♥ no heart rate\n",
+        );
         assert_eq!(text, want);
         let bare = json!({"type": "live", "athlete": "alex", "hr_bpm": 60, "contact": false, "windows": null});
         let text = shown(&[bare]);
