@@ -78,8 +78,9 @@ mod tests {
             let (_, dir, kind) = (words.next()?, words.next()?, words.next()?);
             (kind == "tmpfs" && Path::new(dir).is_dir()).then_some(dir)
         });
-        // of those that are not hidden below another mount, every one must be known
-        assert!(mounts.contains(" tmpfs ") == tmpfs.into_iter().any(|dir| is_ram(Path::new(dir))));
+        let tmpfs: Vec<_> = tmpfs.collect();
+        // Some may be hidden below another mount.
+        assert!(tmpfs.is_empty() || tmpfs.iter().any(|dir| is_ram(Path::new(dir))), "{tmpfs:?}");
     }
 
     #[test]
