@@ -328,6 +328,30 @@ fn unwanted_straps_are_let_go_and_wanted_again_connected() {
 }
 
 #[test]
+fn a_strap_that_is_forgotten_while_the_bus_is_lost_is_let_go() {
+    // bluetoothd keeps a connection when our connection to the bus ends
+    let mut sim = one();
+    sim.run(s(5));
+    sim.whim = Some(Fate::Fails(Failure::BusLost));
+    sim.run(s(6));
+    sim.whim = None;
+    assert!(sim.body(strap(1)).connected && sim.count(AdapterCall::NewManager) >= 2);
+    sim.want(&[]);
+    assert!(sim.body(strap(1)).connected);
+    sim.run(s(30));
+    assert!(!sim.body(strap(1)).connected, "nobody let it go");
+    assert_eq!(sim.state(strap(1)), LinkState::Released);
+    // Where no adapter is, nothing can be held, and nothing is waited for.
+    let mut sim = one();
+    sim.run(s(5));
+    sim.set_ground(Ground::NoAdapter, true);
+    sim.run(s(10));
+    sim.want(&[]);
+    sim.run(s(1));
+    assert_eq!(sim.state(strap(1)), LinkState::Released);
+}
+
+#[test]
 fn an_unwanted_strap_is_let_go_in_the_middle_of_a_connect() {
     let mut sim = one();
     sim.body(strap(1)).connect = Fate::Fails(Failure::Timeout);
@@ -505,6 +529,53 @@ proptest! {
         let calls = sim.log.len();
         sim.run(s(600));
         prop_assert_eq!(sim.log.len(), calls, "{:?}", &sim.log[calls..]);
+    }
+
+    /// No state without an exit by time: when nothing answers and nothing comes any more, nothing stays "connecting" or
+    /// "connected" for longer than its calls and the silence may take.
+    #[test]
+    fn in_a_dead_world_no_state_lasts(faults in prop::collection::vec(fault(), 1..60)) {
+        let all = [strap(1), strap(2), strap(3)];
+        let mut sim = Sim::new(ArbiterConfig::default(), &all);
+        for fault in faults {
+            apply(&mut sim, fault);
+        }
+        sim.want(&all);
+        sim.whim = Some(Fate::Vanishes);
+        for body in sim.bodies.values_mut() {
+            (body.in_range, body.beats, body.connected) = (false, false, false);
+        }
+        // for each strap at most: its silence, a hanging connect, and a disconnect after it
+        sim.run(s(240));
+        for strap in all {
+            let state = sim.state(strap);
+            let waits = matches!(state, LinkState::Connecting | LinkState::Connected | LinkState::Silent);
+            prop_assert!(!waits || sim.gave_up, "{state:?}: {:?}", sim.machine.status());
+        }
+        prop_assert!(sim.gave_up || sim.machine.poll_timeout().is_some(), "it waits for nothing");
+    }
+
+    /// Never connected to a strap that is not adopted: neither after any faults, nor for long after it was forgotten.
+    #[test]
+    fn a_forgotten_strap_is_free_soon(faults in prop::collection::vec(fault(), 1..60), keep in 0u8..8) {
+        let mut sim = Sim::new(ArbiterConfig::default(), &[strap(1), strap(2), strap(3)]);
+        for fault in faults {
+            // a disconnect that nobody ever makes cannot be made good by asking
+            let lost = matches!(fault, Fault::Whim(Some(Fate::Vanishes)));
+            apply(&mut sim, if lost { Fault::Whim(Some(Fate::Fails(Failure::Timeout))) } else { fault });
+        }
+        if sim.gave_up {
+            return Ok(());
+        }
+        sim.whim = None;
+        sim.set_ground(Ground::On, false);
+        apply(&mut sim, Fault::Want(keep));
+        // a call that hangs may have to be waited for first
+        sim.run(s(60));
+        for n in 1..=3 {
+            let wanted = sim.wanted.contains(&strap(n));
+            prop_assert!(wanted || !sim.body(strap(n)).connected, "{n}: {:?}", sim.machine.status());
+        }
     }
 
     /// Letting go ends in time, whatever happened before and whatever answers.

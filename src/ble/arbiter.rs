@@ -378,6 +378,7 @@ impl Arbiter {
         }
         self.tell_all(LinkEvent::Timeout);
         let before = std::mem::replace(&mut self.carried, self.links.values().filter(|l| l.is_connected()).count());
+        self.free_the_held();
         self.end_silence_of_the_bus();
         self.drive_adapter();
         self.make_room(before);
@@ -385,6 +386,19 @@ impl Arbiter {
         self.collect();
         self.publish();
         self.give_up();
+    }
+
+    /// Straps to be let go that were down already: bluetoothd may hold them all the same, if it is still there.
+    fn free_the_held(&mut self) {
+        let on = match &self.adapter {
+            Adapter::Here(info) => info.powered,
+            Adapter::Missing => false,
+            Adapter::Unknown | Adapter::Unreachable(_) if self.shutdown.is_some() => false,
+            Adapter::Unknown | Adapter::Unreachable(_) => return, // when it can be reached again
+        };
+        for link in self.links.values_mut().filter(|l| l.may_be_held()) {
+            link.handle(self.now, LinkEvent::Free(on), &mut self.counters);
+        }
     }
 
     /// Straps that stay silent through reconnects, while none delivers: the signal path itself may be dead.

@@ -54,6 +54,9 @@ pub enum LinkEvent {
     Want,
     /// Let the strap go.
     Release,
+    /// A strap that was let go while nobody knew whether BlueZ still holds it: now it can be disconnected (`true`), or it
+    /// cannot be connected any more.
+    Free(bool),
     /// Time has passed.
     Timeout,
 }
@@ -127,6 +130,9 @@ pub struct Link {
     adopt: Option<u8>,
     /// A disconnect was announced while a call was pending that may yet claim success.
     doubt: bool,
+    /// BlueZ may hold a connection that we asked for: it outlives our connection to the bus, and events can be missed. Only
+    /// a disconnect settles it.
+    held: bool,
     down_since: Mono,
     /// When the last connection was counted as dropped.
     dropped_at: Option<Mono>,
@@ -160,6 +166,7 @@ impl Link {
             absent: None,
             adopt: None,
             doubt: false,
+            held: false,
             down_since: now,
             dropped_at: None,
             failures: 0,
@@ -231,7 +238,7 @@ impl Link {
                 self.adopt = None;
                 self.advert = None;
                 self.go_down(now, now);
-                if !self.wanted {
+                if !self.wanted && !self.held {
                     self.phase = Phase::Released;
                 }
             }
@@ -245,12 +252,17 @@ impl Link {
                 self.wanted = false;
                 self.adopt = None;
                 match self.phase {
-                    Phase::Down if self.pending.is_none() => self.phase = Phase::Released,
+                    Phase::Down if self.pending.is_none() && !self.held => self.phase = Phase::Released,
                     Phase::Connecting | Phase::SettingUp | Phase::Up(_) => self.clean(now),
                     Phase::Down | Phase::Cleaning | Phase::Released => {}
                 }
             }
-            LinkEvent::Timeout => {}
+            LinkEvent::Free(true) if self.may_be_held() => self.clean(now),
+            LinkEvent::Free(false) if self.may_be_held() => {
+                self.held = false;
+                self.phase = Phase::Released;
+            }
+            LinkEvent::Free(_) | LinkEvent::Timeout => {}
         }
         self.advance(now, n);
     }
@@ -292,6 +304,7 @@ impl Link {
         n.connects += 1;
         self.phase = Phase::Connecting;
         self.doubt = false;
+        self.held = true;
         self.tried_at = Some(now);
         self.issue(now, StrapCall::Connect);
     }
@@ -319,6 +332,11 @@ impl Link {
     /// Whether the strap is being let go: another app cannot have it before that is done.
     pub fn is_leaving(&self) -> bool {
         !self.wanted && self.phase != Phase::Released
+    }
+
+    /// Whether the strap is to be let go, and BlueZ may hold it although this link is down.
+    pub fn may_be_held(&self) -> bool {
+        !self.wanted && self.held && self.phase == Phase::Down && self.pending.is_none()
     }
 
     /// Whether the strap was let go and nothing is pending.
@@ -524,6 +542,7 @@ impl Link {
                 self.drop_link(now, up.since, n);
             }
             (Phase::Cleaning, StrapCall::Disconnect, _) => {
+                self.held = false;
                 let retry_at = self.retry_at;
                 self.go_down(now, retry_at);
             }
@@ -535,7 +554,7 @@ impl Link {
             // Facts are optional, a fresh subscription proves itself by frames, an unanswered check by silence.
             _ => {}
         }
-        if self.phase == Phase::Down && !self.wanted {
+        if self.phase == Phase::Down && !self.wanted && !self.held {
             self.phase = Phase::Released;
         }
     }

@@ -283,8 +283,13 @@ impl Sim {
     fn begin_adapter(&mut self, id: CallId, call: AdapterCall) {
         self.adapter_log.push((self.now, call));
         if call == AdapterCall::NewManager {
-            // The executor throws everything away first, and BlueZ what belonged to the old connection.
-            self.flying.clear();
+            // The executor throws everything away first, and BlueZ what belonged to the old connection; but what it was
+            // told to disconnect it disconnects, and what was connected stays so.
+            for (_, f, _) in std::mem::take(&mut self.flying).into_values() {
+                if let InFlight::Strap(strap, StrapCall::Disconnect) = f {
+                    self.body(strap).connected = false;
+                }
+            }
             self.connecting.clear();
         }
         let lost = call == AdapterCall::StopScan && self.whim == Some(Fate::Vanishes);
