@@ -124,6 +124,72 @@ fn a_device_that_bluez_only_remembers_is_not_here() {
 }
 
 #[test]
+fn a_strap_that_tells_nothing_about_itself_delivers_all_the_same() {
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap");
+    fake.strap(A, |s| s.unreadable = true);
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
+    let beat = fake.beat(A, BEAT);
+    // battery, location and six texts were asked for, each with an ATT error
+    daemon.wait_calls(&fake, &format!("unreadable {A}"), 8, s(30));
+    let had = daemon.packets(A).len();
+    daemon.wait_packets(A, had + 20, s(30));
+    let told = |what: &str| daemon.has(|l| matches!(l, Line::Facts { text, .. } if text.contains(what)));
+    assert!(!told("battery_pct: Some") && !told("Acme"), "a fact out of nowhere");
+    assert_eq!(daemon.counter("silences") + daemon.counter("drops") + daemon.counter("setup_failures"), 0);
+    assert_eq!(fake.count(&format!("unreadable {A}")), 8, "asked again at once");
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn calls_that_were_not_needed_do_no_harm() {
+    // connected already when it is connected, subscribed already when it is subscribed, gone already when it is let go
+    let (fake, mut daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    let silent = daemon.mark();
+    fake.strap(A, |s| s.advertising = false);
+    fake.with(|w| w.lose_link(A));
+    fake.with(|w| w.connect_by_itself(A)); // BlueZ has it again, and the session of old still stands
+    daemon.wait_packets(A, daemon.packets(A).len() + 10, SOON);
+    fake.with(|w| w.lose_link(A));
+    daemon.tell("wanted ");
+    daemon.wait_state_since(silent, A, "released", SOON);
+    fake.strap(A, |s| s.advertising = true);
+    let mark = daemon.mark();
+    daemon.tell(&format!("wanted {A}"));
+    daemon.wait_state_since(mark, A, "connected", s(30));
+    daemon.wait_packets(A, daemon.packets(A).len() + 10, SOON);
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
+fn a_flood_of_adverts_from_neighbours_and_of_our_own_delays_no_beat() {
+    let (fake, daemon) = {
+        let fake = FakeBluez::start();
+        fake.add_strap(A, "Mine");
+        fake.add_strap(B, "Absent");
+        fake.strap(B, |s| s.in_range = false);
+        fake.add_strap(C, "Neighbour");
+        let daemon = Daemon::builder(&fake).wanted(&[A, B]).start();
+        (fake, daemon)
+    };
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    // another program scans without a filter: everything that it hears comes to us as well
+    for _ in 0..50 {
+        fake.with(|w| w.flood(C, 100));
+        fake.with(|w| w.flood(A, 20));
+        std::thread::sleep(ms(20));
+    }
+    let had = daemon.packets(A).len();
+    daemon.wait_packets(A, had + 20, SOON);
+    assert_eq!(daemon.counter("silences") + daemon.counter("drops"), 0);
+    assert!(!fake.calls().iter().any(|c| c.ends_with(C) && c.starts_with("Connect")));
+    assert_complete(&daemon, A, &beat.finish());
+}
+
+#[test]
 fn a_read_that_hangs_does_not_hold_up_the_beats() {
     let fake = FakeBluez::start();
     fake.add_strap(A, "Strap");
@@ -183,6 +249,22 @@ fn bluetoothd_restarted() {
     println!("data again {:?} after the start of bluetoothd", daemon.first_packet_since(up, A));
     assert_complete(&daemon, A, &beat.finish());
     assert_eq!(daemon.counter("managers"), 0);
+}
+
+#[test]
+fn a_stopped_bluetoothd_is_started_by_our_own_question() {
+    let (mut fake, daemon) = start(&[A]);
+    let beat = fake.beat(A, BEAT);
+    daemon.wait_packets(A, 10, SOON);
+    fake.activatable();
+    fake.stop_bluetoothd();
+    // Nothing else on this bus asks. The real one comes up by that; here the harness has to do it.
+    daemon.wait_until(s(30), "a call that activates bluetoothd", || fake.was_asked_for());
+    let had = daemon.packets(A).len();
+    fake.start_bluetoothd();
+    daemon.wait_packets(A, had + 10, s(60));
+    assert_complete(&daemon, A, &beat.finish());
+    assert!(daemon.is_alive());
 }
 
 #[test]

@@ -299,11 +299,21 @@ impl Daemon {
 
     /// Waits until the fake was called so often.
     pub fn wait_calls(&self, fake: &FakeBluez, call: &str, n: usize, limit: Duration) {
+        self.wait_until(limit, &format!("{call}, {n} times"), || fake.count(call) >= n);
+    }
+
+    /// Waits for something that is not in the log.
+    pub fn wait_until(&self, limit: Duration, what: &str, done: impl Fn() -> bool) {
         let deadline = now() + limit;
-        while fake.count(call) < n {
-            assert!(now() < deadline, "{call}: not {n} times within {limit:?}; calls: {:?}", fake.calls());
+        while !done() {
+            assert!(now() < deadline, "no {what} within {limit:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether the log has such a line by now.
+    pub fn has(&self, is: impl Fn(&Line) -> bool) -> bool {
+        self.log.lines.lock().unwrap().0.iter().any(|(_, l)| is(l))
     }
 
     pub fn states(&self, strap: &str) -> Vec<String> {

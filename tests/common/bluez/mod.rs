@@ -108,6 +108,16 @@ impl FakeBluez {
         self.kill_bluetoothd();
     }
 
+    /// From now on a call to a bluetoothd that does not run asks for its start (D-Bus activation).
+    pub fn activatable(&self) {
+        self.bus.activate_bluez();
+    }
+
+    /// Whether somebody asked for it.
+    pub fn was_asked_for(&self) -> bool {
+        self.bus.was_bluez_asked_for()
+    }
+
     /// `kill -9`: leaves the bus without a word.
     pub fn kill_bluetoothd(&mut self) {
         if let Some(server) = self.server.take() {

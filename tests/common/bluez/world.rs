@@ -95,6 +95,8 @@ pub struct Strap {
     pub without: BTreeSet<u16>,
     /// StartNotify fails like this so many times.
     pub subscribe_faults: u32,
+    /// ReadValue fails with an ATT error.
+    pub unreadable: bool,
     /// How long an answer to ReadValue takes; `None` never comes.
     pub read_delay: Option<Duration>,
     /// How long a disconnect takes (2.0 to 2.6 s on the real thing).
@@ -127,6 +129,7 @@ impl Strap {
             battery: 90,
             without: BTreeSet::new(),
             subscribe_faults: 0,
+            unreadable: false,
             read_delay: Some(Duration::ZERO),
             disconnect_takes: Duration::from_millis(100),
             known: false,
@@ -267,6 +270,22 @@ impl World {
             self.changed(&path, CHARACTERISTIC1, HashMap::from([("Value", Value::from(bytes.to_vec()))]));
         }
         heard
+    }
+
+    /// Somebody's scan sees the strap so many times, each time with another signal strength.
+    pub fn flood(&mut self, address: &str, times: usize) {
+        let Some(path) = self.straps.get(address).map(Strap::path) else { return };
+        for n in 0..times {
+            let rssi = Value::from(-60 - (n % 20) as i16);
+            self.changed(&path, DEVICE1, HashMap::from([("RSSI", rssi)]));
+        }
+    }
+
+    /// The link is gone, and nobody is told.
+    pub fn lose_link(&mut self, address: &str) {
+        if let Some(strap) = self.straps.get_mut(address) {
+            strap.connected = false;
+        }
     }
 
     pub fn drop_link(&mut self, address: &str) {
@@ -661,6 +680,10 @@ impl World {
             }
             "Introspect" => self.introspect(message, std::iter::empty()),
             "ReadValue" if !strap.connected => self.fail(message, FAILED, "Not connected"),
+            "ReadValue" if strap.unreadable => {
+                self.calls.push(format!("unreadable {address}"));
+                self.fail(message, FAILED, "Operation failed with ATT error: 0x0e");
+            }
             "ReadValue" => {
                 let (value, wait) = (strap.value(characteristic), strap.read_delay);
                 let path = format!("{}/service{service:04x}/char{characteristic:04x}", strap.path());
