@@ -107,6 +107,36 @@ def _download(apt, package):
     return next(apt.glob("*.deb"))
 
 
+def memory_dir(lab):
+    """Where the guest's memory lies: a file that is gone with its process."""
+    shm = os.statvfs("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
+    fits = shm is not None and shm.f_bavail * shm.f_frsize > 1 << 30 and not shm.f_flag & os.ST_NOEXEC
+    return "/dev/shm" if fits else str(lab)
+
+
+def probe(lab, kernel):
+    """Whether that kernel runs a program here at all; User Mode Linux needs ptrace or seccomp, which sandboxes may deny."""
+    command = (
+        kernel, "mem=64M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", "init=/bin/true",
+        "con=null", "con0=null,fd:1", "ssl=null", "panic=-1", f"uml_dir={lab}/", f"umid=probe-{os.getpid()}",
+    )  # fmt: skip
+    env = os.environ | {"TMPDIR": memory_dir(lab)}
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, timeout=60,
+            check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise Impossible(f"a User Mode Linux kernel does not start here: {e}") from e
+    finally:
+        shutil.rmtree(lab / f"probe-{os.getpid()}", ignore_errors=True)
+    text = done.stdout.decode(errors="replace")
+    # /bin/true did its work, and a kernel whose first process ends panics
+    if "Attempted to kill init! exitcode=0x00000000" not in text:
+        last = "\n".join(text.splitlines()[-8:])
+        raise Impossible(f"a User Mode Linux kernel runs no program here:\n{last}")
+
+
 def wheels(lab, suite):
     """bumble for the guest's Python, without its command-line tools' needs being run."""
     site = lab / f"site-{suite}-{digest(BUMBLE)}"
@@ -142,7 +172,7 @@ MASKED = (
 def image(lab, suite):
     """A disk with systemd, bluez and mosquitto of one Debian release."""
     unit = (HERE / "guest/lab.service").read_text()
-    disk = lab / f"root-{suite}-{digest(unit, repr(FILES), *PACKAGES, *IDLE, *MASKED, 'v1')}.img"
+    disk = lab / f"root-{suite}-{digest(unit, repr(FILES), *PACKAGES, *IDLE, *MASKED, 'v2')}.img"
     if disk.exists():
         return disk
     say(f"building the {suite} guest, one or two minutes")
@@ -150,7 +180,7 @@ def image(lab, suite):
     shutil.rmtree(root, ignore_errors=True)
     exclude = [f"--dpkgopt=path-exclude=/usr/share/{d}/*" for d in ("man", "doc", "locale")]
     run(
-        "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(PACKAGES)}",
+        "unshare", "--mount", "mmdebstrap", "--mode=root", "--variant=minbase", "--format=directory", f"--include={','.join(PACKAGES)}",
         '--aptopt=APT::Install-Recommends "false"', *exclude, suite, str(root), debian_mirror(),
     )  # fmt: skip
     for name, text in FILES.items():
@@ -170,7 +200,9 @@ def image(lab, suite):
     part.unlink(missing_ok=True)
     run("truncate", "-s", "3G", str(part))
     options = "lazy_itable_init=1,root_owner=0:0"
-    run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-E", options, "-d", str(root), str(part))
+    run("mke2fs", "-q", "-t", "ext4", "-J", "size=16", "-E", options, "-d", str(root), str(part))
     part.rename(disk)
     shutil.rmtree(root)
+    for old in set(lab.glob(f"root-{suite}-*.img")) - {disk}:
+        old.unlink()
     return disk

@@ -1,9 +1,10 @@
 """What goes wrong, and how it is played."""
 
+import json
 from dataclasses import dataclass, field
 
 from guest import GuestDied
-from stage import STRAPS
+from stage import ALL, GUESTS, STRAPS
 
 KNOWN_DOWN = 6.0  # s, at most
 DATA_AGAIN = 15.0  # s after the strap or the service is back, at most
@@ -15,11 +16,12 @@ NEW_BLUETOOTHD = """old=$(pidof bluetoothd); {}
 for i in $(seq 300); do new=$(pidof bluetoothd) && [ "$new" != "$old" ] && busctl -q status org.bluez && exit 0
 sleep 0.1; done >/dev/null 2>&1; exit 1"""
 RFKILL = 'for d in /sys/class/rfkill/*; do [ "$(cat $d/type)" = bluetooth ] && echo {} > $d/soft; done; true'
+RELEASE = '{{"op":"release","address":"C0:00:00:00:00:0C"{}}}'
 
 
 @dataclass
 class Fault:
-    """`strike` and `back` are commands for the straps ("sim ...") or shell scripts for the guest."""
+    """`strike` and `back` are commands for the straps ("sim ..."), requests to hrvd (JSON) or shell scripts."""
 
     name: str
     hit: str
@@ -41,6 +43,8 @@ FAULTS = [
     Fault("strap refuses", "A", "sim A refuse; sim A disconnect", "sim A accept", 26),
     Fault("strap stalls", "B", "sim B stall", "sim B resume", 12),
     Fault("beats held, then a burst", "C", "sim C hold", "sim C resume", 8),
+    Fault("nothing can be read", "B", "sim B unreadable; sim B disconnect", "sim B readable", 7),
+    Fault("released, taken back", "C", RELEASE.format(""), RELEASE.format(',"end":true'), 6, deaf=True),
     Fault("malformed notifications", "A", "sim A raw - 16 173c 163c05 1e3c00 ff", unnoticed=True, hold=3),
     Fault("all straps vanish", "ABC", "sim * vanish 2", "sim * appear", 6),
     Fault("hrvd restarts", "ABC", "systemctl restart hrvd", deaf=True, before=11),
@@ -69,7 +73,11 @@ class Row:
     down: float | None = None
     again: float | None = None
     recovery: str = ""
+    # what may never happen, and what took longer than it may
     missed: list = field(default_factory=list)
+    late: list = field(default_factory=list)
+    # it was only late, and is played once more: that one counts
+    forgiven: bool = False
     expected: int = 0
     lost: int = 0
     unheard: int = 0
@@ -77,6 +85,11 @@ class Row:
 
 def do(stage, script):
     """Plays a script; returns when it began and ended by the guest's clock."""
+    if script.startswith("{"):
+        answer = stage.guest.ask(hrvd=json.loads(script))
+        if answer.rc or json.loads(answer.out).get("type") != "ok":
+            raise GuestDied(f"{script}: {answer.out}")
+        return answer.t0, answer.t1
     if not script.startswith("sim "):
         answer = stage.guest.sh(script)
         return answer.t0, answer.t1
@@ -125,7 +138,7 @@ def play(stage, fault):
         told = stage.wait(KNOWN_DOWN + 4, downs, until=row.t0)
         row.down = told - row.t0 if told else None
         if told is None or row.down > KNOWN_DOWN + SLACK:
-            row.missed.append(f"known down after {KNOWN_DOWN:.0f} s")
+            row.late.append(f"known down after {KNOWN_DOWN:.0f} s")
     rest = row.t0 + fault.hold - stage.now()
     if rest > 0:
         stage.sleep(rest)
@@ -138,14 +151,87 @@ def play(stage, fault):
 
     came = stage.wait(DATA_AGAIN + 60, data, until=row.back)
     row.again = came - row.back if came else None
-    if came is None or row.again > DATA_AGAIN + SLACK:
-        row.missed.append(f"data again after {DATA_AGAIN:.0f} s")
+    if came is None:
+        row.missed.append("no data again")
+    elif row.again > DATA_AGAIN + SLACK:
+        row.late.append(f"data again after {DATA_AGAIN:.0f} s")
     row.recovery = levels(before, stage.counters())
     stage.sleep(2)
     row.end = stage.now()
     hurt = [s.name for s in (STRAPS if fault.unnoticed else others) if stage.first_down(s, row.t0, not fault.unnoticed)]
     if hurt:
-        row.missed.append(f"strap {' '.join(hurt)} was told as down")
+        row.late.append(f"strap {' '.join(hurt)} was told as down")
+    return row
+
+
+def thirty(stage):
+    """A strap whose connection parameters the kernel refuses: its links end after 30 s, and that is named."""
+    row = Row("drops every 30 s", "A")
+    settle(stage)
+    before = stage.counters()
+    row.begin = stage.now()
+    row.t0, _ = do(stage, "sim A drops 29.5")
+    hit = STRAPS[0]
+    if not stage.wait(3 * (30 + DATA_AGAIN), lambda: every(stage, 3) and stage.cause(hit) == "drops_after_30_s"):
+        row.missed.append(f"the cause is told as {stage.cause(hit)}")
+    row.back, _ = do(stage, "sim A keeps")
+    # after three drops it is braked on purpose; what counts is that it comes back
+    came = stage.wait(60, lambda: stage.first_data(hit, row.back))
+    row.again = came - row.back if came else None
+    if came is None:
+        row.missed.append("no data again")
+    row.recovery = levels(before, stage.counters())
+    stage.sleep(2)
+    row.end = stage.now()
+    hurt = [s.name for s in STRAPS[1:] if stage.first_down(s, row.t0)]
+    if hurt:
+        row.late.append(f"strap {' '.join(hurt)} was told as down")
+    return row
+
+
+def every(stage, seconds):
+    """Asks for something costly only now and then."""
+    due = stage.now() - getattr(stage, "asked", 0.0) >= seconds
+    if due:
+        stage.asked = stage.now()
+    return due
+
+
+def seven(stage):
+    """Four more straps are adopted while hrvd runs, up to the seven that an adapter carries, and forgotten again."""
+    row = Row("four more adopted, forgotten", "DEFG", deaf=True)
+    settle(stage)
+    before = stage.counters()
+    row.begin = row.t0 = stage.now()
+    early = [s.name for s in GUESTS if stage.last(s, "connected")]
+    if early:
+        row.missed.append(f"strap {' '.join(early)} was connected before anybody adopted it")
+    for s in GUESTS:
+        _, row.back = do(stage, json.dumps({"op": "adopt", "address": s.address, "athlete": s.athlete}))
+    came = stage.wait(4 * DATA_AGAIN, lambda: all(stage.delivering(s) for s in ALL))
+    row.again = stage.now() - row.back if came else None
+    if not came:
+        row.missed.append("seven straps do not deliver together")
+    elif row.again > DATA_AGAIN + SLACK:
+        row.late.append(f"data after {DATA_AGAIN:.0f} s")
+    stage.sleep(5)
+    hurt = [s.name for s in ALL if stage.first_down(s, stage.now() - 5)]
+    if hurt:
+        row.late.append(f"strap {' '.join(hurt)} was told as down")
+    row.t0 = stage.now()  # from here on nobody listens to them
+    for s in GUESTS:
+        _, gone = do(stage, json.dumps({"op": "forget", "address": s.address}))
+    if stage.wait(KNOWN_DOWN + SLACK, lambda: all(map(stage.is_free, GUESTS)), until=gone) is None:
+        row.missed.append("a forgotten strap is still connected")
+    row.down = max(stage.last(s, "disconnected")["w"] for s in GUESTS) - gone if not row.missed else None
+    stage.sleep(6)
+    if not all(map(stage.is_free, GUESTS)):
+        row.missed.append("a forgotten strap was connected again")
+    row.recovery = levels(before, stage.counters())
+    row.end = stage.now()
+    hurt = [s.name for s in STRAPS if stage.first_down(s, row.begin)]
+    if hurt:
+        row.late.append(f"strap {' '.join(hurt)} was told as down")
     return row
 
 
@@ -157,7 +243,7 @@ def steady(stage, seconds):
     row.end = stage.now()
     hurt = [s.name for s in STRAPS if stage.first_down(s, row.t0)]
     if hurt:
-        row.missed.append(f"strap {' '.join(hurt)} was told as down")
+        row.late.append(f"strap {' '.join(hurt)} was told as down")
     return row
 
 
@@ -169,6 +255,7 @@ def reconnects(stage, count):
     for n in range(rounds + 1):
         row = play(stage, cycle)
         total.missed += [f"round {n}: {m}" for m in row.missed]
+        total.late += [f"round {n}: {m}" for m in row.late]
         total.down = max(total.down or 0.0, row.down or 0.0)
         worst = max(worst, row.again or 0.0)
         rows.append(row)

@@ -1,12 +1,12 @@
 """A running guest: boot, ask, read its logs, end."""
 
+import ctypes
 import json
 import os
 import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import build
 
@@ -17,6 +17,15 @@ MEMORY = "768M"
 
 class GuestDied(Exception):
     """The kernel or something that nothing works without is gone."""
+
+
+class NoBoot(GuestDied):
+    """The guest never came up: hrvd was not even started."""
+
+
+def die_with_us():
+    """Runs in the guest's process: it ends when we do, whatever ends us."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Answer:
@@ -62,34 +71,43 @@ class Guest:
         shutil.copytree(site, self.share / "site")
         shutil.copy(program, self.share / "hrvd")
         shutil.copy(build.REPO / "systemd/hrvd.service", self.share)
-        shm = Path("/dev/shm")
-        env = os.environ | {"TMPDIR": str(shm if os.access(shm, os.W_OK) else self.dir)}
+        self.start(kernel, disk)
+
+    def start(self, kernel, disk):
+        """Switches the guest on. What it wrote to its disk before is there."""
+        for left in (self.share / "jobs").iterdir():
+            left.unlink()
+        env = os.environ | {"TMPDIR": build.memory_dir(self.lab)}
         command = [
             kernel, f"ubd0={self.dir}/changes.cow,{disk}", "root=/dev/ubda", "rw", f"mem={MEMORY}",
-            "con=null", "con0=null,fd:1", "ssl=null", f"labshare={self.share}", f"umid=hrvd-lab-{os.getpid()}",
+            "con=null", "con0=null,fd:1", "ssl=null", f"labshare={self.share}", f"uml_dir={self.dir}/", "umid=uml",
             "quiet", "audit=0", "systemd.show_status=0",
         ]  # fmt: skip
         began = time.monotonic()
-        with open(self.dir / "console.log", "wb") as console:
+        with open(self.dir / "console.log", "ab") as console:
             # a session of its own: UML is several processes and ends as one
             self.process = subprocess.Popen(
                 list(map(str, command)), stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=env,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=die_with_us,
             )  # fmt: skip
         while not (self.share / "jobs/ready").exists():
-            self._alive()
+            if not self.runs():
+                raise NoBoot("the guest ended while it booted:\n" + self.console(25))
             if time.monotonic() - began > BOOT_LIMIT:
-                raise GuestDied(f"not up after {BOOT_LIMIT} s")
+                raise NoBoot(f"not up after {BOOT_LIMIT} s:\n" + self.console(25))
             time.sleep(0.1)
         self.boot_seconds = time.monotonic() - began
 
     def runs(self):
         return self.process is not None and self.process.poll() is None
 
+    def console(self, lines):
+        text = (self.dir / "console.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
     def _alive(self):
         if not self.runs():
-            text = (self.dir / "console.log").read_text(errors="replace")
-            raise GuestDied("the guest ended:\n" + "\n".join(text.splitlines()[-25:]))
+            raise GuestDied("the guest ended:\n" + self.console(25))
 
     def ask(self, **what):
         """Has the agent do something and waits for its answer."""
@@ -116,10 +134,14 @@ class Guest:
             raise GuestDied(f"exit code {answer.rc} of: {script}\n{answer.out}")
         return answer
 
-    def end(self, keep):
-        """Ends the guest; without `keep` its files go too."""
+    def cut(self):
+        """Cuts the power: what the guest did not write to its disk yet is gone."""
         if self.runs():
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+
+    def end(self, keep):
+        """Ends the guest; without `keep` its files go too."""
+        self.cut()
         if not keep:
             shutil.rmtree(self.dir, ignore_errors=True)

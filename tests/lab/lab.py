@@ -14,11 +14,13 @@ import time
 from pathlib import Path
 
 import build
+import cut
 import faults
 import truth
-from guest import Guest, GuestDied
+from guest import Guest, GuestDied, NoBoot
 from stage import Stage
 
+CUT = "power cut in a check"
 NEEDED = ("mmdebstrap", "mke2fs", "apt-get", "dpkg-deb")
 
 
@@ -35,26 +37,51 @@ def arguments():
 
 def plan(args):
     """Names of what is to be done, with how."""
-    minutes, count = (10, 100) if args.all else (3, 20)
-    todo = [(f.name, f) for f in faults.FAULTS]
-    todo += [("reconnects", count), ("steady", minutes * 60)]
+    minutes, count = (10, 100) if args.all else (0.5, 12)
+    todo = [(f.name, lambda stage, f=f: faults.play(stage, f)) for f in faults.FAULTS]
+    todo += [
+        ("drops every 30 s", faults.thirty),
+        ("four more adopted, forgotten", faults.seven),
+        ("reconnects", lambda stage: faults.reconnects(stage, count)),
+        ("steady", lambda stage: faults.steady(stage, minutes * 60)),
+        (CUT, None),
+    ]
     return [(n, what) for n, what in todo if not args.only or any(o in n for o in args.only)]
 
 
 def show(row):
     seconds = lambda x: "" if x is None else f"{x:.1f} s"  # noqa: E731
     lost = f"{row.lost}/{row.expected}" + (f" (+{row.unheard})" if row.unheard else "")
-    state = "ok" if not row.missed else "MISSED: " + "; ".join(row.missed)
+    wrong = row.missed + ([] if row.forgiven else row.late)
+    state = "MISSED: " + "; ".join(wrong) if wrong else "ok" if not row.late else "late, played again: " + "; ".join(row.late)
     print(f"{row.name:<29} {row.hit:<4} {seconds(row.down):>7} {seconds(row.again):>7}  {lost:<14} {row.recovery:<16} {state}")
+
+
+def play(stage, name, act, rows, windows):
+    """Plays a row; one that was only late is played once more, because a loaded host makes everything late."""
+    for again in (False, True):
+        began = time.monotonic()
+        row = act(stage)
+        row, cycles = row if isinstance(row, tuple) else (row, [row])
+        windows += cycles
+        rows.append(row)
+        row.forgiven = bool(row.late) and not again
+        what = row.missed + row.late or "ok"
+        build.say(f"{stage.guest.suite}: {name}: {what} ({time.monotonic() - began:.0f} s)")
+        if not row.forgiven or row.missed:
+            return
 
 
 def run_suite(lab, suite, args):
     """Boots one guest and plays everything in it; returns how many passed and failed."""
     guest = Guest(lab, suite)
     rows, windows, keep = [], [], args.keep
+    kernel, disk = build.kernel(lab), build.image(lab, suite)
+    todo = plan(args)
     try:
-        guest.boot(build.kernel(lab), build.image(lab, suite), build.wheels(lab, suite), args.program)
+        guest.boot(kernel, disk, build.wheels(lab, suite), args.program)
         build.say(f"{suite}: guest up after {guest.boot_seconds:.1f} s")
+        boot_seconds = guest.boot_seconds
         stage = Stage(guest, trace=args.keep)
         began = time.monotonic()
         stage.start()
@@ -62,47 +89,51 @@ def run_suite(lab, suite, args):
             raise GuestDied("the straps never delivered")
         build.say(f"{suite}: all straps deliver after another {time.monotonic() - began:.1f} s")
         memory = stage.process()
-        for name, what in plan(args):
-            began = time.monotonic()
-            if name == "reconnects":
-                row, cycles = faults.reconnects(stage, what)
-                windows += cycles
-            elif name == "steady":
-                row = faults.steady(stage, what)
-            else:
-                row = faults.play(stage, what)
-                windows.append(row)
-            rows.append(row)
-            build.say(f"{suite}: {name}: {'ok' if not row.missed else row.missed} ({time.monotonic() - began:.0f} s)")
-        stage.finish(args.program)
+        for name, act in todo:
+            if act is not None:
+                play(stage, name, act, rows, windows)
+        held = stage.finish()
         verdict = truth.judge(stage, args.program, rows, windows)
         truth.shown(stage, verdict)
-        return report(guest, memory, rows, verdict)
+        if held:
+            verdict.missed.append(f"strap {' '.join(held)} was not let go at the end of the service")
+        for row in rows:
+            if row.lost:
+                row.missed.append(f"{row.lost} RR lost while connected")
+        if any(name == CUT for name, _ in todo):
+            rows.append(cut.power_cut(stage, kernel, disk, args.program))
+            build.say(f"{suite}: {CUT}: {rows[-1].missed or 'ok'}")
+        keep |= any(failed(row) for row in rows) or bool(verdict.missed)
+        return report(suite, boot_seconds, memory, rows, verdict)
     except GuestDied as e:
-        build.say(f"{suite}: {e}")
+        e.rows = rows
         keep = True
-        return len([r for r in rows if not r.missed]), 1 + len([r for r in rows if r.missed])
+        raise
     finally:
         if keep and guest.runs():
             guest.ask(sh="journalctl -o short-unix > /lab/journal.log")
+        if keep:
+            (guest.dir / "keep").touch()
             build.say(f"{suite}: logs are in {guest.share}")
         guest.end(keep)
 
 
-def report(guest, memory, rows, verdict):
-    print(f"\n{guest.suite}, booted in {guest.boot_seconds:.1f} s; memory at first {memory['rss_kb']} kB")
+def failed(row):
+    return bool(row.missed or (row.late and not row.forgiven))
+
+
+def report(suite, boot_seconds, memory, rows, verdict):
+    print(f"\n{suite}, booted in {boot_seconds:.1f} s; memory at first {memory['rss_kb']} kB")
     print(f"{'fault':<29} {'hit':<4} {'known':>7} {'again':>7}  {'RR lost/sent':<14} {'recovery':<16}")
     for row in rows:
-        if row.lost:
-            row.missed.append(f"{row.lost} RR lost while connected")
         show(row)
     print("(+n): RR sent while nobody was there to take them, marked as a gap")
     for fact in verdict.facts:
         print(f"- {fact}")
     for miss in verdict.missed:
         print(f"- MISSED: {miss}")
-    failed = len([r for r in rows if r.missed]) + len(verdict.missed)
-    return len([r for r in rows if not r.missed]) + (not verdict.missed), failed
+    bad = len([r for r in rows if failed(r)])
+    return len(rows) - bad + (not verdict.missed), bad + len(verdict.missed)
 
 
 def skip(why):
@@ -127,11 +158,14 @@ def main():
         skip(f"not installed: {', '.join(missing)}")
     lab = Path(os.environ.get("HRVD_LAB_DIR") or f"/var/tmp/hrvd-lab-{getpass.getuser()}")
     lab.mkdir(parents=True, exist_ok=True)
+    for left in lab.glob("run-*-*"):  # by a run that was killed
+        if not Path(f"/proc/{left.name.rsplit('-', 1)[1]}").exists() and not (left / "keep").exists():
+            shutil.rmtree(left, ignore_errors=True)
     suites = [args.suite] if args.suite else ["trixie", "bookworm"] if args.all else ["trixie"]
     lock = open(lab / "lock", "w", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be building
-        build.kernel(lab)
+        build.probe(lab, build.kernel(lab))
         for suite in suites:
             build.wheels(lab, suite)
             build.image(lab, suite)
@@ -139,12 +173,29 @@ def main():
         skip(e)
     finally:
         fcntl.flock(lock, fcntl.LOCK_UN)
-    passed = failed = 0
+    passed = failures = 0
     for suite in suites:
-        p, f = run_suite(lab, suite, args)
-        passed, failed = passed + p, failed + f
-    print(f"\nlab: {passed} passed, {failed} failed\n{passed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+        p, f = twice(lab, suite, args)
+        passed, failures = passed + p, failures + f
+    print(f"\nlab: {passed} passed, {failures} failed\n{passed} passed, {failures} failed")
+    sys.exit(1 if failures else 0)
+
+
+def twice(lab, suite, args):
+    """A guest that dies is no fault of hrvd: then once more from the start. What hrvd did wrong before that counts."""
+    for again in (False, True):
+        try:
+            return run_suite(lab, suite, args)
+        except NoBoot as e:
+            build.say(f"{suite}: {e}")
+            if again:
+                skip(f"the {suite} guest does not boot here")
+        except GuestDied as e:
+            build.say(f"{suite}: {e}")
+            bad = [row for row in e.rows if failed(row)]
+            if again or bad:
+                return len(e.rows) - len(bad), 1 + len(bad)
+    raise AssertionError("unreachable")
 
 
 if __name__ == "__main__":

@@ -36,6 +36,10 @@ STRAPS = [
     Strap("B", "C0:00:00:00:00:0B", "bela", "hr=150,hr16=1"),
     Strap("C", "C0:00:00:00:00:0C", "cleo", "hr=48,energy=1"),
 ]
+# Nobody's, until they are adopted while hrvd runs
+GUESTS = [Strap(n, f"C0:00:00:00:00:0{n}", a, "hr=70") for n, a in zip("DEF", ("dora", "emil", "finn"))]
+GUESTS.append(Strap("G", "C0:00:00:00:00:10", "gina", "hr=80"))
+ALL = STRAPS + GUESTS
 
 
 def mqtt_line(line):
@@ -59,11 +63,11 @@ class Stage:
         self.mqtt = Lines(guest.share / "mqtt.log", mqtt_line)
 
     def start(self):
-        straps = " ".join(f"name={s.name},address={s.address},{s.options}" for s in STRAPS)
+        straps = " ".join(f"name={s.name},address={s.address},{s.options}" for s in ALL)
         config = CONFIG + "".join(
             f'[[athlete]]\nslug = "{s.athlete}"\nauto_start = false\n'
-            f'[[strap]]\naddress = "{s.address}"\nathlete = "{s.athlete}"\n'
-            for s in STRAPS
+            + (f'[[strap]]\naddress = "{s.address}"\nathlete = "{s.athlete}"\n' if s in STRAPS else "")
+            for s in ALL
         )
         (self.guest.share / "hrvd.toml").write_text(config)
         self.guest.sh(f"""set -e
@@ -146,10 +150,32 @@ class Stage:
     def all_delivering(self):
         return all(self.delivering(s) for s in STRAPS)
 
+    def status(self):
+        """What hrvd says of itself, or nothing while there is no daemon."""
+        answer = self.guest.ask(hrvd={"op": "status"})
+        return json.loads(answer.out) if answer.rc == 0 else {}
+
     def counters(self):
         """The counters of recovery, or nothing while there is no daemon."""
-        answer = self.guest.ask(hrvd={"op": "status"})
-        return json.loads(answer.out)["recovery"] if answer.rc == 0 else {}
+        return self.status().get("recovery", {})
+
+    def cause(self, strap):
+        """Why a strap is quiet, as hrvd tells it."""
+        return next((s.get("cause") for s in self.status().get("straps", []) if s["strap"] == strap.address), None)
+
+    def last(self, strap, *events):
+        """The strap's newest event of these kinds."""
+        return next((e for e in reversed(self.truth.items) if e.get("strap") == strap.name and e["ev"] in events), None)
+
+    def is_free(self, strap):
+        """Whether the strap holds no connection."""
+        last = self.last(strap, "connected", "disconnected")
+        return last is None or last["ev"] == "disconnected"
+
+    def longest_stall(self, since=0.0, until=float("inf")):
+        """How long the guest stood still at most, because the host gave it no time: its clock tick was late."""
+        ticks = [e["w"] for e in self.truth.items if e["ev"] == "time"]
+        return max((b - a - 0.5 for a, b in zip(ticks, ticks[1:]) if b >= since and a <= until), default=0.0)
 
     def process(self):
         answer = self.guest.ask(process="hrvd")
@@ -157,9 +183,11 @@ class Stage:
             raise GuestDied(f"hrvd does not run: {answer.out}")
         return json.loads(answer.out)
 
-    def finish(self, program):
-        """Stops the service; its database and the journal come out."""
+    def finish(self):
+        """Stops the service; its database and the journal come out. Returns the straps that were not let go."""
         self.poll()
         self.guest.ask(hrvd={"op": "seal"})
-        self.guest.sh("systemctl stop hrvd; cp -r /var/lib/hrvd /lab/store")
+        stopped = self.guest.sh("systemctl stop hrvd; cp -r /var/lib/hrvd /lab/store").t1
+        self.wait(5, lambda: all(map(self.is_free, ALL)), until=stopped)
         self.poll()
+        return [s.name for s in ALL if not self.is_free(s)]

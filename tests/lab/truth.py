@@ -8,12 +8,13 @@ import struct
 import subprocess
 from dataclasses import dataclass, field
 
-from stage import STRAPS
+from stage import ALL
 
 IN_FLIGHT = 0.1  # s: what was sent so shortly before the air went dead may be lost with it
 LATE = 5.0  # s: how late a notification may arrive; equal ones are told apart by it
 SILENT = 7.0  # s without a notification must have been told: hrvd says six
 FRESH = 6.5  # s, the age of a heart rate when it is published
+STALL = 0.7  # s that the whole guest may stand still and be judged all the same
 
 
 @dataclass
@@ -44,6 +45,18 @@ def export(program, store, *what):
     return done.stdout
 
 
+def recordings(program, store, strap):
+    """What there is of a strap, oldest first."""
+    all_of_them = [json.loads(x) for x in export(program, store, "recordings", "--format", "jsonl").splitlines()]
+    return sorted((r for r in all_of_them if r["strap"] == strap.address), key=lambda r: r["id"])
+
+
+def packets(program, store, recording):
+    """The notifications of a recording as they were stored."""
+    lines = export(program, store, "recording", "--id", str(recording)).splitlines()
+    return [line.split() for line in lines if line.startswith("packet")]
+
+
 def rr_of(hexes):
     """Intervals of a notification by the Heart Rate Service's specification; of a cut one, those that are whole."""
     data = b"" if hexes == "-" else bytes.fromhex(hexes)
@@ -62,13 +75,11 @@ def judge(stage, program, rows, windows):
     store = stage.guest.share / "store"
     with sqlite3.connect(store / "hrvd.db") as db:
         state = db.execute("PRAGMA integrity_check").fetchone()[0]
-        packets = db.execute("SELECT coalesce(sum(n), 0) FROM packet_chunk").fetchone()[0]
+        count = db.execute("SELECT coalesce(sum(n), 0) FROM packet_chunk").fetchone()[0]
     if state != "ok":
         verdict.missed.append(f"the database is damaged: {state}")
-    recordings = [json.loads(x) for x in export(program, store, "recordings", "--format", "jsonl").splitlines()]
-    recordings.sort(key=lambda r: r["id"])
     total = 0
-    for strap in STRAPS:
+    for strap in ALL:
         sent = [
             Frame(e["w"], e["hex"] or "-", e["rr"], e["first"], e["reach"])
             for e in events
@@ -76,9 +87,8 @@ def judge(stage, program, rows, windows):
         ]
         verdict.frames[strap.name] = sent
         ghosts, at = 0, 0
-        for recording in (r for r in recordings if r["strap"] == strap.address):
-            lines = export(program, store, "recording", "--id", str(recording["id"])).splitlines()
-            stored = [line.split() for line in lines if line.startswith("packet")]
+        for recording in recordings(program, store, strap):
+            stored = packets(program, store, recording["id"])
             total += len(stored)
             found = []
             for _, us, _, hexes in stored:
@@ -98,8 +108,8 @@ def judge(stage, program, rows, windows):
         if ghosts:
             verdict.missed.append(f"strap {strap.name}: {ghosts} notifications stored that were not sent, or twice")
         losses(strap, events, sent, rows, windows, verdict)
-    if total != packets:
-        verdict.missed.append(f"export shows {total} packets, the database says {packets}")
+    if total != count:
+        verdict.missed.append(f"export shows {total} packets, the database says {count}")
     verdict.facts.append(f"{total} notifications stored of {sum(map(len, verdict.frames.values()))} sent")
     return verdict
 
@@ -158,11 +168,17 @@ def shown(stage, verdict):
     expiry = min(c["exp_aft"] for _, t, m in stage.mqtt.items if t.endswith("/config") for c in components(m))
     offline = [w for w, t, m in stage.mqtt.items if t == "hrvd/lab/status" and m == "offline"]
     latencies, stale, untold = [], 0, 0
-    for strap in STRAPS:
+
+    def stood_still(a, b):
+        """The host gave the guest no time then: nobody in it could have said anything."""
+        return stage.longest_stall(a, b) > STALL
+
+    for strap in ALL:
         frames = [f for f in verdict.frames[strap.name] if f.stored is not None]
         times = [f.w for f in frames]
         topic = f"hrvd/lab/strap/{strap.slug}/availability"
-        gone = sorted(offline + [w for w, t, m in stage.mqtt.items if t == topic and m == "offline"])
+        # an empty one takes the strap away
+        gone = sorted(offline + [w for w, t, m in stage.mqtt.items if t == topic and m in ("offline", "")])
         live = stage.live(strap)
         for i, (w, message) in enumerate(live):
             if message["hr"] is None:
@@ -171,7 +187,7 @@ def shown(stage, verdict):
             following = [live[i + 1][0]] if i + 1 < len(live) else []
             end = min([w + expiry, *following, *gone[bisect.bisect(gone, w):][:1]])
             if newest < 0 or w - times[newest] > FRESH or end - times[newest] > expiry:
-                stale += 1
+                stale += not stood_still(times[newest], end)
                 continue
             # an interval tells which notification a message speaks of; one without may show an older interval
             while newest >= 0 and frames[newest].rr and round(frames[newest].rr[-1] * 1000 / 1024) != message["rr"]:
@@ -180,12 +196,14 @@ def shown(stage, verdict):
                 latencies.append(w - times[newest])
         for a, b in zip(times, [*times[1:], stage.now()]):
             told = bisect.bisect(gone, a)
-            untold += b - a > SILENT and not (told < len(gone) and gone[told] <= a + SILENT)
+            silent = b - a > SILENT and not (told < len(gone) and gone[told] <= a + SILENT)
+            untold += silent and not stood_still(a, a + SILENT)
     if stale:
         verdict.missed.append(f"{stale} live values were shown older than they may be")
     if untold:
         verdict.missed.append(f"{untold} silences of more than {SILENT:.0f} s were not told by the availability")
     verdict.facts.append(f"{stale} stale values (a value expires after {expiry} s), {untold} silences not told")
+    verdict.facts.append(f"the guest stood still for {stage.longest_stall():.2f} s at most")
     latencies.sort()
     if latencies:
         p50, p99 = (latencies[int(q * (len(latencies) - 1))] * 1000 for q in (0.5, 0.99))

@@ -28,6 +28,7 @@ class Air(LocalLink):
         super().__init__()
         self.out_of_reach = set()
         self.refusing = set()
+        self.unheard = {}  # radio out of reach: what its links have for it
 
     def owner(self, address):
         return next((c for c in self.controllers if address in (c.random_address, c.public_address)), None)
@@ -44,7 +45,12 @@ class Air(LocalLink):
         link = sender_controller.le_connections.get(destination_address)
         if transport == PhysicalTransport.LE and link is not None:
             receiver = self.owner(destination_address)
-            self._deliver(sender_controller, receiver, "on_link_acl_data", link.self_address, transport, data)
+            packet = ("on_link_acl_data", link.self_address, transport, data)
+            if receiver in self.out_of_reach:
+                # a link that survives loses nothing: its layer repeats until it is heard
+                self.unheard.setdefault(receiver, []).append((sender_controller, link, packet))
+            else:
+                self._deliver(sender_controller, receiver, *packet)
 
     def send_advertising_pdu(self, sender_controller, packet):
         for receiver in list(self.controllers):
@@ -54,6 +60,13 @@ class Air(LocalLink):
     def send_ll_control_pdu(self, sender_address, receiver_address, packet):
         sender, receiver = self.owner(sender_address), self.owner(receiver_address)
         self._deliver(sender, receiver, "on_ll_control_pdu", sender_address, packet)
+
+    def returned(self, radio):
+        """`radio` is heard again, and hears what waited for it."""
+        self.out_of_reach.discard(radio)
+        for sender, link, packet in self.unheard.pop(radio, []):
+            if link in sender.le_connections.values():
+                self._deliver(sender, radio, *packet)
 
     def supervise(self, controller, seconds):
         """`controller` is not heard any more: both ends of its links notice after the supervision time-out, unless it

@@ -13,7 +13,7 @@ import struct
 import sys
 import time
 
-from bumble import hci
+from bumble import att, hci
 from bumble.core import AdvertisingData
 from bumble.device import Device, DeviceConfiguration
 from bumble.gatt import Characteristic, CharacteristicValue, Service
@@ -51,6 +51,8 @@ class Strap:
         self.link = None
         self.subscribed = False
         self.stalled = self.held = False
+        self.unreadable = False
+        self.drops_after = None  # s, each connection
 
     async def start(self):
         self.radio = Radio(self.name, link=self.air)
@@ -60,19 +62,28 @@ class Strap:
         self.device = Device(config=DeviceConfiguration(name=self.name, address=self.address), host=host)
         P, C = Characteristic.Properties, Characteristic
         self.measurement = C("2A37", P.NOTIFY, C.Permissions(0), b"")
-        battery = C("2A19", P.READ | P.NOTIFY, C.READABLE, CharacteristicValue(read=lambda _: bytes([80])))
-        location = C("2A38", P.READ, C.READABLE, CharacteristicValue(read=lambda _: bytes([1])))
+        battery = C("2A19", P.READ | P.NOTIFY, C.READABLE, self.readable(bytes([80])))
+        location = C("2A38", P.READ, C.READABLE, self.readable(bytes([1])))
         facts = [("2A29", "hrvd"), ("2A24", "lab strap"), ("2A25", f"SN-{self.name}"), ("2A26", "1.0")]
         self.device.add_services([
             Service("180D", [self.measurement, location]),
             Service("180F", [battery]),
-            Service("180A", [C(uuid, P.READ, C.READABLE, text.encode()) for uuid, text in facts]),
+            Service("180A", [C(uuid, P.READ, C.READABLE, self.readable(text.encode())) for uuid, text in facts]),
         ])
         self.measurement.on("subscription", self.on_subscription)
         self.device.on("connection", self.on_connection)
         await self.device.power_on()
         await self.advertise()
         asyncio.ensure_future(self.beat())
+
+    def readable(self, value):
+        def read(_):
+            if self.unreadable:
+                log("unreadable", strap=self.name)
+                raise att.ATT_Error(att.ErrorCode.UNLIKELY_ERROR)
+            return value
+
+        return CharacteristicValue(read=read)
 
     async def advertise(self):
         if self.link is not None:
@@ -95,6 +106,13 @@ class Strap:
         self.link = link
         link.on("disconnection", self.on_disconnection)
         log("connected", strap=self.name)
+        if self.drops_after:
+            asyncio.ensure_future(self.drop(link, self.drops_after))
+
+    async def drop(self, link, seconds):
+        await asyncio.sleep(seconds)
+        if self.link is link:
+            await link.disconnect(hci.HCI_ErrorCode.UNACCEPTABLE_CONNECTION_PARAMETERS_ERROR)
 
     def on_disconnection(self, reason):
         self.link = None
@@ -152,14 +170,15 @@ class Strap:
             await self.device.notify_subscriber(self.link, self.measurement, value)
 
     async def command(self, word, *args):
-        """disconnect | vanish SUPERVISION | appear | stall | hold | resume | refuse | accept | raw HEX..."""
+        """disconnect | vanish SUPERVISION | appear | stall | hold | resume | refuse | accept | raw HEX... |
+        unreadable | readable | drops SECONDS | keeps"""
         if word == "disconnect":
             await self.link.disconnect(0x13)
         elif word == "vanish":
             self.air.out_of_reach.add(self.radio)
             self.air.supervise(self.radio, float(args[0]))
         elif word == "appear":
-            self.air.out_of_reach.discard(self.radio)
+            self.air.returned(self.radio)
         elif word in ("stall", "hold"):
             self.stalled, self.held = word == "stall", word == "hold"
         elif word == "resume":
@@ -168,6 +187,12 @@ class Strap:
             self.air.refusing.add(self.radio)
         elif word == "accept":
             self.air.refusing.discard(self.radio)
+        elif word in ("unreadable", "readable"):
+            self.unreadable = word == "unreadable"
+        elif word in ("drops", "keeps"):
+            self.drops_after = float(args[0]) if args else None
+            if self.drops_after and self.link is not None:
+                asyncio.ensure_future(self.drop(self.link, self.drops_after))
         elif word == "raw":
             for value in args:
                 await self.send(bytes.fromhex(value.replace("-", "")))
