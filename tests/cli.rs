@@ -504,7 +504,7 @@ fn processes_naming(dir: &Path) -> Vec<String> {
 fn the_demo_shows_everything_and_leaves_nothing() {
     let tmp = tempfile::tempdir().unwrap();
     let mut command = program();
-    command.args(["demo", "--speed", "50"]).env("TMPDIR", tmp.path()).current_dir(tmp.path());
+    command.args(["demo", "--speed", "20"]).env("TMPDIR", tmp.path()).current_dir(tmp.path());
     let said = Said::of(command).ends(0);
     for needle in [
         "Broker at 127.0.0.1:",

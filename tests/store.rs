@@ -184,7 +184,7 @@ fn a_clock_that_is_set_later_corrects_the_dates_of_its_boot() {
     };
     assert_eq!(opened.events.try_recv().unwrap(), StoreEvent::Redated(vec![dated.clone()]));
     let query = Query::open(&db(dir.path())).unwrap();
-    assert_eq!(query.results(None, 9).unwrap(), [dated.clone()], "the numbers stay");
+    assert_eq!(query.results(None, 9).unwrap(), std::slice::from_ref(&dated), "the numbers stay");
     assert_eq!(query.recordings().unwrap()[0].wall, Some("2026-06-30T23:00:10Z".parse().unwrap()));
     opened.handle.republish(dated.id, vec![]);
     opened.handle.flush().blocking_recv().unwrap().unwrap();

@@ -108,7 +108,7 @@ mod tests {
             "title": "Strap", "views": [{"path": "today", "cards": [{"type": "tile", "n": 1}, "x"], "empty": [], "none": {}}],
             "deep": {"a": {"b": [[1, 2], [3]]}}, "icon": "mdi:heart-pulse", "text": "one\n\ntwo", "end": "line\n",
         });
-        let want = "title: Strap\nviews:\n  - path: today\n    cards:\n      - type: tile\n        n: 1\n      - x\n    empty: []\n    \
+        let want = "title: Strap\nviews:\n  - path: today\n    cards:\n      - type: tile\n        \"n\": 1\n      - x\n    empty: []\n    \
                     none: {}\ndeep:\n  a:\n    b:\n      -\n        - 1\n        - 2\n      -\n        - 3\nicon: mdi:heart-pulse\n\
                     text: |-\n  one\n\n  two\nend: |\n  line\n";
         assert_eq!(yaml(&v), want);

@@ -182,7 +182,11 @@ async fn strap(tx: mpsc::Sender<(Now, Input)>, clock: Clock, rr: Vec<RrTicks>) {
     let start = clock.mono();
     for n in StrapSim::new(rr.into_iter().cycle()) {
         tokio::time::sleep(clock.until(start + n.at)).await;
-        if !say(Input::Packet { strap: STRAP, bytes: n.bytes }).await {
+        // At its own moment, as the radio stamps it: at this pace a machine that is busy for 50 ms would make a gap.
+        let (real, at) = (clock.now(), start + n.at);
+        let wall = real.wall.and_then(|w| w.checked_sub(real.mono.since(at)).ok());
+        let now = Now { mono: at.min(real.mono), wall };
+        if tx.send((now, Input::Packet { strap: STRAP, bytes: n.bytes })).await.is_err() {
             return;
         }
     }
