@@ -222,6 +222,45 @@ fn replay_takes_recordings_of_this_version_and_names_newer_ones() {
 
 // ---------------------------------------------------------------- help, completions, configuration
 
+// ---------------------------------------------------------------- readiness
+
+#[test]
+fn readiness_says_a_verdict_for_a_day_in_a_file() {
+    let worked = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/readiness_v1.json");
+    let said = run(&["readiness", worked, "--json"]).ends(0);
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(worked).unwrap()).unwrap();
+    let verdicts = said.objects();
+    assert_eq!(verdicts.len(), all["vectors"].as_object().unwrap().len());
+    for v in &verdicts {
+        assert_eq!(v["level"], all["vectors"][v["name"].as_str().unwrap()]["expected"]["level"], "{v}");
+        assert_eq!(v["other_versions"][0]["algo_version"], 2, "{v}");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("day.json");
+    let day = all["vectors"]["v02_today_low_alone"]["input"].to_string();
+    std::fs::write(&file, &day).unwrap();
+    let file = file.to_str().unwrap();
+    let said = run(&["readiness", file]).ends(0);
+    assert!(said.out.contains("CAUTION") && said.out.contains("> GO with an RMSSD of"), "{}", said.out);
+    let said = run(&["readiness", file, "--algo", "2", "--language", "de", "--json"]).ends(0);
+    assert_eq!((&said.objects()[0]["algo_version"], &said.objects()[0]["level"]), (&2.into(), &"GO".into()));
+
+    for (content, cause) in [
+        ("{", "is no JSON"),
+        ("[1]", "[0].day: 1 is no object"),
+        (r#"{"rhr": [50, 500]}"#, "rhr[1]: 500 lies outside of 20 to 220"),
+        (r#"{"rhr": 50, "colour": 1}"#, "colour: no such field"),
+        (r#"{"load": [null]}"#, "load[0]: null"),
+        (r#"{"hooper_items": [1, 2]}"#, "hooper_items: 2 items"),
+    ] {
+        std::fs::write(file, content).unwrap();
+        let said = run(&["readiness", file]).ends(2);
+        assert!(said.err.contains(cause) && said.out.is_empty(), "{content}: {}", said.err);
+    }
+    run(&["readiness", file, "--algo", "9"]).ends(2);
+    run(&["readiness", "/nonexistent"]).ends(2);
+}
+
 #[test]
 fn help_names_commands_and_exit_codes() {
     let said = run(&["--help"]).ends(0);
@@ -241,6 +280,7 @@ fn help_names_commands_and_exit_codes() {
         "forget",
         "release",
         "analyze",
+        "readiness",
         "simulate",
         "check",
         "live",

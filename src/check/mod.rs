@@ -10,5 +10,6 @@ mod window;
 
 pub use grade::Grade;
 pub use machine::{CheckConfig, Machine, MachineEvent};
+pub(crate) use result::words;
 
 pub use result::{AbortCause, CheckId, CheckResult, CheckStatus, Hint, Note, Phase, Posture, Values, WhyNone};

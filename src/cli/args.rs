@@ -169,6 +169,11 @@ pub enum Command {
         after_help = "Examples:\n  hrvd analyze night.txt --window 300 --json\n  hrvd analyze morning.hrvd --plot morning.svg\n  hrvd analyze a.txt b.txt --detector kubios --labels --json"
     )]
     Analyze(super::analyze::AnalyzeArgs),
+    /// Say what readiness would say about a day given as JSON, with reasons and what would change it
+    #[command(
+        after_help = "FILE holds one day: {\"ln_rmssd\": [..., today], \"rhr\": [..., today], \"sleep_h\": [...], \"hooper\": [...], \"hooper_items\": [4 numbers], \"load\": [..., yesterday], \"hours_since_hard\": 20, \"sick\": false}, oldest first, null for a day without a value.\n\nExamples:\n  hrvd readiness today.json\n  hrvd readiness today.json --algo 2 --json"
+    )]
+    Readiness(super::readiness::ReadinessArgs),
     /// Print what a strap of a profile would send: every quirk that real straps have
     #[command(
         after_help = "Examples:\n  hrvd simulate --list\n  hrvd simulate --profile garmin_extra_rr --seconds 300 --recording > quirk.hrvd\n  hrvd simulate --rr morning.txt"

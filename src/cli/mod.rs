@@ -14,6 +14,7 @@ pub mod export;
 mod guide;
 pub mod ha;
 pub mod live;
+pub mod readiness;
 pub mod release;
 pub mod replay;
 pub mod run;
@@ -67,6 +68,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
         }
         Command::Scan { seconds } => scan::run(*seconds, global, around, terminal),
         Command::Analyze(args) => analyze_files(args, terminal),
+        Command::Readiness(args) => readiness::run(args, terminal),
         Command::Simulate(args) => simulate::run(args, terminal),
         Command::Doctor => doctor::run(global, around, terminal),
         Command::Export { what, format, athlete, id, output } => {

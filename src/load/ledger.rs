@@ -1,0 +1,222 @@
+//! The ledger: every session of a person, and what each day weighed.
+
+use super::fitness::{Fitness, fitness};
+use super::session::Session;
+use super::stats::median;
+use crate::check::words;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+words! {
+    /// What loads are counted in. Units are never added to each other.
+    LoadUnit {
+        /// Banister, from heart rate.
+        Trimp = "trimp",
+        /// Exertion × minutes.
+        Srpe = "srpe",
+        /// Edwards, from heart rate zones.
+        Edwards = "edwards",
+    }
+}
+
+impl LoadUnit {
+    fn of(self, s: &Session) -> Option<f64> {
+        match self {
+            LoadUnit::Trimp => s.trimp,
+            LoadUnit::Srpe => s.srpe(),
+            LoadUnit::Edwards => s.edwards(),
+        }
+    }
+}
+
+/// Sessions that hold two units from which one can be converted into the other.
+const MIN_PAIRS: usize = 3;
+
+/// Every session of a person, by id. In which order they arrived does not matter.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ledger {
+    sessions: BTreeMap<String, Session>,
+}
+
+/// Daily loads up to a date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Daily {
+    /// Their unit.
+    pub unit: LoadUnit,
+    /// The first day.
+    pub first: Date,
+    /// One entry a calendar day; rest days are 0.
+    pub loads: Vec<f64>,
+    /// Sessions whose load is not known in this unit and could not be converted: they are missing from the sums.
+    pub unknown: Vec<String>,
+}
+
+impl Ledger {
+    /// Takes a session; one with the same id is replaced and returned.
+    pub fn put(&mut self, s: Session) -> Option<Session> {
+        self.sessions.insert(s.id.clone(), s)
+    }
+
+    /// Takes a session out again.
+    pub fn remove(&mut self, id: &str) -> Option<Session> {
+        self.sessions.remove(id)
+    }
+
+    /// All sessions, by their end.
+    pub fn sessions(&self) -> Vec<&Session> {
+        let mut all: Vec<&Session> = self.sessions.values().collect();
+        all.sort_by(|a, b| (a.end, &a.id).cmp(&(b.end, &b.id)));
+        all
+    }
+
+    /// The unit that most sessions up to this date have; TRIMP where it is even.
+    pub fn unit(&self, to: Date) -> LoadUnit {
+        let count = |u: LoadUnit| self.sessions.values().filter(|s| s.date <= to && u.of(s).is_some()).count();
+        let mut best = LoadUnit::Trimp;
+        for u in LoadUnit::ALL {
+            if count(*u) > count(best) {
+                best = *u;
+            }
+        }
+        best
+    }
+
+    /// How many of `to` one of `from` is, by the person's own sessions that have both.
+    fn rate(&self, from: LoadUnit, to: LoadUnit, until: Date) -> Option<f64> {
+        let both = |s: &Session| {
+            let (a, b) = (from.of(s)?, to.of(s)?);
+            (a > 0.0 && b > 0.0 && s.date <= until).then(|| b / a)
+        };
+        let rates: Vec<f64> = self.sessions.values().filter_map(both).collect();
+        median(&rates).filter(|_| rates.len() >= MIN_PAIRS)
+    }
+
+    /// Load of each day from the first session to `to`; `None` without a session until then.
+    pub fn daily(&self, to: Date) -> Option<Daily> {
+        let first = self.sessions.values().map(|s| s.date).filter(|d| *d <= to).min()?;
+        let unit = self.unit(to);
+        let days = usize::try_from(days_between(first, to)).ok()? + 1;
+        let mut out = Daily { unit, first, loads: vec![0.0; days], unknown: Vec::new() };
+        let rates: Vec<(LoadUnit, Option<f64>)> =
+            LoadUnit::ALL.iter().filter(|u| **u != unit).map(|u| (*u, self.rate(*u, unit, to))).collect();
+        for s in self.sessions.values().filter(|s| s.date <= to) {
+            let converted = || rates.iter().find_map(|(u, rate)| Some(u.of(s)? * (*rate)?));
+            let load = s.given.or_else(|| unit.of(s)).or_else(converted);
+            let day = usize::try_from(days_between(first, s.date)).unwrap_or(usize::MAX);
+            match (load.filter(|l| l.is_finite() && *l >= 0.0), out.loads.get_mut(day)) {
+                (Some(load), Some(slot)) => *slot += load,
+                _ => out.unknown.push(s.id.clone()),
+            }
+        }
+        Some(out)
+    }
+
+    /// Long and short average after `to`.
+    pub fn fitness(&self, to: Date) -> Option<Fitness> {
+        fitness(&self.daily(to)?.loads)
+    }
+
+    /// The last hard session that ended by `at`.
+    pub fn last_hard(&self, at: Timestamp) -> Option<&Session> {
+        let hard = self.sessions.values().filter(|s| s.end <= at && s.hard().is_some());
+        hard.max_by(|a, b| (a.end, &a.id).cmp(&(b.end, &b.id)))
+    }
+
+    /// Hours since it ended; exact by the clock, so that neither summer time nor a journey changes them.
+    pub fn hours_since_hard(&self, at: Timestamp) -> Option<f64> {
+        self.last_hard(at).map(|s| at.duration_since(s.end).as_secs_f64() / 3600.0)
+    }
+}
+
+/// Calendar days from `a` to `b`, negative if `b` lies before.
+pub(crate) fn days_between(a: Date, b: Date) -> i64 {
+    (b - a).get_days().into()
+}
+
+/// `d` moved by days; the calendar's end where it has one.
+pub(crate) fn plus_days(d: Date, days: i64) -> Date {
+    d.saturating_add(days.clamp(-4_000_000, 4_000_000).days())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::SessionKind;
+    use jiff::civil::date;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn on(day: i8, rpe: f64) -> Session {
+        let mut s = Session::new(format!("s{day}"), at(&format!("2026-03-{day:02}T18:00:00Z")), date(2026, 3, day));
+        (s.minutes, s.rpe) = (Some(60.0), Some(rpe));
+        s
+    }
+
+    #[test]
+    fn days_add_up_and_rest_is_zero() {
+        let mut l = Ledger::default();
+        assert_eq!(l.daily(date(2026, 3, 9)), None);
+        l.put(on(2, 3.0));
+        l.put(on(5, 5.0));
+        l.put(Session { id: "second".into(), ..on(5, 1.0) });
+        let d = l.daily(date(2026, 3, 6)).unwrap();
+        assert_eq!(
+            (d.unit, d.first, d.loads.as_slice()),
+            (LoadUnit::Srpe, date(2026, 3, 2), &[180.0, 0.0, 0.0, 360.0, 0.0][..])
+        );
+        assert_eq!(l.daily(date(2026, 3, 4)).unwrap().loads, [180.0, 0.0, 0.0], "what comes later is not known yet");
+    }
+
+    #[test]
+    fn sent_again_is_corrected() {
+        let mut l = Ledger::default();
+        l.put(on(2, 3.0));
+        assert_eq!(l.put(on(2, 4.0)).unwrap().rpe, Some(3.0));
+        assert_eq!(l.daily(date(2026, 3, 2)).unwrap().loads, [240.0]);
+        l.remove("s2");
+        assert_eq!(l.daily(date(2026, 3, 2)), None);
+    }
+
+    #[test]
+    fn units_are_converted_by_own_sessions_or_left_out() {
+        let mut l = Ledger::default();
+        for day in 1..=6 {
+            l.put(on(day, 4.0));
+        }
+        let mut strap_only = Session::new("strap", at("2026-03-07T10:00:00Z"), date(2026, 3, 7));
+        strap_only.trimp = Some(50.0);
+        l.put(strap_only);
+        let d = l.daily(date(2026, 3, 7)).unwrap();
+        assert_eq!((d.unknown.as_slice(), d.loads[6]), (&["strap".to_owned()][..], 0.0));
+        for day in 1..=3 {
+            l.put(Session { trimp: Some(80.0), ..on(day, 4.0) });
+        }
+        let d = l.daily(date(2026, 3, 7)).unwrap();
+        assert_eq!((d.unknown.len(), d.loads[6]), (0, 150.0), "240 of sRPE were 80 of TRIMP");
+    }
+
+    #[test]
+    fn hours_since_the_last_hard_one_ignore_the_calendar() {
+        let mut l = Ledger::default();
+        // Berlin, the night to 29 March 2026 has 23 hours
+        let mut s = Session::new("q", at("2026-03-28T17:00:00Z"), date(2026, 3, 28));
+        s.kind = Some(SessionKind::Quality);
+        l.put(s);
+        l.put(on(29, 3.0));
+        let seven: Timestamp = "2026-03-29T07:00:00+02:00".parse().unwrap();
+        assert_eq!(l.hours_since_hard(seven), Some(12.0));
+        assert_eq!(l.hours_since_hard(at("2026-03-28T16:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_leap_day_is_a_day() {
+        assert_eq!(days_between(date(2028, 2, 28), date(2028, 3, 1)), 2);
+        assert_eq!(plus_days(date(2028, 2, 28), 1), date(2028, 2, 29));
+        assert_eq!(days_between(date(2028, 3, 1), date(2028, 2, 28)), -2);
+    }
+}

@@ -1,0 +1,35 @@
+//! Readiness: from frozen morning checks, how the person feels, sleep and training load to one honest verdict a day.
+//!
+//! The model, its evidence and its limits: `docs/readiness.md`. Everything here is a pure function of its inputs; dates
+//! and instants are arguments.
+
+pub mod calibration;
+mod card;
+mod cell;
+mod counterfactual;
+mod day;
+mod feel_first;
+mod flag;
+#[cfg(feature = "daemon")]
+pub mod json;
+mod judge;
+mod model;
+mod norms;
+mod refusal;
+
+mod table;
+mod verdict;
+pub mod words;
+#[cfg(test)]
+mod words_tests;
+
+pub use card::{Morning, RestDayCard};
+pub use cell::{Cell, Feel, suggests_change};
+pub use counterfactual::{Counterfactual, Lever, counterfactuals};
+pub use day::{Day, PainCourse};
+pub use feel_first::{DEFAULT_WAIT, FeelFirst, FeelInput, Release};
+pub use flag::{Flag, FlagId, Group};
+pub use model::{MODELS, Model, V1, V2};
+pub use norms::{Range, Stage};
+pub use refusal::Refusal;
+pub use verdict::{Confidence, Hard, Level, Pattern, Verdict, assess};
