@@ -5,7 +5,7 @@
 use hrvd::check::Posture;
 use hrvd::engine::{Athlete, Roster, Strap};
 use hrvd::home_assistant::{Home, blueprints, dashboard, recorder, yaml};
-use hrvd::mqtt::{MqttConfig, RenderOptions, Renderer, Topics};
+use hrvd::mqtt::{Language, MqttConfig, RenderOptions, Topics};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -37,8 +37,12 @@ fn roster(names: &[&str]) -> Roster {
 }
 
 fn home(names: &[&str]) -> Home {
+    home_in(Language::En, names)
+}
+
+fn home_in(language: Language, names: &[&str]) -> Home {
     let topics = Topics::new(&MqttConfig { gateway_id: "hall".into(), ..MqttConfig::default() });
-    Home::new(&topics, &mut Renderer::new(topics.clone(), RenderOptions::default()), &roster(names))
+    Home::new(&topics, RenderOptions { language, ..RenderOptions::default() }, &roster(names))
 }
 
 /// Everything that looks like an entity id of ours.
@@ -69,6 +73,18 @@ fn every_id_is_announced_and_there_without_being_asked_for() {
         assert!(shown.len() >= 14 * names.len(), "{shown:?}");
         assert!(shown.is_subset(&there), "{:?}", shown.difference(&there).collect::<Vec<_>>());
     }
+}
+
+/// Another language changes what is read, and no id.
+#[test]
+fn a_german_dashboard_shows_the_same_entities() {
+    let (en, de) = (dashboard(&home(&["Alex"])), dashboard(&home_in(Language::De, &["Alex"])));
+    let (mut ours, mut theirs) = (BTreeSet::new(), BTreeSet::new());
+    ids(&en, &mut ours);
+    ids(&de, &mut theirs);
+    assert_eq!(ours, theirs);
+    assert_eq!(de["views"][0]["title"], "Heute");
+    assert_ne!(en["views"][3]["sections"], de["views"][3]["sections"], "names of entities");
 }
 
 #[test]

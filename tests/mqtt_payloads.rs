@@ -10,7 +10,7 @@ use hrvd::engine::*;
 use hrvd::hrv::time::TimeDomain;
 use hrvd::hrv::{Metric, Why};
 use hrvd::mqtt::{
-    BridgeStatus, Delivery, Explained, Message, MqttConfig, RenderOptions, Renderer, TOPICS, Topics, Use,
+    BridgeStatus, Delivery, Explained, Language, Message, MqttConfig, RenderOptions, Renderer, TOPICS, Topics, Use,
 };
 use hrvd::units::{AthleteId, Mono, Now, StrapId};
 use jiff::tz::{self, TimeZone};
@@ -220,7 +220,7 @@ fn discovery_is_pinned() {
 fn unique_ids_are_pinned() {
     let mut ids = String::new();
     for (_, v) in discovery() {
-        for c in v["cmps"].as_object().unwrap().values() {
+        for c in v["cmps"].as_object().unwrap().values().filter(|c| c["p"] != "device_automation") {
             ids += &format!("{} {}\n", c["uniq_id"].as_str().unwrap(), c["def_ent_id"].as_str().unwrap());
         }
     }
@@ -233,7 +233,14 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
         let payloads = messages.iter().filter_map(|m| serde_json::from_slice::<Value>(&m.publication.payload).ok());
         payloads
             .filter_map(|v| {
-                Some(v.get("cmps")?.as_object()?.values().map(|c| c["uniq_id"].to_string()).collect::<Vec<_>>())
+                Some(
+                    v.get("cmps")?
+                        .as_object()?
+                        .values()
+                        .filter(|c| c["p"] != "device_automation")
+                        .map(|c| c["uniq_id"].to_string())
+                        .collect::<Vec<_>>(),
+                )
             })
             .flatten()
             .collect()
@@ -245,7 +252,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 3 + 9 + 20);
+    assert_eq!(before.len(), 4 + 14 + 24);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -307,6 +314,10 @@ fn discovery_obeys_home_assistant() {
         let name = v["dev"]["name"].as_str().unwrap();
         for (key, c) in v["cmps"].as_object().unwrap() {
             assert!(safe(key));
+            if c["p"] == "device_automation" {
+                check_trigger(key, c);
+                continue;
+            }
             for k in c.as_object().unwrap().keys() {
                 assert!(COMPONENT.contains(&k.as_str()), "{key}: {k}");
             }
@@ -354,6 +365,58 @@ fn discovery_obeys_home_assistant() {
                 let field = field.strip_suffix(" }}").unwrap();
                 let sample = sample(c["stat_t"].as_str().unwrap());
                 assert!(sample.get(field).is_some(), "{key}: {field} is not in {sample}");
+            }
+        }
+    }
+}
+
+/// A trigger on a device's page: no entity, so neither an id nor a name.
+fn check_trigger(key: &str, c: &Value) {
+    let keys: Vec<_> = c.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["p", "atype", "type", "stype", "t", "val_tpl", "pl"], "{key}");
+    assert_eq!((&c["atype"], &c["t"]), (&json!("trigger"), &json!("hrvd/a1b2c3/athlete/alex/event/check")));
+    assert_eq!((&c["type"], key), (&c["pl"], format!("trigger_{}", c["pl"].as_str().unwrap()).as_str()));
+    let all = discovery();
+    let athlete = all.iter().find(|(topic, _)| topic.contains("_athlete_")).unwrap();
+    let declared = &athlete.1["cmps"]["check_event"]["evt_typ"];
+    assert!(declared.as_array().unwrap().contains(&c["pl"]), "{key} is not declared by the event entity");
+}
+
+/// Names change with the language; ids, words and topics never do.
+#[test]
+fn german_names_leave_everything_else_as_it_is() {
+    let of = |language| {
+        let options = RenderOptions { language, ..RenderOptions::default() };
+        let messages = Renderer::new(topics(), options).roster(&roster());
+        let configs = messages.into_iter().filter(|m| m.publication.topic.starts_with("homeassistant/"));
+        configs.map(|m| serde_json::from_slice(&m.publication.payload).unwrap()).collect::<Vec<Value>>()
+    };
+    let (mut en, mut de) = (of(Language::En), of(Language::De));
+    let mut differ = 0;
+    for (en, de) in en.iter_mut().zip(&mut de) {
+        let (en, de) = (en["cmps"].as_object_mut().unwrap(), de["cmps"].as_object_mut().unwrap());
+        for (a, b) in en.values_mut().zip(de.values_mut()) {
+            differ += usize::from(a["name"] != b["name"]);
+            a["name"] = Value::Null;
+            b["name"] = Value::Null;
+        }
+    }
+    assert!(differ > 25, "{differ} names are translated");
+    assert_eq!(en, de);
+}
+
+/// Whatever the numbers are: the payload is JSON, short, and holds no number that is none.
+#[test]
+fn no_number_makes_a_payload_that_is_none() {
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, f64::MAX, f64::MIN_POSITIVE, -0.0, 1e-9, 48.2];
+    for a in odd {
+        for b in odd {
+            let values = result().values.map(|v| Values { rmssd_ms: a, ln_rmssd: b, sdnn_ms: b, pnn50_pct: a, ..v });
+            let odd = CheckResult { values, artifact_pct: a, coverage: b, ..result() };
+            for m in renderer().output(&Output::Result(Box::new(odd)), now(1000)) {
+                let v: Value = serde_json::from_slice(&m.publication.payload).unwrap();
+                assert!(v["rmssd"].is_null() != a.is_finite() || a == f64::MAX, "{a}: {v}");
+                assert!(m.publication.payload.len() < 2048, "{} bytes", m.publication.payload.len());
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::config::{Config, Surroundings};
 use crate::daemon::{Settings, merge};
 use crate::engine::{Roster, Strap};
 use crate::home_assistant::{Document, Home, blueprints, dashboard, recorder, yaml};
-use crate::mqtt::{MqttConfig, Renderer, Topics};
+use crate::mqtt::{MqttConfig, Topics};
 use crate::store::{Query, StoreError};
 use crate::units::AthleteId;
 use clap::{Args, ValueEnum};
@@ -71,7 +71,7 @@ pub fn run(args: &HaArgs, global: &Global, around: &Surroundings, terminal: &mut
     let topics = Topics::new(
         &settings.mqtt.unwrap_or_else(|| MqttConfig { gateway_id: config.gateway.id.clone(), ..MqttConfig::default() }),
     );
-    let home = Home::new(&topics, &mut Renderer::new(topics.clone(), settings.render), &roster);
+    let home = Home::new(&topics, settings.render, &roster);
     let done = match &args.write {
         Some(dir) => write(&documents(args.what, &home, terminal.json), dir, terminal),
         None => print(args.what, &home, terminal),

@@ -230,7 +230,8 @@ checked_text!(
 checked_text!(
     /// Language of names.
     Language, "a language such as \"en\"", |text| {
-        if text == "en" { Ok(()) } else { Err(format!("the language {text:?} is not known{HINT}there is only \"en\"")) }
+        let known = || crate::mqtt::Language::ALL.map(|l| format!("\"{}\"", l.as_str())).join(" and ");
+        text.parse::<crate::mqtt::Language>().map(drop).map_err(|e| format!("{e}{HINT}there are {}", known()))
     }
 );
 

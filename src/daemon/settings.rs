@@ -63,6 +63,8 @@ impl From<&Config> for Settings {
             }),
             render: RenderOptions {
                 live_interval: c.live_interval,
+                // checked when it was read
+                language: c.gateway.language.parse().unwrap_or_default(),
                 publish: c.athletes.iter().map(|a| (a.slug.clone(), a.publish)).collect(),
                 ..RenderOptions::default()
             },

@@ -2,6 +2,8 @@
 //! shows are announced.
 
 use super::home::{Device, Entity, Home, Person};
+use super::words;
+use crate::mqtt::Language;
 use serde_json::{Value, json};
 
 /// Phases in which a check runs.
@@ -11,23 +13,62 @@ const DAYS: u32 = 60;
 
 /// A dashboard for everybody of this home; the first level of `ui-lovelace.yaml` or of the raw editor.
 pub fn dashboard(home: &Home) -> Value {
+    let cards = Cards(home.language);
     let several = home.people.len() > 1;
     let mut views = Vec::new();
     for person in &home.people {
-        let page = Page { person, several };
+        let page = Page { cards, person, several };
         views.extend([page.today(), page.live(), page.trends()]);
     }
-    views.push(straps(home));
-    json!({"title": "Heart", "views": views})
+    views.push(cards.straps(home));
+    json!({"title": cards.say("Heart"), "views": views})
+}
+
+/// Cards in a language.
+#[derive(Clone, Copy)]
+struct Cards(Language);
+
+impl Cards {
+    fn say(self, en: &'static str) -> &'static str {
+        words::say(self.0, en)
+    }
+
+    /// Everything about straps and the gateway, for when something does not work.
+    fn straps(self, home: &Home) -> Value {
+        let mut sections: Vec<Option<Value>> = Vec::new();
+        for strap in home.people.iter().flat_map(|p| &p.straps) {
+            let advice = strap.entity("advice").zip(strap.entity("cause")).map(|(advice, cause)| {
+                json!({
+                    "type": "markdown", "content": format!("{{{{ states('{}') }}}}", advice.id),
+                    "visibility": [{"condition": "state", "entity": cause.id, "state_not": ["none", "unknown", "unavailable"]}],
+                })
+            });
+            let keys = ["connection", "link", "cause", "contact", "battery", "battery_days", "release"];
+            sections.push(section(&strap.name, "mdi:heart-box", vec![advice, rows(strap, &keys)]));
+        }
+        let all: Vec<&str> = home.gateway.entities.iter().map(|e| e.key.as_str()).collect();
+        sections.push(section(&home.gateway.name, "mdi:router-wireless", vec![rows(&home.gateway, &all)]));
+        view(self.say("Strap"), "strap", "mdi:heart-box", vec![], sections)
+    }
+
+    fn strap_badges(self, strap: &Device) -> Vec<Value> {
+        let shown = [("connection", self.say("Strap")), ("battery", self.say("Battery"))];
+        shown.iter().filter_map(|(key, name)| Some(badge(strap.entity(key)?, name))).collect()
+    }
 }
 
 /// Views of one person.
 struct Page<'a> {
+    cards: Cards,
     person: &'a Person,
     several: bool,
 }
 
 impl Page<'_> {
+    fn say(&self, en: &'static str) -> &'static str {
+        self.cards.say(en)
+    }
+
     fn entity(&self, key: &str) -> Option<&Entity> {
         self.person.device.entity(key)
     }
@@ -53,39 +94,40 @@ impl Page<'_> {
             Some(card)
         };
         let check = section(
-            "Morning check",
+            self.say("Morning check"),
             "mdi:meditation",
             vec![
-                while_running(press(self.entity("start_check"), "Start the check", "green"), false),
-                while_running(self.tile("check_phase", "Phase", "teal"), true),
-                while_running(self.tile("check_seconds_left", "Time left", "teal"), true),
-                while_running(self.entity("check_progress").map(progress), true),
-                while_running(press(self.entity("cancel_check"), "Cancel the check", "red"), true),
+                while_running(press(self.entity("start_check"), self.say("Start the check"), "green"), false),
+                while_running(self.tile("check_phase", self.say("Phase"), "teal"), true),
+                while_running(self.tile("check_seconds_left", self.say("Time left"), "teal"), true),
+                while_running(wide(self.tile("check_hint", self.say("Hint"), "amber")), true),
+                while_running(self.entity("check_progress").map(|e| gauge(e, self.say("Progress"))), true),
+                while_running(press(self.entity("cancel_check"), self.say("Cancel the check"), "red"), true),
             ],
         );
         let result = section(
-            "Last result",
+            self.say("Last result"),
             "mdi:weather-sunset-up",
             vec![
-                self.tile("morning_rmssd", "RMSSD", "teal"),
-                self.tile("morning_heart_rate", "Heart rate", "red"),
-                self.tile("morning_quality", "Quality", "green"),
-                self.tile("morning_time", "Taken", "grey"),
+                self.tile("morning_rmssd", self.say("RMSSD"), "teal"),
+                self.tile("morning_heart_rate", self.say("Heart rate"), "red"),
+                self.tile("morning_quality", self.say("Quality"), "green"),
+                self.tile("morning_time", self.say("Taken"), "grey"),
             ],
         );
-        let mut badges: Vec<Value> = self.person.straps.iter().flat_map(strap_badges).collect();
-        badges.extend(phase.map(|e| badge(e, "Check")));
-        self.view("Today", "today", "mdi:white-balance-sunny", badges, vec![check, result])
+        let mut badges: Vec<Value> = self.person.straps.iter().flat_map(|s| self.cards.strap_badges(s)).collect();
+        badges.extend(phase.map(|e| badge(e, self.say("Check"))));
+        self.view(self.say("Today"), "today", "mdi:white-balance-sunny", badges, vec![check, result])
     }
 
     fn live(&self) -> Value {
         let now = section(
-            "Now",
+            self.say("Now"),
             "mdi:heart-pulse",
             vec![
-                wide(self.tile("heart_rate", "Heart rate", "red")),
-                self.tile("rmssd_live", "RMSSD 60 s", "teal"),
-                self.tile("breathing_live", "Breathing", "blue"),
+                wide(self.tile("heart_rate", self.say("Heart rate"), "red")),
+                self.tile("rmssd_live", self.say("RMSSD 60 s"), "teal"),
+                self.tile("breathing_live", self.say("Breathing"), "blue"),
             ],
         );
         let graph = |key: &str, title: &str| {
@@ -94,12 +136,12 @@ impl Page<'_> {
             Some(json!({"type": "history-graph", "title": title, "hours_to_show": 1, "entities": name}))
         };
         let course = section(
-            "Last hour",
+            self.say("Last hour"),
             "mdi:chart-line",
-            vec![graph("heart_rate", "Heart rate"), graph("rmssd_live", "RMSSD 60 s")],
+            vec![graph("heart_rate", self.say("Heart rate")), graph("rmssd_live", self.say("RMSSD 60 s"))],
         );
-        let badges = self.person.straps.iter().flat_map(strap_badges).collect();
-        self.view("Live", "live", "mdi:run", badges, vec![now, course])
+        let badges = self.person.straps.iter().flat_map(|s| self.cards.strap_badges(s)).collect();
+        self.view(self.say("Live"), "live", "mdi:run", badges, vec![now, course])
     }
 
     /// By the hour: a value holds from one morning to the next, so the mean of a calendar day would mix two of them.
@@ -116,34 +158,17 @@ impl Page<'_> {
                 })
             })
         };
+        let (rmssd, rate) = (self.say("RMSSD"), self.say("Heart rate"));
         let trends = section(
-            &format!("{DAYS} days"),
+            self.say("60 days"),
             "mdi:chart-timeline-variant",
             vec![
-                graph("Morning RMSSD", &[("morning_rmssd", "RMSSD")]),
-                graph("Morning heart rate", &[("morning_heart_rate", "Heart rate")]),
+                graph(self.say("Morning RMSSD"), &[("morning_rmssd", rmssd)]),
+                graph(self.say("Morning heart rate"), &[("morning_heart_rate", rate)]),
             ],
         );
-        self.view("Trends", "trends", "mdi:chart-timeline-variant", vec![], vec![trends])
+        self.view(self.say("Trends"), "trends", "mdi:chart-timeline-variant", vec![], vec![trends])
     }
-}
-
-/// Everything about straps and the gateway, for when something does not work.
-fn straps(home: &Home) -> Value {
-    let mut sections: Vec<Option<Value>> = Vec::new();
-    for strap in home.people.iter().flat_map(|p| &p.straps) {
-        let advice = strap.entity("advice").zip(strap.entity("cause")).map(|(advice, cause)| {
-            json!({
-                "type": "markdown", "content": format!("{{{{ states('{}') }}}}", advice.id),
-                "visibility": [{"condition": "state", "entity": cause.id, "state_not": ["none", "unknown", "unavailable"]}],
-            })
-        });
-        let keys = ["connection", "link", "cause", "contact", "battery", "battery_days", "release"];
-        sections.push(section(&strap.name, "mdi:heart-box", vec![advice, rows(strap, &keys)]));
-    }
-    let all: Vec<&str> = home.gateway.entities.iter().map(|e| e.key.as_str()).collect();
-    sections.push(section(&home.gateway.name, "mdi:router-wireless", vec![rows(&home.gateway, &all)]));
-    view("Strap", "strap", "mdi:heart-box", vec![], sections)
 }
 
 fn view(title: &str, path: &str, icon: &str, badges: Vec<Value>, sections: Vec<Option<Value>>) -> Value {
@@ -164,8 +189,8 @@ fn section(title: &str, icon: &str, cards: Vec<Option<Value>>) -> Option<Value> 
 }
 
 fn rows(device: &Device, keys: &[&str]) -> Option<Value> {
-    let rows: Vec<Value> =
-        keys.iter().filter_map(|key| device.entity(key)).map(|e| json!({"entity": e.id, "name": e.name})).collect();
+    let shown = keys.iter().filter_map(|key| device.entity(key));
+    let rows: Vec<Value> = shown.map(|e| json!({"entity": e.id, "name": e.name})).collect();
     (!rows.is_empty()).then(|| json!({"type": "entities", "show_header_toggle": false, "entities": rows}))
 }
 
@@ -186,15 +211,10 @@ fn press(button: Option<&Entity>, name: &str, color: &str) -> Option<Value> {
     })))
 }
 
-fn progress(e: &Entity) -> Value {
-    json!({"type": "gauge", "entity": e.id, "name": "Progress", "min": 0, "max": 100, "grid_options": {"columns": "full"}})
+fn gauge(e: &Entity, name: &str) -> Value {
+    json!({"type": "gauge", "entity": e.id, "name": name, "min": 0, "max": 100, "grid_options": {"columns": "full"}})
 }
 
 fn badge(e: &Entity, name: &str) -> Value {
     json!({"type": "entity", "entity": e.id, "name": name, "show_name": true})
-}
-
-fn strap_badges(strap: &Device) -> Vec<Value> {
-    let shown = [("connection", "Strap"), ("battery", "Battery")];
-    shown.iter().filter_map(|(key, name)| Some(badge(strap.entity(key)?, name))).collect()
 }

@@ -1,13 +1,15 @@
 //! Devices and entities as Home Assistant will know them.
 
 use crate::engine::Roster;
-use crate::mqtt::{Renderer, Topics};
+use crate::mqtt::{Language, RenderOptions, Renderer, Topics};
 use crate::units::AthleteId;
 use serde_json::Value;
 
 /// One gateway with its people and their straps.
 #[derive(Clone, Debug)]
 pub struct Home {
+    /// Of names and of the dashboard's own words.
+    pub language: Language,
     /// The gateway.
     pub gateway: Device,
     /// People in the order of the roster.
@@ -55,8 +57,9 @@ pub struct Entity {
 
 impl Home {
     /// What the daemon announces for these people, and nothing else.
-    pub fn new(topics: &Topics, renderer: &mut Renderer, roster: &Roster) -> Self {
-        let messages = renderer.roster(roster);
+    pub fn new(topics: &Topics, options: RenderOptions, roster: &Roster) -> Self {
+        let language = options.language;
+        let messages = Renderer::new(topics.clone(), options).roster(roster);
         let device = |topic: String| {
             let found = messages.iter().map(|m| &m.publication).find(|p| p.topic == topic);
             Device::read(topic, found.map_or(&[], |p| &p.payload))
@@ -71,7 +74,7 @@ impl Home {
                 .map(|s| device(topics.strap_discovery(s.id)))
                 .collect(),
         });
-        Self { gateway: device(topics.gateway_discovery()), people: people.collect() }
+        Self { language, gateway: device(topics.gateway_discovery()), people: people.collect() }
     }
 
     /// Every device, in the order of announcement.

@@ -6,6 +6,7 @@ mod blueprints;
 mod dashboard;
 mod home;
 mod recorder;
+mod words;
 mod yaml;
 
 pub use blueprints::blueprints;

@@ -1,6 +1,7 @@
 //! Home Assistant discovery: one retained message a device.
 
-use super::entity::{ATHLETE, Availability, Entity, GATEWAY, Language, STRAPS, Source};
+use super::detail_entity;
+use super::entity::{ATHLETE, Availability, EVENTS, Entity, GATEWAY, Language, STRAPS, Source};
 use super::live_entity::LIVE;
 use super::privacy::Publish;
 use super::topics::Topics;
@@ -41,7 +42,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Heart rate strap gateway"));
         dev.insert("sw".into(), json!(self.version));
-        self.payload(&device, dev, GATEWAY, Publish::Live)
+        self.payload(&device, dev, &[GATEWAY, detail_entity::GATEWAY].concat(), Publish::Live)
     }
 
     pub(super) fn strap(&self, strap: &Strap, facts: &StrapFacts) -> Value {
@@ -70,7 +71,7 @@ impl Discovery<'_> {
             }
         }
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, STRAPS, Publish::Live)
+        self.payload(&device, dev, &[STRAPS, detail_entity::STRAPS].concat(), Publish::Live)
     }
 
     /// `strap` is the athlete's strap if there is exactly one: Home Assistant cannot express "one of these".
@@ -87,7 +88,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Athlete"));
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, &[LIVE, ATHLETE].concat(), publish)
+        self.payload(&device, dev, &[LIVE, ATHLETE, detail_entity::ATHLETE].concat(), publish)
     }
 
     fn gateway_id(&self) -> String {
@@ -101,7 +102,8 @@ impl Discovery<'_> {
             // left out it would stay; like this Home Assistant takes it away
             false => json!({"p": e.platform}),
         };
-        let cmps: Map<String, Value> = table.iter().map(|e| (e.key.to_owned(), component(e))).collect();
+        let entities = table.iter().map(|e| (e.key.to_owned(), component(e)));
+        let cmps: Map<String, Value> = entities.chain(self.triggers(device)).collect();
         json!({
             "dev": dev,
             "o": {"name": "hrvd", "sw": self.version},
@@ -109,6 +111,19 @@ impl Discovery<'_> {
             "avty": [{"t": self.topics.status()}],
             "cmps": cmps,
         })
+    }
+
+    /// What a device's page offers as triggers: the ends and the beginning of a check.
+    fn triggers(&self, device: &Device<'_>) -> Vec<(String, Value)> {
+        let Some(athlete) = device.athlete else { return Vec::new() };
+        let topic = self.topics.check_event(athlete);
+        let trigger = |kind: &str| {
+            json!({
+                "p": "device_automation", "atype": "trigger", "type": kind, "stype": "morning_check", "t": topic,
+                "val_tpl": "{{ value_json.event_type }}", "pl": kind,
+            })
+        };
+        EVENTS.iter().map(|kind| (format!("trigger_{kind}"), trigger(kind))).collect()
     }
 
     fn component(&self, device: &Device<'_>, e: &Entity) -> Map<String, Value> {
@@ -123,7 +138,7 @@ impl Discovery<'_> {
             _ => None,
         };
         put("p", json!(e.platform));
-        put("name", json!(e.name.of(self.language)));
+        put("name", json!(e.shown(self.language)));
         put("uniq_id", json!(format!("{}.{}", device.id, e.key)));
         put("def_ent_id", json!(format!("{}.{}_{}", e.platform, device.slug, slugify(e.name.en))));
         if e.source != Source::CheckSet {

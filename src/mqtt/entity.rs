@@ -10,20 +10,43 @@ pub enum Language {
     /// English.
     #[default]
     En,
+    /// German.
+    De,
 }
 
-/// A name in every language.
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 2] = [Self::En, Self::De];
+
+    /// As written in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::De => "de",
+        }
+    }
+
+    /// One of two texts.
+    pub fn pick<'a>(self, en: &'a str, de: &'a str) -> &'a str {
+        match self {
+            Self::En => en,
+            Self::De => de,
+        }
+    }
+}
+
+impl std::str::FromStr for Language {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|l| l.as_str() == text);
+        found.ok_or_else(|| format!("the language {text:?} is not known"))
+    }
+}
+
+/// A name; in other languages by the entity's key.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Name {
     pub(super) en: &'static str,
-}
-
-impl Name {
-    pub(super) fn of(self, language: Language) -> &'static str {
-        match language {
-            Language::En => self.en,
-        }
-    }
 }
 
 /// Which topic an entity reads or writes.
@@ -79,6 +102,16 @@ pub(super) struct Entity {
     /// The whole JSON object becomes attributes.
     pub(super) attributes: bool,
     pub(super) availability: Availability,
+}
+
+impl Entity {
+    /// What Home Assistant shows beside the device's name.
+    pub(super) fn shown(&self, language: Language) -> &'static str {
+        match language {
+            Language::En => self.name.en,
+            Language::De => super::german::name(self.key).unwrap_or(self.name.en),
+        }
+    }
 }
 
 pub(super) const SENSOR: Entity = Entity {
@@ -372,6 +405,7 @@ pub(super) const ATHLETE: &[Entity] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::detail_entity;
     use super::super::live_entity::LIVE;
     use super::*;
 
@@ -398,12 +432,20 @@ mod tests {
     }
 
     #[test]
-    fn no_key_and_no_name_twice_on_a_device() {
-        for table in [GATEWAY, STRAPS, &[LIVE, ATHLETE].concat()] {
+    fn no_key_and_no_name_twice_on_a_device_and_a_german_name_for_each() {
+        let tables = [
+            [GATEWAY, detail_entity::GATEWAY].concat(),
+            [STRAPS, detail_entity::STRAPS].concat(),
+            [LIVE, ATHLETE, detail_entity::ATHLETE].concat(),
+        ];
+        for table in tables {
             for (i, a) in table.iter().enumerate() {
+                let german = super::super::german::name(a.key);
+                assert!(german.is_some(), "{} has no German name", a.key);
                 for b in &table[..i] {
                     assert_ne!(a.key, b.key);
                     assert_ne!(a.name.en, b.name.en);
+                    assert_ne!(german, super::super::german::name(b.key));
                 }
             }
         }

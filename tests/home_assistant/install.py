@@ -8,6 +8,8 @@ from pathlib import Path
 # Home Assistant, the Debian whose Python it needs, and which script of debootstrap knows that Debian.
 VERSIONS = {"2026.11": ("2026.11.0", "forky", "sid"), "2024.12": ("2024.12.5", "trixie", "trixie")}
 PACKAGES = "python3,python3-venv,ca-certificates,tzdata,libturbojpeg0"
+# some of what the older one needs comes without wheels for this Python
+COMPILER = {"2024.12": ",gcc,g++,libc6-dev,python3-dev"}
 # What is loaded beside the defaults. local_calendar is a plan to look into; the others are what they are named after.
 INTEGRATIONS = (
     "isal logger network system_log frontend recorder config history logbook energy mqtt api diagnostics repairs search "
@@ -69,7 +71,7 @@ def root(lab, short):
     top.mkdir(parents=True)
     root, log = top / "root", top / "install.log"
     run(
-        "debootstrap", "debootstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(root), mirror(), script, log=log
+        "debootstrap", "debootstrap", "--variant=minbase", f"--include={PACKAGES}{COMPILER.get(short, '')}", suite, str(root), mirror(), script, log=log
     )
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs/ca-certificates.crt")
     if Path("/etc/pip.conf").exists():

@@ -9,6 +9,7 @@ import getpass
 import json
 import os
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
@@ -104,6 +105,47 @@ def version(short, root, run, args):
     return good, bad
 
 
+def recorder(database):
+    """Rows of states by entity, and the size in bytes."""
+    db = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
+    rows = "SELECT m.entity_id, count(*) FROM states s JOIN states_meta m USING (metadata_id) GROUP BY 1"
+    size = [db.execute(f"PRAGMA {p}").fetchone()[0] for p in ("page_count", "page_size")]
+    out = dict(db.execute(rows)), size[0] * size[1]
+    db.close()
+    return out
+
+
+def measure(short, root, run, args):
+    """What an hour with a strap costs the recorder: a simulated hour of live values at the default interval."""
+    speed, hours = 60, 2
+    broker, home, daemon = Broker(run / "broker", free_port()), HomeAssistant(root, run, short), Daemon(args.program, run)
+    try:
+        text = house.CONFIGURATION.replace("@PORT@", str(home.port)).replace("@HOUSE@", "")
+        home.write("configuration.yaml", text)
+        home.write("automations.yaml", "[]\n")
+        home.write("dashboards/hrvd.yaml", "views: []\n")
+        broker.start()
+        daemon.demo(broker, speed)
+        home.start()
+        section = {"other_settings": {"set_client_cert": False, "set_ca_cert": "off", "transport": "tcp"}}
+        home.rest.flow("mqtt", {"broker": "127.0.0.1", "port": broker.port}, section)
+        home.rest.wait(scenes.PHASE, "done", 60)
+        home.rest.wait(scenes.LIVE_HR, "*")
+        time.sleep(5)
+        database = home.config / "home-assistant_v2.db"
+        rows, size = recorder(database)
+        time.sleep(hours * 3600 / speed)
+        after, grown = recorder(database)
+        new = {k: n - rows.get(k, 0) for k, n in after.items() if n > rows.get(k, 0)}
+        for entity, n in sorted(new.items(), key=lambda x: -x[1]):
+            say(f"{n / hours:8.0f} rows an hour  {entity}")
+        say(f"one strap: {sum(new.values()) / hours:.0f} rows, {(grown - size) / hours / 1e6:.2f} MB an hour")
+    finally:
+        daemon.stop()
+        home.close()
+        broker.stop()
+
+
 def main():
     args = arguments()
     began = time.monotonic()
@@ -121,6 +163,9 @@ def main():
             except (install.Unavailable, OSError) as e:
                 skipped += 1
                 say(f"{short}: SKIPPED, it cannot be installed here: {e}")
+                continue
+            if args.measure:
+                measure(short, root, run, args)
                 continue
             g, b = version(short, root, run, args)
             good, bad = good + g, bad + b

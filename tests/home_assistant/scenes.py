@@ -378,6 +378,23 @@ def people_come_and_go(p):
     p.daemon.stop()
 
 
+def people_fall_silent(p):
+    """Words only: what would never say a number is taken away, and comes back under the same ids."""
+    before = {u: e["entity_id"] for u, e in p.entities().items()}
+    p.daemon.run(p.broker, ALEX, 'publish = "words"')
+    until("numbers are gone", lambda: not any(e["entity_id"] in (RMSSD, LIVE_HR) for e in p.entities().values()), 40)
+    p.rest.wait("button.alex_start_morning_check", lambda s: s != "unavailable", 20)
+    p.daemon.stop()
+    p.daemon.run(p.broker, ALEX, 'publish = "nothing"')
+    until("Alex is gone", lambda: set(p.devices()) == {"hrvd.demo.gateway"}, 40)
+    kept = [t for t in p.broker.retained() if "alex" in t or "de30" in t]
+    expect(not kept, f"still on the broker: {kept}")
+    p.daemon.stop()
+    p.daemon.run(p.broker, ALEX)
+    until("everything is back", lambda: {u: e["entity_id"] for u, e in p.entities().items()} == before, 40)
+    p.daemon.stop()
+
+
 def log_is_clean(p):
     """No warning and no error in Home Assistant's log."""
     found = p.house.complaints()
@@ -398,8 +415,9 @@ def blueprints_load(p):
     return f"{len(listed)} blueprints, {len(automations)} automations"
 
 
-COMMON = [appears, blueprints_load, commands, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, log_is_clean]
+COMMON = [appears, blueprints_load, commands, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, log_is_clean]
 NEWEST = [
     appears, blueprints_load, check_is_followed, commands, statistics, nothing_to_do_today, pictures, home_assistant_restarts,
-    broker_restarts, daemon_goes, fan_and_light, ceiling, pacer, battery, moved, people_come_and_go, log_is_clean,
+    broker_restarts, daemon_goes, fan_and_light, ceiling, pacer, battery, moved, people_come_and_go,
+    people_fall_silent, log_is_clean,
 ]  # fmt: skip

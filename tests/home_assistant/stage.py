@@ -15,7 +15,9 @@ from client import Failed, Rest
 
 HERE = Path(__file__).resolve().parent
 # Lines of Home Assistant's log that say nothing about us: how it was installed, and that we stopped its broker.
-NOT_OURS = re.compile(r"Skipping pip installation|MQTT server: The connection was lost")
+NOT_OURS = re.compile(
+    r"Skipping pip installation|MQTT server: The connection was lost|paho.mqtt.client\] failed to (receive|send) on socket"
+)
 
 
 def free_port():
@@ -177,21 +179,21 @@ class Daemon:
         """The whole daemon with a simulated strap, and a check at once."""
         self.start("demo", "--keep", "--speed", str(speed), "--broker", f"127.0.0.1:{broker.port}")
 
-    def configure(self, broker, people):
-        """People and their straps, without Bluetooth."""
+    def configure(self, broker, people, more=""):
+        """People and their straps, without Bluetooth; `more` belongs to the first person."""
         text = (
             f'[gateway]\nid = "demo"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[bluetooth]\nenabled = false\n'
             f'[store]\npath = "{self.folder}/hrvd.db"\n[control]\nsocket = "{self.folder}/control.sock"\n'
         )
         for n, (slug, name, strap) in enumerate(people):
-            text += f'[[athlete]]\nslug = "{slug}"\nname = "{name}"\n'
+            text += f'[[athlete]]\nslug = "{slug}"\nname = "{name}"\n{more if n == 0 else ""}\n'
             text += f'[[strap]]\naddress = "02:00:00:00:DE:3{n}"\nathlete = "{slug}"\nname = "{strap}"\n'
         path = self.folder / "hrvd.toml"
         path.write_text(text)
         return path
 
-    def run(self, broker, people):
-        self.start("--config", str(self.configure(broker, people)), "run")
+    def run(self, broker, people, more=""):
+        self.start("--config", str(self.configure(broker, people, more)), "run")
 
     def says(self, *argv):
         """What a command prints."""

@@ -1,0 +1,56 @@
+//! The dashboard's own words.
+
+use crate::mqtt::Language;
+
+/// An English text of the dashboard's in a language.
+pub(super) fn say(language: Language, en: &'static str) -> &'static str {
+    match language {
+        Language::En => en,
+        Language::De => GERMAN.iter().find(|(k, _)| *k == en).map_or(en, |(_, de)| de),
+    }
+}
+
+const GERMAN: &[(&str, &str)] = &[
+    ("Heart", "Herz"),
+    ("Today", "Heute"),
+    ("Live", "Live"),
+    ("Trends", "Verlauf"),
+    ("Strap", "Gurt"),
+    ("Battery", "Batterie"),
+    ("Check", "Messung"),
+    ("Morning check", "Morgenmessung"),
+    ("Start the check", "Messung starten"),
+    ("Cancel the check", "Messung abbrechen"),
+    ("Phase", "Phase"),
+    ("Time left", "Restzeit"),
+    ("Hint", "Hinweis"),
+    ("Progress", "Fortschritt"),
+    ("Last result", "Letztes Ergebnis"),
+    ("RMSSD", "RMSSD"),
+    ("RMSSD 60 s", "RMSSD 60 s"),
+    ("Heart rate", "Herzfrequenz"),
+    ("Quality", "Qualität"),
+    ("Taken", "Gemessen"),
+    ("Now", "Jetzt"),
+    ("Breathing", "Atmung"),
+    ("Last hour", "Letzte Stunde"),
+    ("60 days", "60 Tage"),
+    ("Morning RMSSD", "RMSSD am Morgen"),
+    ("Morning heart rate", "Herzfrequenz am Morgen"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Texts stand in the source as `say("…")`; each has its German one.
+    #[test]
+    fn every_word_is_translated() {
+        let source = include_str!("dashboard.rs");
+        let said: Vec<&str> = source.split("say(\"").skip(1).filter_map(|t| t.split('"').next()).collect();
+        assert!(said.len() > 20, "{said:?}");
+        for en in said {
+            assert!(GERMAN.iter().any(|(k, _)| *k == en), "{en}");
+        }
+    }
+}

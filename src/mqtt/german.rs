@@ -1,0 +1,51 @@
+//! Names of entities in German, by key. Entity ids, words and event types stay English: automations depend on them.
+
+/// The German name of an entity.
+pub(super) fn name(key: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(k, _)| *k == key).map(|(_, name)| *name)
+}
+
+const NAMES: &[(&str, &str)] = &[
+    ("adapter", "Bluetooth-Adapter"),
+    ("store", "Speicher"),
+    ("unsent", "Ungesendete Ergebnisse"),
+    ("started", "Gestartet"),
+    ("battery", "Batterie"),
+    ("rssi", "Signalstärke"),
+    ("contact", "Hautkontakt"),
+    ("connection", "Verbindung"),
+    ("link", "Verbindungszustand"),
+    ("cause", "Ursache"),
+    ("advice", "Rat"),
+    ("battery_days", "Batterie reicht noch"),
+    ("release", "Für andere Apps freigeben"),
+    ("last_seen", "Zuletzt gesehen"),
+    ("signal", "Übliches Signal"),
+    ("packets", "Pakete"),
+    ("gaps", "Lücken"),
+    ("defects", "Fehlerhafte Pakete"),
+    ("heart_rate", "Herzfrequenz"),
+    ("rmssd_live", "RMSSD 60 s"),
+    ("breathing_live", "Atemfrequenz"),
+    ("dfa_alpha1_live", "DFA alpha 1"),
+    ("ln_rmssd_live", "lnRMSSD 60 s"),
+    ("rmssd_30_live", "RMSSD 30 s"),
+    ("rmssd_300_live", "RMSSD 5 min"),
+    ("sdnn_300_live", "SDNN 5 min"),
+    ("artifacts_live", "Artefakte 60 s"),
+    ("check_phase", "Morgenmessung"),
+    ("check_progress", "Fortschritt der Morgenmessung"),
+    ("check_seconds_left", "Restzeit der Morgenmessung"),
+    ("check_hint", "Hinweis zur Morgenmessung"),
+    ("start_check", "Morgenmessung starten"),
+    ("cancel_check", "Morgenmessung abbrechen"),
+    ("morning_rmssd", "RMSSD am Morgen"),
+    ("morning_ln_rmssd", "lnRMSSD am Morgen"),
+    ("morning_heart_rate", "Herzfrequenz am Morgen"),
+    ("morning_quality", "Qualität am Morgen"),
+    ("morning_time", "Zeit der Morgenmessung"),
+    ("morning_sdnn", "SDNN am Morgen"),
+    ("morning_pnn50", "pNN50 am Morgen"),
+    ("morning_artifacts", "Artefakte am Morgen"),
+    ("check_event", "Ereignis der Morgenmessung"),
+];
