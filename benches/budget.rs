@@ -1,12 +1,15 @@
 //! Work to be counted by callgrind, without criterion around it: `budget STAGE N`. See scripts/budget.
 
 use hrvd::artifact::{Detector, Label, LiveDetector};
+use hrvd::check::{CheckConfig, Posture};
+use hrvd::engine::{Athlete, Config, Engine, Input, Roster, Strap};
 use hrvd::hrs;
 use hrvd::hrv::rolling::{LIVE_SPANS, Windows};
-use hrvd::sim::{Heart, HeartConfig, StrapSim};
+use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};
 use hrvd::timeline::Timeline;
-use hrvd::units::Mono;
+use hrvd::units::{AthleteId, Mono, Now, StrapId};
 use std::hint::black_box;
+use std::time::Duration;
 
 fn main() {
     let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
@@ -15,6 +18,10 @@ fn main() {
     let start = Mono::from_secs(1000);
     // all notifications exist before the counted part; the difference of two runs leaves only what grows with n
     let list: Vec<_> = StrapSim::new(Heart::new(HeartConfig::default())).take(20_000).collect();
+    if stage == "engine" {
+        engine(start, list.into_iter().take(n));
+        return;
+    }
     let mut timeline = Timeline::new();
     let mut detector = LiveDetector::new();
     let mut rolling = Windows::over(LIVE_SPANS);
@@ -40,5 +47,28 @@ fn main() {
     }
     for window in rolling.windows() {
         black_box(window.time_domain());
+    }
+}
+
+/// The whole engine over a worn strap: live windows, DFA every 5 s, breathing every 10 s and all outputs. A beat at 60
+/// a minute carries a fifth of a DFA and a tenth of a breathing estimate.
+fn engine(start: Mono, list: impl Iterator<Item = Notification>) {
+    let strap = StrapId([1; 6]);
+    let Ok(athlete) = "alex".parse::<AthleteId>() else { return };
+    let time_zone = jiff::tz::TimeZone::UTC;
+    let posture = Posture::Supine;
+    let roster = Roster {
+        athletes: vec![Athlete { id: athlete.clone(), name: "Alex".into(), time_zone, posture, wake_window: None }],
+        straps: vec![Strap { id: strap, athlete, name: None }],
+    };
+    let live_interval = Duration::from_secs(5);
+    let mut engine = Engine::new(Config { boot: "bench".into(), live_interval, check: CheckConfig::default() });
+    engine.handle(Now { mono: start, wall: None }, Input::Roster(roster));
+    for notification in list {
+        let now = Now { mono: start + notification.at, wall: None };
+        engine.handle(now, Input::Packet { strap, bytes: notification.bytes });
+        while let Some(output) = engine.poll_output() {
+            black_box(output);
+        }
     }
 }

@@ -33,7 +33,15 @@ fuzz_target!(|bytes: &[u8]| {
                 last_beat = beat.at;
             }
         }
-        Output::Live(l) => assert!(l.rmssd_ms.is_none_or(f64::is_finite)),
+        Output::Live(l) => {
+            for w in l.beats.iter().flat_map(|b| [&b.last_30, &b.last_60, &b.last_300]) {
+                let t = &w.time;
+                assert!([t.rmssd_ms, t.sdnn_ms, t.mean_hr_bpm].iter().flatten().all(|x| x.is_finite()));
+                assert!(w.coverage.is_finite());
+            }
+            let slow = l.beats.map(|b| [b.dfa.alpha1, b.breathing.per_min]);
+            assert!(slow.iter().flatten().flatten().all(|x| x.is_finite()));
+        }
         _ => {}
     };
     let athlete = Athlete {
@@ -43,7 +51,8 @@ fuzz_target!(|bytes: &[u8]| {
         posture: Posture::Supine,
         wake_window: None,
     };
-    let roster = Roster { athletes: vec![athlete], straps: vec![Strap { id: strap, athlete: alex.clone(), name: None }] };
+    let roster =
+        Roster { athletes: vec![athlete], straps: vec![Strap { id: strap, athlete: alex.clone(), name: None }] };
     player.input(now, Input::Roster(roster), said);
     let start = Command::StartCheck { athlete: alex, posture: None, trigger: Trigger::Manual };
     player.input(now, Input::Command(start), said);

@@ -152,6 +152,26 @@ proptest! {
         }
     }
 
+    /// Whatever comes, each number is one, or absent.
+    #[test]
+    fn nonsense_gives_finite_numbers_or_none(
+        plan in proptest::collection::vec((1u16..=65535, 0u8..40), 1..300),
+        short in any::<bool>(),
+    ) {
+        let mut live = Windows::new();
+        let mut at = Mono::from_secs(1000);
+        for (ticks, gap) in plan {
+            let rr = RrTicks(if short { ticks % 2000 + 1 } else { ticks });
+            at = at + Duration::from_micros(rr.as_micros());
+            live.take(gap == 0, &[Beat { at, rr }]);
+            let r = live.read();
+            let windows = [r.last_30, r.last_60, r.last_300];
+            let numbers = windows.iter().flat_map(|w| metrics(&w.time)).chain([r.dfa.alpha1, r.breathing.per_min]);
+            prop_assert!(numbers.flatten().all(f64::is_finite));
+            prop_assert!(windows.iter().all(|w| w.coverage.is_finite() && w.artifact_pct.is_none_or(f64::is_finite)));
+        }
+    }
+
     /// DFA and breathing have the bits of the batch functions over the stretch that ended when they were computed.
     #[test]
     fn dfa_and_breathing_equal_batch(plan in proptest::collection::vec((0u16..100, 0u8..90, 0u8..255), 200..500)) {
