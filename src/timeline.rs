@@ -7,7 +7,8 @@
 //!   radio link delivers everything late and in one burst, the verdict waits [`BURST_WAIT`] for the beats to catch up.
 //! * a lag that falls: more beats than time. If the packet repeats the one before, it is a duplicate and dropped.
 //!   Equality alone never drops anything: equal neighbouring intervals are real.
-//! * a lag that creeps: strap and gateway clocks differ; beat times follow by at most [`SLEW`] of each interval.
+//! * a lag that creeps: strap and gateway clocks differ, or the strap sends ms and nobody knows yet; beat times follow by
+//!   at most [`SLEW`] of each interval, and a creep is no loss.
 
 use crate::units::{Mono, RrTicks};
 use smallvec::SmallVec;
@@ -18,6 +19,8 @@ use std::time::Duration;
 const LAG_MEMORY: Duration = Duration::from_secs(30);
 /// Least rise of the lag that means lost beats: jitter of real notifications stays below.
 const LOST_MIN_US: i64 = 1_500_000;
+/// How fast the lag may creep without loss: 2.34 % on a strap that sends ms, and clocks that differ.
+const CREEP: f64 = 0.025;
 /// How long after a late packet the beats may still catch up.
 pub const BURST_WAIT: Duration = Duration::from_millis(1500);
 /// Share of an interval by which beat times may follow the arrival clock. Above the 2.4 % of a strap that sends ms.
@@ -172,8 +175,7 @@ impl Timeline {
         }
         let lag = self.lag(arrival, sum(rr));
         let low = self.lags.front().map_or(lag, |l| l.1);
-        let last_rr = self.last_rr.map_or(0, |r| r.as_micros() as i64);
-        if lag - low > LOST_MIN_US.max(last_rr * 3 / 2) {
+        if self.is_late(arrival, lag, self.last_rr) {
             self.held = Some(Held { first_arrival: arrival, last_arrival: arrival, rr: SmallVec::from_slice(rr) });
             return Placed::default();
         }
@@ -203,9 +205,7 @@ impl Timeline {
     fn judge_held(&mut self, now: Mono) -> Placed {
         let Some(held) = self.held.take() else { return Placed::default() };
         let lag = self.lag(held.last_arrival, sum(&held.rr));
-        let low = self.lags.front().map_or(lag, |l| l.1);
-        let last_rr = held.rr.last().map_or(0, |r| r.as_micros() as i64);
-        if lag - low <= LOST_MIN_US.max(last_rr * 3 / 2) {
+        if !self.is_late(held.last_arrival, lag, held.rr.last().copied()) {
             // all of them came, only late: nothing was lost
             self.remember(held.last_arrival, lag);
             return self.place(&held.rr);
@@ -252,6 +252,14 @@ impl Timeline {
     fn lag(&self, arrival: Mono, more: u64) -> i64 {
         let anchor = self.anchor.unwrap_or(arrival);
         arrival.diff_micros(anchor) - micros(self.ticks + more) as i64
+    }
+
+    /// Whether a lag is higher above its lower envelope than jitter and creeping explain.
+    fn is_late(&self, arrival: Mono, lag: i64, rr: Option<RrTicks>) -> bool {
+        let limit = LOST_MIN_US.max(rr.map_or(0, |r| r.as_micros() as i64) * 3 / 2);
+        let creep = |since: Mono| (arrival.diff_micros(since) as f64 * CREEP) as i64;
+        // the first is the lowest: without a creep it decides alone
+        self.lags.front().is_some_and(|l| lag - l.1 > limit) && self.lags.iter().all(|l| lag - l.1 - creep(l.0) > limit)
     }
 
     fn remember(&mut self, arrival: Mono, lag: i64) {

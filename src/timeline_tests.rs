@@ -136,6 +136,34 @@ fn beat_times_follow_the_arrival_clock() {
     assert!(error < 1_000_000, "{error} µs off after an hour");
 }
 
+/// Simulated minutes on a strap that sends ms, read as 1/1024 s: gaps beside the first.
+fn false_gaps(rr_ms: u64, period_ms: u64, jitter_ms: u64, minutes: u64) -> Vec<(usize, GapReason)> {
+    let (mut packets, mut beat, mut chance) = (vec![], 0u64, 1u32);
+    for packet in 1..minutes * 60_000 / period_ms {
+        let now = packet * period_ms;
+        let mut list = vec![];
+        while beat + rr_ms <= now {
+            beat += rr_ms;
+            list.push(rr_ms as u16);
+        }
+        chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        packets.push((now + u64::from(chance >> 16) % jitter_ms, list));
+    }
+    let (mut gaps, _, _) = drive(&packets);
+    gaps.remove(0);
+    gaps
+}
+
+#[test]
+fn a_strap_that_sends_milliseconds_loses_no_beats() {
+    for rr_ms in (330..1900).step_by(37) {
+        for (period_ms, jitter_ms) in [(1000, 60), (1000, 250), (2000, 60), (rr_ms, 60)] {
+            let gaps = false_gaps(rr_ms, period_ms, jitter_ms, 15);
+            assert!(gaps.is_empty(), "RR {rr_ms} ms, packets each {period_ms} ms ± {jitter_ms}: {gaps:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn every_interval_is_placed_once_and_time_ascends(
