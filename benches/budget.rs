@@ -8,6 +8,7 @@ use hrvd::hrv::rolling::{LIVE_SPANS, Windows};
 use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};
 use hrvd::timeline::Timeline;
 use hrvd::units::{AthleteId, Mono, Now, StrapId};
+use hrvd::verdict::Judge;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ fn main() {
         return;
     }
     let mut timeline = Timeline::new();
+    let mut judge = Judge::new();
     let mut detector = LiveDetector::new();
     let mut rolling = Windows::over(LIVE_SPANS);
     let mut undecided = std::collections::VecDeque::new();
@@ -30,6 +32,14 @@ fn main() {
         let (m, _) = hrs::decode(black_box(&notification.bytes));
         if stage == "decode" {
             black_box(&m);
+            continue;
+        }
+        if stage == "timeline" || stage == "judge" {
+            let placed = timeline.push(start + notification.at, &m.rr);
+            if stage == "judge" {
+                judge.packet(start + notification.at, &m, None, &placed);
+            }
+            black_box(&placed);
             continue;
         }
         for beat in timeline.push(start + notification.at, &m.rr).beats {

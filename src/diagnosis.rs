@@ -5,6 +5,7 @@ use crate::ble::{self, Hint};
 use crate::engine::{LinkState, StrapStatus};
 use crate::release::Released;
 use crate::units::Mono;
+use crate::verdict::FindingId;
 use std::time::Duration;
 
 /// Contact is lost when the strap says so for this long and no RR comes either: some straps lie about it for a moment.
@@ -52,6 +53,16 @@ pub enum Cause {
     RrEnded,
     /// Heart rate without RR from the beginning.
     NoRr,
+    /// Values do not move.
+    Frozen,
+    /// Intervals are sent more than once, or more of them than time passes.
+    RepeatedRr,
+    /// Intervals are smoothed or calculated.
+    NoHrv,
+    /// Intervals cover too little of the time.
+    LostBeats,
+    /// Many intervals are implausible.
+    Noisy,
     /// So weak when last seen advertising that packets get lost.
     WeakSignal,
     /// The battery is nearly empty.
@@ -60,7 +71,7 @@ pub enum Cause {
 
 impl Cause {
     /// All, in the order of the enum.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 23] = [
         Self::None,
         Self::Released,
         Self::BluetoothDown,
@@ -77,6 +88,11 @@ impl Cause {
         Self::ContactLost,
         Self::RrEnded,
         Self::NoRr,
+        Self::Frozen,
+        Self::RepeatedRr,
+        Self::NoHrv,
+        Self::LostBeats,
+        Self::Noisy,
         Self::WeakSignal,
         Self::BatteryLow,
     ];
@@ -100,6 +116,11 @@ impl Cause {
             Self::ContactLost => "contact_lost",
             Self::RrEnded => "rr_ended",
             Self::NoRr => "no_rr",
+            Self::Frozen => "frozen",
+            Self::RepeatedRr => "repeated_rr",
+            Self::NoHrv => "no_hrv",
+            Self::LostBeats => "lost_beats",
+            Self::Noisy => "noisy",
             Self::WeakSignal => "weak_signal",
             Self::BatteryLow => "battery_low",
         }
@@ -137,6 +158,25 @@ impl Cause {
             Self::NoRr => {
                 "heart rate without beat-to-beat intervals: a watch in broadcast mode or a band that sends none; HRV \
                  needs a chest strap that sends RR"
+            }
+            Self::Frozen => {
+                "heart rate and intervals do not move: the strap hangs; unclip it from its belt for a minute (a pacemaker \
+                 at a fixed rate looks the same)"
+            }
+            Self::RepeatedRr => {
+                "more intervals come than time passes: the strap sends some more than once; its heart rate is shown, HRV \
+                 from it is refused; try its maker's firmware, or another strap"
+            }
+            Self::NoHrv => {
+                "the intervals are smoothed or calculated, as from an optical sensor: heart rate is shown, HRV is refused; \
+                 HRV needs a chest strap"
+            }
+            Self::LostBeats => {
+                "beats are missing: bring strap and adapter closer together, and keep the adapter away from metal and USB 3"
+            }
+            Self::Noisy => {
+                "many intervals are implausible: wet the pads, tighten the strap, and keep still; if that does not help the \
+                 belt may be worn out"
             }
             Self::WeakSignal => {
                 "the signal was weak when the strap was last seen advertising: come closer, or move the adapter away \
@@ -203,14 +243,35 @@ fn connected(now: Mono, strap: &StrapStatus) -> Option<Cause> {
     }
     let rr_age = signs.last_rr.filter(|_| signs.any_rr).map(|t| now.since(t));
     let since_first = signs.first_packet.map_or(Duration::ZERO, |t| now.since(t));
-    match (signs.no_contact_since, rr_age) {
+    let by_link = match (signs.no_contact_since, rr_age) {
         (Some(since), rr) if now.since(since) >= CONTACT_LOST && rr.is_none_or(|age| age >= CONTACT_LOST) => {
             Some(Cause::ContactLost)
         }
         (_, Some(age)) if age >= RR_ENDED => Some(Cause::RrEnded),
         (None, None) if since_first >= NO_RR => Some(Cause::NoRr),
         _ => None,
-    }
+    };
+    by_link.or_else(|| by_signal(now, strap))
+}
+
+/// What is wrong with the intervals that come now, the worst first. Units are no trouble: they are converted.
+fn by_signal(now: Mono, strap: &StrapStatus) -> Option<Cause> {
+    use FindingId::*;
+    // of this connection: what another one brought says nothing about this one
+    let since = strap.signs.first_packet?;
+    let has = |ids: &[FindingId]| {
+        strap.verdict.findings.iter().any(|f| ids.contains(&f.id) && f.is_current(now) && f.last >= since)
+    };
+    [
+        (&[FlatLine][..], Cause::Frozen),
+        (&[RepeatedRr, RrAheadOfClock], Cause::RepeatedRr),
+        (&[SmoothedRr, RrFromHeartRate], Cause::NoHrv),
+        (&[LostBeats], Cause::LostBeats),
+        (&[DryStart, Noisy, RrDropouts], Cause::Noisy),
+    ]
+    .into_iter()
+    .find(|(ids, _)| has(ids))
+    .map(|(_, cause)| cause)
 }
 
 /// Why a strap is not connected, or connected and silent.

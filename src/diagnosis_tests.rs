@@ -20,6 +20,8 @@ fn link(state: LinkState, hint: Option<Hint>) -> ble::StrapStatus {
         up_since: None,
         last_failure: None,
         hint,
+        recovery: ble::Recovery::None,
+        counters: ble::Counters::default(),
     }
 }
 
@@ -71,7 +73,9 @@ impl Body {
                     Some(false) => 0x04,
                     Some(true) => 0x06,
                 };
-            let bytes: &[u8] = if rr { &[flags, 60, 0, 4] } else { &[flags & !0x10, 60] };
+            // a heart that does not move at all would be another story
+            let rr_low = (self.now * 37 % 61) as u8;
+            let bytes: &[u8] = if rr { &[flags, 60, rr_low, 4] } else { &[flags & !0x10, 60] };
             self.input(Input::Packet { strap: ID, bytes: bytes.iter().copied().collect() });
         }
     }
@@ -121,6 +125,38 @@ fn lost_contact_is_believed_only_without_rr() {
     assert_eq!(b.cause(LinkState::Connected), Cause::ContactLost);
     b.send(1, Some(true), true);
     assert_eq!(b.cause(LinkState::Connected), Cause::None);
+}
+
+/// What is wrong with the beats of a simulated strap is told while it is so.
+#[test]
+fn a_signal_that_carries_nothing_is_explained() {
+    use crate::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
+    for (profile, cause) in [
+        ("flat_line", Cause::Frozen),
+        ("rr_twice", Cause::RepeatedRr),
+        ("fixed_rate", Cause::RepeatedRr),
+        ("optical_smoothed", Cause::NoHrv),
+        ("optical_from_hr", Cause::NoHrv),
+        ("lossy", Cause::LostBeats),
+        ("bad_electrodes", Cause::Noisy),
+        ("empty_then_high", Cause::Noisy),
+        ("milliseconds", Cause::None),
+        ("garmin_extra_rr", Cause::None),
+        ("plain", Cause::None),
+    ] {
+        let mut b = Body::new();
+        let strap = ProfileStrap::new(Profile::by_id(profile).unwrap(), Rhythm::new(RhythmConfig::default()), 1);
+        for event in strap.take_while(|e| e.at().as_secs() < 800) {
+            if let SimEvent::Notification { at, bytes, .. } = event {
+                let now = Now { mono: Mono::from_secs(1000) + at, wall: None };
+                b.now = 1000 + at.as_secs();
+                b.engine.handle(now, Input::Packet { strap: ID, bytes });
+                while b.engine.poll_output().is_some() {}
+            }
+        }
+        b.now += 1;
+        assert_eq!(b.cause(LinkState::Connected), cause, "{profile}");
+    }
 }
 
 #[test]

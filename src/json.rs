@@ -178,6 +178,7 @@ pub fn check(zero: Zero, at: Mono, c: &CheckStatus) -> Value {
 /// Status of a strap.
 pub fn strap(zero: Zero, at: Mono, s: &StrapStatus) -> Value {
     let age = |t: Mono| round(at.since(t).as_secs_f64(), 1);
+    let v = &s.verdict;
     json!({
         "type": "strap",
         "t_s": zero.t_s(at),
@@ -199,6 +200,31 @@ pub fn strap(zero: Zero, at: Mono, s: &StrapStatus) -> Value {
         "defects": s.defects,
         "gaps": s.gaps,
         "duplicates": s.duplicates,
+        "units": v.units.as_str(),
+        "smoothing": v.smoothing.as_str(),
+        "worn": v.worn.as_str(),
+        "coverage": option(v.coverage.map(|c| c.share), 3),
+        "coverage_received": option(v.coverage.map(|c| c.received), 3),
+        "findings": v.findings.iter().map(|f| json!({
+            "id": f.id.as_str(),
+            "current": f.is_current(at),
+            "first_age_s": age(f.since),
+            "last_age_s": age(f.last),
+            "text": f.id.sentence(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// How often each thing happened on the link of one strap.
+pub fn link(c: &Counters) -> Value {
+    json!({
+        "connects": c.connects,
+        "connect_failures": c.connect_failures,
+        "adopted": c.adopted,
+        "drops": c.drops,
+        "silences": c.silences,
+        "resubscribes": c.resubscribes,
+        "silent_reconnects": c.silent_reconnects,
     })
 }
 

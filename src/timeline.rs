@@ -53,6 +53,8 @@ pub enum GapReason {
     Defect,
     /// More intervals than time: the time base was lost and taken anew.
     TimeBase,
+    /// From here on intervals are read in other units. No beat is missing.
+    Units,
 }
 
 impl GapReason {
@@ -63,6 +65,7 @@ impl GapReason {
             Self::LostBeats => "lost_beats",
             Self::Defect => "defect",
             Self::TimeBase => "time_base",
+            Self::Units => "units",
         }
     }
 }
@@ -126,6 +129,20 @@ impl Timeline {
         self.forget_base(reason);
         self.previous.clear();
         out
+    }
+
+    /// From the next beat on intervals are read in other units, `reread` tells how those that are still held: time goes
+    /// on from the last beat, but no sum and no difference mixes both.
+    pub fn change_units(&mut self, reread: impl Fn(RrTicks) -> RrTicks) {
+        let held = self.held.iter_mut().flat_map(|h| h.rr.iter_mut());
+        held.chain(&mut self.previous).chain(&mut self.last_rr).for_each(|rr| *rr = reread(*rr));
+        let low = self.lags.front().zip(self.lags.back()).map(|(low, last)| (last.0, low.1 - self.offset_us));
+        self.lags.clear();
+        self.lags.extend(low);
+        if self.anchor.is_some() {
+            (self.anchor, self.ticks, self.offset_us) = (self.last_at, 0, 0);
+            self.broken.get_or_insert(GapReason::Units);
+        }
     }
 
     fn forget_base(&mut self, reason: GapReason) {

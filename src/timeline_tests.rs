@@ -164,6 +164,29 @@ fn a_strap_that_sends_milliseconds_loses_no_beats() {
     }
 }
 
+#[test]
+fn other_units_cost_no_beat_and_no_time() {
+    let mut t = Timeline::new();
+    let read = |r: RrTicks| RrTicks((u32::from(r.0) * 128 / 125) as u16);
+    let mut beats: Vec<Beat> = vec![];
+    for i in 1..=100u64 {
+        beats.extend(t.push(at(i * 875), &[RrTicks(875)]).beats);
+    }
+    // one packet is late when the units become known, and held: it is read anew too
+    assert!(t.push(at(101 * 875 + 4000), &[RrTicks(875)]).beats.is_empty());
+    t.change_units(read);
+    let owed = t.push(at(101 * 875 + 4001), &[RrTicks(896); 5]);
+    assert_eq!((owed.gap, owed.beats.len(), owed.beats[0].rr), (Some(GapReason::Units), 6, RrTicks(896)));
+    assert!(owed.beats[0].start().diff_micros(beats[99].at).abs() < 50_000, "time goes on");
+    let next = t.push(at(107 * 875), &[RrTicks(896)]);
+    assert_eq!((next.gap, next.beats.len()), (None, 1));
+    assert!(next.beats[0].at.diff_micros(at(107 * 875)).abs() < 400_000);
+    // without a beat before there is nothing to keep apart
+    let mut t = Timeline::new();
+    t.change_units(read);
+    assert_eq!(t.push(at(1000), &[RrTicks(900)]).gap, Some(GapReason::LinkUp));
+}
+
 proptest! {
     #[test]
     fn every_interval_is_placed_once_and_time_ascends(

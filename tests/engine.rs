@@ -217,7 +217,8 @@ fn a_drop_out_pauses_the_check_and_is_marked() {
     let r = w.results()[0];
     assert!(r.values.is_some(), "{r:?}");
     assert_eq!(r.grade, Grade::Fair);
-    assert_eq!(r.notes, [Note::Gap]);
+    // neither piece is long enough to prove the units of a strap that nobody knows yet
+    assert_eq!(r.notes, [Note::Gap, Note::UnitsUnproven]);
     assert!((23.0..27.0).contains(&r.gap_s), "{}", r.gap_s);
     assert!((143.0..147.0).contains(&r.length_s), "{}", r.length_s);
     assert!((0.95..1.05).contains(&r.coverage), "{}", r.coverage);
@@ -674,8 +675,9 @@ fn a_waiting_check_shows_no_heart_rate_of_a_strap_that_went_away() {
 fn no_rmssd_is_live_when_intervals_no_longer_come() {
     let mut w = World::new(None);
     w.play(at(0), heart(steady(), 60), |_| true);
-    for s in 61..90 {
-        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 62].as_slice().into() });
+    // heart rate goes on, and moves: it is no old one
+    for s in 61..90u64 {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x00, 60 + (s % 3) as u8].as_slice().into() });
     }
     let lives = w.lives();
     assert!(lives.iter().any(|(t, l)| *t < at(61) && l.beats.is_some_and(|b| b.last_30.time.rmssd_ms.is_ok())));
@@ -683,7 +685,7 @@ fn no_rmssd_is_live_when_intervals_no_longer_come() {
     let last = w.last_beats();
     let faded: Vec<_> = lives.iter().filter(|(t, _)| *t >= last + FRESH).collect();
     assert_eq!(faded[0].0, last + FRESH);
-    assert!(faded.iter().all(|(_, l)| l.beats.is_none() && l.rr_ms.is_none() && l.hr_bpm == Some(62)), "{faded:?}");
+    assert!(faded.iter().all(|(_, l)| l.beats.is_none() && l.rr_ms.is_none() && l.hr_bpm.is_some()), "{faded:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use hrvd::mqtt::{
     BridgeStatus, Delivery, Explained, Language, Message, MqttConfig, RenderOptions, Renderer, TOPICS, Topics, Use,
 };
 use hrvd::units::{AthleteId, Mono, Now, StrapId};
+use hrvd::verdict::*;
 use jiff::tz::{self, TimeZone};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -75,6 +76,17 @@ fn status() -> StrapStatus {
         gaps: 2,
         duplicates: 3,
         signs: Signs::default(),
+        verdict: Verdict {
+            units: Units::Ticks1024,
+            coverage: Some(Coverage { share: 0.996, received: 0.996, minutes: 5 }),
+            smoothing: SmoothingVerdict::None,
+            worn: Worn::Worn,
+            findings: vec![Finding {
+                id: FindingId::RrDropouts,
+                since: Mono::from_secs(950),
+                last: Mono::from_secs(990),
+            }],
+        },
     }
 }
 
@@ -252,7 +264,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 4 + 14 + 24);
+    assert_eq!(before.len(), 4 + 19 + 24);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -478,6 +490,10 @@ fn payloads_are_pinned() {
         signal: Signal { dbm: Some(-90), trend: Some(Trend::Falling) },
         battery: Some(Forecast { per_week: -0.93, days_left: 104 }),
         released_until: None,
+        link: Some((
+            hrvd::ble::Recovery::None,
+            hrvd::ble::Counters { connects: 4, drops: 2, resubscribes: 1, ..hrvd::ble::Counters::default() },
+        )),
     };
     all.extend(r.explain(strap_id(), explained, now(1000)));
     let freed = Explained { cause: Some(Cause::Released), released_until: Some(Mono::from_secs(4600)), ..explained };

@@ -6,7 +6,7 @@
 use super::call::{AdapterCall, AdapterInfo, Answer, CallId, Failure};
 pub use super::event::{Action, ArbiterConfig, Event};
 use super::link::{Link, LinkEvent};
-use super::status::{Adapter, Counters, Status};
+use super::status::{Adapter, Counters, Recovery, Status, StrapStatus};
 use crate::engine::LinkState;
 use crate::units::{Mono, StrapId};
 use std::collections::{BTreeMap, VecDeque};
@@ -156,12 +156,16 @@ impl Arbiter {
             adapter: self.adapter.clone(),
             scanning: matches!(self.scan, Scan::On(_)),
             counters: self.counters,
-            straps: self
-                .links
-                .iter()
-                .map(|(strap, link)| link.status(self.now, self.published.get(strap).copied().unwrap_or(link.state())))
-                .collect(),
+            straps: self.links.iter().map(|(strap, link)| self.strap_status(*strap, link)).collect(),
         }
+    }
+
+    fn strap_status(&self, strap: StrapId, link: &Link) -> StrapStatus {
+        let mut status = link.status(self.now, self.published.get(&strap).copied().unwrap_or(link.state()));
+        if matches!(self.adapter, Adapter::Unreachable(_)) && status.recovery != Recovery::None {
+            status.recovery = Recovery::Bus;
+        }
+        status
     }
 
     fn tell(&mut self, strap: StrapId, event: LinkEvent) {

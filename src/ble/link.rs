@@ -4,7 +4,7 @@
 use super::backoff;
 use super::call::{Failure, StrapCall};
 use super::signal::Samples;
-use super::status::{Counters, Hint, StrapStatus};
+use super::status::{Counters, Hint, Recovery, StrapStatus};
 use crate::engine::LinkState;
 use crate::units::{Mono, StrapId};
 use std::time::Duration;
@@ -147,6 +147,7 @@ pub struct Link {
     good_since: Option<Mono>,
     reopen: bool,
     last_failure: Option<Failure>,
+    counted: Counters,
 }
 
 impl Link {
@@ -179,11 +180,19 @@ impl Link {
             good_since: None,
             reopen: false,
             last_failure: None,
+            counted: Counters::default(),
         }
     }
 
-    /// Takes an event; what it changed is counted in `n`.
-    pub fn handle(&mut self, now: Mono, event: LinkEvent, n: &mut Counters) {
+    /// Takes an event; what it changed is counted in `all`, and here.
+    pub fn handle(&mut self, now: Mono, event: LinkEvent, all: &mut Counters) {
+        let mut n = Counters::default();
+        self.take(now, event, &mut n);
+        self.counted += n;
+        *all += n;
+    }
+
+    fn take(&mut self, now: Mono, event: LinkEvent, n: &mut Counters) {
         match event {
             LinkEvent::Advert { rssi } => {
                 self.advert = Some(now);
@@ -302,6 +311,7 @@ impl Link {
     /// Gives the link the slot: it connects.
     pub fn connect(&mut self, now: Mono, n: &mut Counters) {
         n.connects += 1;
+        self.counted.connects += 1;
         self.phase = Phase::Connecting;
         self.doubt = false;
         self.held = true;
@@ -389,6 +399,23 @@ impl Link {
             up_since: if let Phase::Up(up) = self.phase { Some(up.since) } else { None },
             last_failure: self.last_failure,
             hint,
+            recovery: self.recovery(state),
+            counters: self.counted,
+        }
+    }
+
+    fn recovery(&self, state: LinkState) -> Recovery {
+        match (self.phase, state) {
+            (Phase::Up(Up { silence: Silence::None, .. }), _) => Recovery::None,
+            (Phase::Up(Up { silence: Silence::Checked, .. }), _) => Recovery::Asking,
+            (Phase::Up(_), _) => Recovery::Resubscribing,
+            (Phase::Released, _) => Recovery::None,
+            _ if !self.wanted => Recovery::None,
+            (_, LinkState::NoAdapter | LinkState::AdapterOff) => Recovery::Adapter,
+            (Phase::Connecting | Phase::SettingUp | Phase::Cleaning, _) => Recovery::Reconnecting,
+            // it waits for its turn or the end of a pause; one that does not show itself has to be found first
+            (Phase::Down, _) if self.advert.is_some() => Recovery::Reconnecting,
+            (Phase::Down, _) => Recovery::Scanning,
         }
     }
 

@@ -10,7 +10,7 @@ pub mod signal;
 mod status;
 
 pub use call::{AdapterCall, AdapterInfo, Answer, CallId, Failure, StrapCall};
-pub use status::{Adapter, Counters, Hint, Status, StrapStatus};
+pub use status::{Adapter, Counters, Hint, Recovery, Status, StrapStatus};
 
 #[cfg(feature = "daemon")]
 mod bluez;

@@ -42,6 +42,66 @@ pub struct Counters {
     pub late: u64,
 }
 
+impl std::ops::AddAssign for Counters {
+    fn add_assign(&mut self, n: Self) {
+        self.connects += n.connects;
+        self.connect_failures += n.connect_failures;
+        self.setups += n.setups;
+        self.setup_failures += n.setup_failures;
+        self.adopted += n.adopted;
+        self.drops += n.drops;
+        self.silences += n.silences;
+        self.resubscribes += n.resubscribes;
+        self.silent_reconnects += n.silent_reconnects;
+        self.scans += n.scans;
+        self.adapter_lookups += n.adapter_lookups;
+        self.managers += n.managers;
+        self.gave_up += n.gave_up;
+        self.unanswered += n.unanswered;
+        self.queue_full += n.queue_full;
+        self.late += n.late;
+    }
+}
+
+/// What is being done at this moment to get a strap's heart rate. The levels of recovery, from nothing upward.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Recovery {
+    /// Nothing: it comes, or the strap is not wanted.
+    #[default]
+    None,
+    /// Silence: the system is asked whether the strap is still connected.
+    Asking,
+    /// Silence: the subscription is made again.
+    Resubscribing,
+    /// (a) The strap is connected (again), now or after a pause.
+    Reconnecting,
+    /// (b) The strap is looked for.
+    Scanning,
+    /// (c) There is no adapter that could do anything.
+    Adapter,
+    /// (d) Neither bluetoothd nor the bus answers.
+    Bus,
+}
+
+impl Recovery {
+    /// All, from nothing upward.
+    pub const ALL: [Self; 7] =
+        [Self::None, Self::Asking, Self::Resubscribing, Self::Reconnecting, Self::Scanning, Self::Adapter, Self::Bus];
+
+    /// Stable word for JSON and topics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Asking => "asking",
+            Self::Resubscribing => "resubscribing",
+            Self::Reconnecting => "reconnecting",
+            Self::Scanning => "scanning",
+            Self::Adapter => "adapter",
+            Self::Bus => "bus",
+        }
+    }
+}
+
 /// A known cause that fits what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hint {
@@ -109,6 +169,10 @@ pub struct StrapStatus {
     pub last_failure: Option<Failure>,
     /// A known cause that fits.
     pub hint: Option<Hint>,
+    /// What is being done about it.
+    pub recovery: Recovery,
+    /// What happened on this link since the start; the fields of adapter and bus stay 0.
+    pub counters: Counters,
 }
 
 /// State of the adapter, as far as it is known.

@@ -7,9 +7,10 @@ use super::grade::Grade;
 use super::result::{AbortCause, CheckId, CheckResult, CheckStatus, Hint, Note, Phase, Posture};
 use super::window::{Beats, DROPOUT, measure};
 use crate::ALGO_VERSION;
-use crate::engine::Trigger;
+use crate::engine::{Reread, Trigger};
 use crate::timeline::{Beat, GapReason};
 use crate::units::{AthleteId, Mono, StrapId};
+use crate::verdict::Trust;
 use std::time::Duration;
 
 /// Lengths and limits of the protocol.
@@ -107,6 +108,8 @@ pub struct Machine {
     next_tick: Mono,
     announced: Option<Phase>,
     graded: Option<Graded>,
+    /// What the signal is worth; `None` if nobody judges it.
+    trust: Option<Trust>,
 }
 
 impl Machine {
@@ -139,6 +142,7 @@ impl Machine {
             next_tick: now,
             announced: None,
             graded: None,
+            trust: None,
         }
     }
 
@@ -208,6 +212,18 @@ impl Machine {
             self.state = State::Settling { since };
         }
         self.advance(now);
+    }
+
+    /// The beats of this strap were read in units that were not theirs. All of them are read again: a check never mixes.
+    pub(crate) fn reread(&mut self, strap: StrapId, reread: Reread) {
+        if self.strap == Some(strap) {
+            self.beats.reread(reread);
+        }
+    }
+
+    /// What the judge says of the signal, before a window is graded.
+    pub fn on_trust(&mut self, trust: Trust) {
+        self.trust = Some(trust);
     }
 
     /// Time passed.
@@ -366,6 +382,9 @@ impl Machine {
         let Graded { settled_since, from, until, extended } = self.graded.take()?;
         let judged = self.beats.judge(from, until);
         let mut measured = measure(&judged, from, until, self.config.clean_min);
+        if let Some(trust) = self.trust {
+            measured.distrust(trust);
+        }
         if extended {
             measured.notes.push(Note::Extended);
         }

@@ -108,6 +108,8 @@ words! {
         Extended = "extended",
         /// There was a drop-out inside.
         Gap = "gap",
+        /// The clock could not tell yet whether the strap sends 1/1024 s; if it sends ms all times are 2.3 % short.
+        UnitsUnproven = "units_unproven",
     }
 }
 
@@ -124,6 +126,16 @@ words! {
         Coverage = "lost_beats",
         /// More beats came than there was time for: something delivers them twice.
         Doubled = "doubled_beats",
+        /// Intervals are smoothed, as from an optical sensor.
+        Smoothed = "smoothed_rr",
+        /// Intervals are calculated from heart rate.
+        Calculated = "rr_from_heart_rate",
+        /// The strap sends intervals more than once.
+        Repeated = "repeated_rr",
+        /// Heart rate and intervals do not move: the strap hangs.
+        Frozen = "flat_line",
+        /// The intervals look like ms and that is not proven yet.
+        Units = "units_unknown",
     }
 }
 

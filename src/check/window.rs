@@ -3,11 +3,13 @@
 use super::grade::Grade;
 use super::result::{Note, Values, WhyNone};
 use crate::artifact::{self, Label};
+use crate::engine::Reread;
 use crate::hrv::nn::Segment as Nn;
 use crate::hrv::time::TimeDomain;
 use crate::hrv::{Metric, breathing};
 use crate::timeline::{Beat, GapReason};
 use crate::units::Mono;
+use crate::verdict::{FindingId, Trust, Units};
 use std::time::Duration;
 
 /// A hole at least this long means that the link was away, not that single beats were lost.
@@ -61,6 +63,11 @@ impl Beats {
             Some(last) => last.beats.extend_from_slice(beats),
             None => self.segments.push(Segment { beats: beats.to_vec() }),
         }
+    }
+
+    /// Everything so far, read in other units.
+    pub(super) fn reread(&mut self, reread: Reread) {
+        self.segments.iter_mut().flat_map(|s| &mut s.beats).for_each(|b| b.rr = reread.again(b.rr));
     }
 
     pub(super) fn first_start(&self) -> Option<Mono> {
@@ -187,6 +194,26 @@ pub(super) struct Measured {
     pub(super) gap_s: f64,
     pub(super) clean_s: f64,
     pub(super) notes: Vec<Note>,
+}
+
+impl Measured {
+    /// Takes back numbers that the signal does not carry, however clean they look.
+    pub(super) fn distrust(&mut self, trust: Trust) {
+        let why = match trust.trouble {
+            Some(FindingId::SmoothedRr) => Some(WhyNone::Smoothed),
+            Some(FindingId::RrFromHeartRate) => Some(WhyNone::Calculated),
+            Some(FindingId::RepeatedRr | FindingId::RrAheadOfClock) => Some(WhyNone::Repeated),
+            Some(FindingId::FlatLine) => Some(WhyNone::Frozen),
+            _ if trust.units == Units::Unknown && trust.leaning == Units::Milliseconds => Some(WhyNone::Units),
+            _ => None,
+        };
+        if why.is_some() {
+            (self.grade, self.values, self.why) = (Grade::Bad, None, why);
+            self.notes.retain(|n| *n == Note::Gap);
+        } else if (trust.units, trust.leaning) == (Units::Unknown, Units::Unknown) && self.values.is_some() {
+            self.notes.push(Note::UnitsUnproven);
+        }
+    }
 }
 
 /// So many overruns in a window are no accident.

@@ -1,5 +1,7 @@
 //! `hrvd doctor`: looks at everything the daemon depends on, one thing a line, with what to do about it.
 
+mod straps;
+
 use super::Exit;
 use super::args::Global;
 use super::ask::connect;
@@ -141,75 +143,11 @@ fn daemon(config: &Config) -> (Vec<Finding>, Option<Value>) {
         out.push(warn("straps", "none adopted", "hrvd scan, then hrvd adopt ADDRESS --athlete NAME"));
     }
     for s in &straps {
-        out.push(strap(s));
+        out.push(straps::strap(s));
+        out.extend(straps::signal(s));
     }
-    out.extend(recovery(&status));
+    out.extend(straps::recovery(&status));
     (out, Some(status))
-}
-
-/// A strap in one line: the state of its link, what is known beside it, and the one thing that explains it.
-fn strap(s: &Value) -> Finding {
-    let name = s["name"].as_str().or(s["strap"].as_str()).unwrap_or("strap");
-    let link = s["link"].as_str().unwrap_or("unknown");
-    let cause = s["cause"].as_str().filter(|c| *c != "none" && *c != link);
-    let seconds = |key: &str| s[key].as_f64();
-    let mut text = format!("{name}: {}", link.replace('_', " "));
-    text += &seconds("link_age_s").map_or(String::new(), |a| format!(" for {}", ago(a)));
-    text += &cause.map_or(String::new(), |c| format!(" ({})", c.replace('_', " ")));
-    if link != "connected" {
-        text += &seconds("last_seen_age_s")
-            .map_or(", not seen since hrvd started".to_owned(), |a| format!(", last seen {} ago", ago(a)));
-    }
-    text += &s["released_s"].as_u64().map_or(String::new(), |left| format!(", for {} min more", left.div_ceil(60)));
-    text += &s["battery_pct"].as_u64().map_or(String::new(), |b| format!(", battery {b} %"));
-    text += &s["battery_days"].as_u64().map_or(String::new(), |d| format!(" (about {d} days left)"));
-    // advertisements alone carry a strength: of a connected strap it is an old one
-    text += &s["signal_dbm"].as_i64().map_or(String::new(), |dbm| {
-        let trend = s["signal_trend"].as_str().filter(|t| *t != "steady").map_or(String::new(), |t| format!(", {t}"));
-        format!(", signal {dbm} dBm when last advertising{trend}")
-    });
-    match (s["advice"].as_str(), s["calm"].as_bool()) {
-        (None, _) if link == "connected" => ok("strap", text),
-        (None, _) => warn("strap", text, "wait a moment and look again"),
-        (Some(advice), Some(true)) => {
-            Finding { what: "strap", verdict: Verdict::Ok, text, hint: Some(advice.to_owned()) }
-        }
-        (Some(advice), _) => warn("strap", text, advice),
-    }
-}
-
-/// What Bluetooth needed to go on since the daemon's start, level by level.
-fn recovery(status: &Value) -> Option<Finding> {
-    let n = |key: &str| status["recovery"][key].as_u64();
-    let (connects, drops) = (n("connects")?, n("drops")?);
-    let (silent, lookups) = (n("silent_reconnects")?, n("adapter_lookups")?);
-    let (managers, gave_up) = (n("managers")?, n("gave_up")?);
-    let text = format!(
-        "{connects} connects, {drops} drops, {silent} reconnects out of silence, {} scans, adapter looked for {lookups} \
-         times, {managers} new bus connections",
-        n("scans")?
-    );
-    Some(match () {
-        () if gave_up > 0 || managers > 0 => warn(
-            "recovery",
-            text,
-            "bluetoothd or the bus was lost meanwhile: journalctl -u bluetooth -u dbus says when and why",
-        ),
-        () if drops >= 10 && drops * 2 > connects => warn(
-            "recovery",
-            text,
-            "many links drop: put this machine's Wi-Fi on 5 GHz or a cable, or use a USB adapter on a short cable",
-        ),
-        () => ok("recovery", text),
-    })
-}
-
-fn ago(seconds: f64) -> String {
-    match seconds as u64 {
-        s @ 0..=119 => format!("{s} s"),
-        s @ 120..=7199 => format!("{} min", s / 60),
-        s => format!("{} h", s / 3600),
-    }
 }
 
 async fn bluetooth(config: &Config) -> Vec<Finding> {
@@ -350,7 +288,3 @@ fn disk(config: &Config) -> Vec<Finding> {
     }
     out
 }
-
-#[cfg(test)]
-#[path = "doctor_tests.rs"]
-mod tests;

@@ -155,8 +155,8 @@ pub(super) fn result_words(look: Look, v: &Value) -> String {
             out.push_str(&format!("Heart rate {hr:.1} bpm\nSDNN       {sdnn:.1} ms\npNN50      {pnn50:.1} %\n"));
         }
         _ => {
-            let why = v["why"].as_str().unwrap_or("unknown").replace('_', " ");
-            out.push_str(&format!("No number: {why}. Wet the pads, tighten the strap, try again.\n"));
+            let why = v["why"].as_str().unwrap_or("unknown");
+            out.push_str(&format!("No number: {}. {}\n", why.replace('_', " "), what_to_do(why)));
         }
     }
     let share = f("artifact_pct").unwrap_or(0.0);
@@ -183,12 +183,23 @@ fn grade_words(grade: &str) -> String {
     }
 }
 
+fn what_to_do(why: &str) -> &'static str {
+    match why {
+        "smoothed_rr" | "rr_from_heart_rate" => "Its sensor does not measure single beats; HRV needs a chest strap.",
+        "repeated_rr" | "doubled_beats" => "More beats come than time passes; hrvd doctor says more.",
+        "flat_line" => "The strap hangs: unclip it from its belt for a minute.",
+        "units_unknown" => "It seems to send ms and not 1/1024 s. That is settled in a few minutes; then try again.",
+        _ => "Wet the pads, tighten the strap, try again.",
+    }
+}
+
 fn note_words(note: &str) -> &str {
     match note {
         "not_settled" => "the two halves differ: you had not settled yet",
         "slow_breathing" => "slow breathing raises RMSSD: do not compare with other days",
         "extended" => "recorded longer because clean time was short",
         "gap" => "the strap dropped out in between",
+        "units_unproven" => "too early to tell whether this strap sends 1/1024 s or ms: up to 2.3 % may be off",
         other => other,
     }
 }
@@ -203,7 +214,8 @@ fn hint_words(hint: &str) -> &str {
     }
 }
 
-fn cause_words(cause: &str) -> &str {
+/// Why a check ended without a result.
+pub(super) fn cause_words(cause: &str) -> &str {
     match cause {
         "no_strap" => "no strap delivered anything. Is it wet, worn and free of other devices?",
         "strap_lost" => "the strap went away and did not come back.",

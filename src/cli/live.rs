@@ -63,7 +63,7 @@ impl Table {
                 let name = v["name"].as_str().or(v["strap"].as_str()).unwrap_or("strap");
                 let link = v["link"].as_str().unwrap_or("?").replace('_', " ");
                 let battery = v["battery_pct"].as_u64().map_or(String::new(), |b| format!(", battery {b} %"));
-                writeln!(out, "{who:<10} {name}: {link}{battery}")
+                writeln!(out, "{who:<10} {name}: {link}{battery}{}", signal(v))
             }
             Some("check") if v["changed"] == true && v["phase"] != "idle" => {
                 writeln!(out, "{who:<10} check: {}", v["phase"].as_str().unwrap_or("?").replace('_', " "))
@@ -71,6 +71,20 @@ impl Table {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the strap is worn, and what is wrong with its signal now.
+fn signal(v: &Value) -> String {
+    let mut text = match v["worn"].as_str().filter(|_| v["online"] == true) {
+        Some("worn") => ", worn".to_owned(),
+        Some("not_worn") => ", not worn".to_owned(),
+        _ => String::new(),
+    };
+    let findings = v["findings"].as_array().into_iter().flatten().filter(|f| f["current"] == true);
+    for id in findings.filter_map(|f| f["id"].as_str()) {
+        text += &format!(", {}", id.replace('_', " "));
+    }
+    text
 }
 
 /// The values of one moment under [`HEAD`]. What is not known is a dash: too little data yet, or too many artifacts.

@@ -2,7 +2,7 @@
 
 use super::Exit;
 use super::args::{Global, Speed};
-use super::guide::{Guide, Look, result_words};
+use super::guide::{Guide, Look, cause_words, result_words};
 use super::terminal::Terminal;
 use crate::analyze::parse_rr_text;
 use crate::check::CheckConfig;
@@ -13,6 +13,7 @@ use crate::player::Player;
 use crate::recording::text;
 use crate::sim::StrapSim;
 use crate::units::{AthleteId, Mono, RrTicks, StrapId};
+use crate::verdict::source_of;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -120,7 +121,8 @@ pub fn run(file: &Path, speed: Speed, check: CheckConfig, global: &Global, termi
     let mut player = Player::new(Engine::new(config), start, None);
 
     let look = Look::of_stderr(global.no_color);
-    let mut shown = Shown { zero: Zero(start), guide: Guide::new(look), look, result: None, gone: false, over: false };
+    let mut shown =
+        Shown { zero: Zero(start), guide: Guide::new(look), look, result: None, cause: None, gone: false, over: false };
     let pace = Pace::new(speed, start);
     let mut say = |at: Mono, o: Output, terminal: &mut Terminal<'_>| shown.output(at, &o, terminal);
     let mut step =
@@ -134,7 +136,13 @@ pub fn run(file: &Path, speed: Speed, check: CheckConfig, global: &Global, termi
                 player.input(at, input, &mut said);
             }
         };
+    // a finished recording knows its units from the first beat on
+    let known: Vec<Input> =
+        roster.straps.iter().map(|s| Input::Known { strap: s.id, source: source_of(&tape.records, s.id) }).collect();
     step(&mut player, None, Some(Input::Roster(roster)), start, terminal);
+    for input in known {
+        step(&mut player, None, Some(input), start, terminal);
+    }
     if !has_check {
         let command = Command::StartCheck { athlete, posture: None, trigger: Trigger::Manual };
         step(&mut player, None, Some(Input::Command(command)), start, terminal);
@@ -160,6 +168,8 @@ struct Shown {
     guide: Guide,
     look: Look,
     result: Option<serde_json::Value>,
+    /// Why a check ended without one.
+    cause: Option<String>,
     /// Nobody reads any more.
     gone: bool,
     over: bool,
@@ -172,6 +182,9 @@ impl Shown {
             self.gone = self.gone || writeln!(terminal.out, "{v}").is_err();
         } else if !self.over {
             self.over = self.guide.see(&v);
+        }
+        if v["type"] == "check" && v["phase"] == "aborted" {
+            self.cause = v["cause"].as_str().map(str::to_owned);
         }
         if v["type"] == "check_result" {
             self.result = Some(v);
@@ -187,7 +200,15 @@ impl Shown {
                 if v["rmssd_ms"].is_null() { Exit::NoResult } else { Exit::Done }
             }
             None => {
-                let _ = writeln!(terminal.err, "the recording is too short for a check: it takes about three minutes");
+                // an aborted check has said so already, unless the words went to a machine
+                let words = match self.cause.as_deref() {
+                    None | Some("strap_lost" | "no_strap") => {
+                        Some("the recording is too short for a check: it takes about three minutes".to_owned())
+                    }
+                    Some(cause) if terminal.json => Some(format!("no result: {}", cause_words(cause))),
+                    Some(_) => None,
+                };
+                let _ = words.map(|w| writeln!(terminal.err, "{w}"));
                 Exit::NoResult
             }
         }

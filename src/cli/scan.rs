@@ -28,6 +28,9 @@ struct Row {
     last_seen_s: Option<u64>,
     trend: Option<String>,
     battery_days: Option<u64>,
+    worn: Option<String>,
+    /// What is wrong with its signal now.
+    findings: Vec<String>,
 }
 
 /// Scans for some seconds and lists what was seen.
@@ -98,7 +101,7 @@ fn adopted(config: &Config) -> BTreeMap<StrapId, Row> {
         let row: &mut Row = rows.entry(s.strap.id).or_default();
         row.athlete = Some(s.strap.athlete.to_string());
         row.name = s.strap.name.or(s.facts.name);
-        row.battery = s.facts.battery_pct;
+        // not the level of the battery: nobody knows of when it is
     }
     for s in &config.straps {
         let row = rows.entry(s.address).or_default();
@@ -124,6 +127,9 @@ fn daemon_view(config: &Config, rows: &mut BTreeMap<StrapId, Row>) {
         row.trend = v["signal_trend"].as_str().filter(|t| *t != "steady").map(str::to_owned);
         row.battery_days = v["battery_days"].as_u64();
         row.connected = v["online"] == true;
+        row.worn = v["worn"].as_str().map(str::to_owned);
+        let current = v["findings"].as_array().into_iter().flatten().filter(|f| f["current"] == true);
+        row.findings = current.filter_map(|f| f["id"].as_str()).map(str::to_owned).collect();
     }
 }
 
@@ -132,7 +138,8 @@ fn print_json(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> std
         let v: Value = json!({
             "address": id.to_string(), "name": r.name, "rssi_dbm": r.rssi, "battery_pct": r.battery,
             "connected": r.connected, "athlete": r.athlete, "link": r.link, "cause": r.cause, "advice": r.advice,
-            "last_seen_s": r.last_seen_s, "signal_trend": r.trend, "battery_days": r.battery_days,
+            "last_seen_s": r.last_seen_s, "signal_trend": r.trend, "battery_days": r.battery_days, "worn": r.worn,
+            "findings": r.findings,
         });
         writeln!(terminal.out, "{v}")?;
     }
@@ -161,6 +168,9 @@ fn print_table(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> st
         }
         if let (false, None, Some(seen)) = (r.connected, r.rssi, r.last_seen_s) {
             link += &format!(", last seen {} min ago", seen / 60);
+        }
+        if let Some(worn) = r.worn.as_ref().filter(|w| r.connected && *w != "unsure") {
+            link += &format!(", {}", worn.replace('_', " "));
         }
         if let Some(trend) = &r.trend {
             link += &format!(", signal {trend}");

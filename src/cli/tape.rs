@@ -5,15 +5,17 @@ use crate::engine::{Record, RecordKind};
 use crate::hrs;
 use crate::recording::text;
 use crate::timeline::{Beat, GapReason, Placed, Timeline};
-use crate::units::StrapId;
+use crate::units::{RrTicks, StrapId};
+use crate::verdict::source_of;
 use std::collections::BTreeMap;
 
 /// Beats without a gap inside, and why they do not follow the beats before.
 pub(super) type Segment = (Option<GapReason>, Vec<Beat>);
 
-/// Places the beats of one strap as the engine does.
+/// Places the beats of one strap as the engine does that knows its units: those that the whole recording proves.
 pub(super) fn segments(records: &[Record], of: StrapId) -> Vec<Segment> {
     let mut segments: Vec<Segment> = vec![];
+    let units = source_of(records, of).units;
     let mut timeline = Timeline::new();
     let mut take = |p: Placed| {
         if p.beats.is_empty() {
@@ -30,7 +32,8 @@ pub(super) fn segments(records: &[Record], of: StrapId) -> Vec<Segment> {
         }
         match &record.kind {
             RecordKind::Packet { strap, bytes } if *strap == of => {
-                let placed = timeline.packet(record.at, &hrs::decode(bytes).0.rr, &hrs::breaks(bytes));
+                let rr: Vec<RrTicks> = hrs::decode(bytes).0.rr.iter().map(|rr| units.read(*rr)).collect();
+                let placed = timeline.packet(record.at, &rr, &hrs::breaks(bytes));
                 placed.into_iter().for_each(&mut take);
             }
             RecordKind::Link { strap, up: false } if *strap == of => take(timeline.break_off(GapReason::LinkUp)),

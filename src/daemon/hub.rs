@@ -159,7 +159,8 @@ impl Hub {
                 Output::Check(status) if status.changed => {
                     tracing::info!("check of {}: {}", status.athlete, status.phase);
                 }
-                Output::Beats(_) | Output::Live(_) | Output::Check(_) | Output::Result(_) | Output::Strap(_) => {}
+                Output::Strap(status) => self.learn_source(status.strap, status.verdict.source()),
+                Output::Beats(_) | Output::Live(_) | Output::Check(_) | Output::Result(_) => {}
             }
             let failed = match &output {
                 Output::Check(c) if c.changed && c.phase == Phase::Aborted => {
@@ -394,7 +395,7 @@ impl Hub {
                         .hint("hrvd scan shows what is"));
                 }
                 self.store.forget(id);
-                self.forget_release(id);
+                self.forget_kept(id);
                 self.adopted.retain(|s| s.id != id);
                 self.new_roster(now);
                 Ok(json!({"strap": id.to_string()}))

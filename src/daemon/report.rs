@@ -52,6 +52,8 @@ impl Hub {
         v["signal_dbm"] = json!(e.signal.dbm);
         v["signal_trend"] = json!(e.signal.trend.map(|t| t.as_str()));
         v["battery_days"] = json!(e.battery.map(|f| f.days_left));
+        v["recovery"] = json!(e.link.map(|(r, _)| r.as_str()));
+        v["link_counts"] = e.link.map_or(Value::Null, |(_, c)| json::link(&c));
         v["released"] = json!(e.released_until.is_some());
         v["released_s"] = json!(e.released_until.map(|t| t.since(now).as_secs()));
         v

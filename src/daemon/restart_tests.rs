@@ -80,8 +80,18 @@ fn a_stored_result_is_not_said_again_after_a_restart() {
 
 /// Starts the daemon, does something on its socket, stops it.
 async fn live(settings: &Settings, clock: &Clock, what: impl FnOnce(Client) + Send + 'static) {
+    live_in("b", settings, clock, Radio::Off, what).await;
+}
+
+async fn live_in(
+    boot: &str,
+    settings: &Settings,
+    clock: &Clock,
+    radio: Radio,
+    what: impl FnOnce(Client) + Send + 'static,
+) {
     let stop = CancellationToken::new();
-    let daemon = run(settings.clone(), Radio::Off, clock.clone(), "b".into(), stop.clone());
+    let daemon = run(settings.clone(), radio, clock.clone(), boot.into(), stop.clone());
     let path = settings.control_socket.clone();
     let visit = async {
         let client = loop {
@@ -126,4 +136,50 @@ async fn a_check_that_failed_is_not_reported_again_after_a_restart() {
     })
     .await;
     assert_eq!(failed(), 1);
+}
+
+/// What the clock proved about a strap is known in the next process from the start; its battery's level is not.
+#[tokio::test]
+async fn units_that_were_proven_are_known_after_a_restart() {
+    use crate::engine::StrapFacts;
+    use crate::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let clock = Clock::system(ClockTrust::Plausible);
+    let start = clock.mono();
+    let (tx, rx) = mpsc::channel(1000);
+    let facts = StrapFacts { battery_pct: Some(64), model: Some("M1".into()), ..StrapFacts::default() };
+    let mut inputs = vec![(start, Input::Facts { strap: STRAP, facts })];
+    let heart = Rhythm::new(RhythmConfig::default());
+    for event in
+        ProfileStrap::new(Profile::by_id("milliseconds").unwrap(), heart, 1).take_while(|e| e.at().as_secs() < 400)
+    {
+        match event {
+            SimEvent::LinkUp { at } => {
+                inputs.push((start + at, Input::Link { strap: STRAP, state: crate::engine::LinkState::Connected }));
+            }
+            SimEvent::Notification { at, bytes, .. } => {
+                inputs.push((start + at, Input::Packet { strap: STRAP, bytes }));
+            }
+            _ => {}
+        }
+    }
+    for (mono, input) in inputs {
+        tx.try_send((Now { mono, wall: None }, input)).unwrap();
+    }
+    // the radio is read before requests: the first answer knows all of it
+    let told = |mut client: Client| {
+        let status = client.ask(&Op::Status).unwrap();
+        let s = status["straps"][0].clone();
+        [s["units"].clone(), s["battery_pct"].clone(), s["model"].clone()].map(|v| v.to_string()).join(" ")
+    };
+    live_in("b", &settings, &clock, Radio::Given(rx), move |client| {
+        assert_eq!(told(client), r#""milliseconds" 64 "M1""#);
+    })
+    .await;
+    // the next boot knows no packet of it
+    let next = move |client| assert_eq!(told(client), r#""milliseconds" null "M1""#);
+    live_in("c", &settings, &clock, Radio::Off, next).await;
+    let query = Query::open(&settings.store).unwrap();
+    assert!(query.meta(&straps::source_key(STRAP)).unwrap().unwrap().contains("units=milliseconds"));
 }

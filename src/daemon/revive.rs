@@ -6,6 +6,7 @@ use crate::engine::{Config, Engine, Input, LinkState, Output, Record, Roster, St
 use crate::player::Player;
 use crate::store::{Query, StoreError};
 use crate::units::{AthleteId, Mono, Now, StrapId};
+use crate::verdict::Source;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ const RESUME: Duration = Duration::from_secs(15 * 60);
 pub(super) struct Known {
     pub(super) adopted: Vec<Strap>,
     facts: Vec<(StrapId, StrapFacts)>,
+    /// What is proven about straps' intervals.
+    sources: Vec<(StrapId, Source)>,
     checked_on: Vec<(AthleteId, jiff::civil::Date)>,
     /// The newest valid result of each athlete.
     pub(super) mornings: Vec<CheckResult>,
@@ -52,8 +55,13 @@ impl Known {
             failed.extend(query.meta(&failed_key(&athlete.id))?.map(CheckId));
             mornings.extend(results.into_iter().find(|r| r.values.is_some()));
         }
+        let mut sources = vec![];
+        for strap in &merged.straps {
+            let source = query.meta(&super::straps::source_key(strap.id))?.and_then(|t| Source::from_text(&t));
+            sources.extend(source.map(|s| (strap.id, s)));
+        }
         let records = query.records_since(boot, now - RESUME)?;
-        Ok(Self { adopted, facts, checked_on, mornings, stored, failed, records })
+        Ok(Self { adopted, facts, sources, checked_on, mornings, stored, failed, records })
     }
 }
 
@@ -89,7 +97,12 @@ pub(super) fn revive(settings: &Settings, boot: &str, roster: &Roster, known: &K
         player.input(start, Input::CheckedOn { athlete: athlete.clone(), date: *date }, &mut said);
     }
     for (strap, facts) in &known.facts {
-        player.input(start, Input::Facts { strap: *strap, facts: facts.clone() }, &mut said);
+        // nobody knows how old the battery's level is: it is read again before it is said
+        let facts = StrapFacts { battery_pct: None, ..facts.clone() };
+        player.input(start, Input::Facts { strap: *strap, facts }, &mut said);
+    }
+    for (strap, source) in &known.sources {
+        player.input(start, Input::Known { strap: *strap, source: *source }, &mut said);
     }
     for record in &known.records {
         player.record(record.clone(), &mut said);

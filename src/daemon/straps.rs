@@ -10,6 +10,7 @@ use crate::mqtt::Explained;
 use crate::release::{Ask, By, Release, Released};
 use crate::store::{Query, StoreError};
 use crate::units::{AthleteId, Mono, Now, StrapId};
+use crate::verdict::{SmoothingVerdict, Source, Units};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,8 @@ struct Kept {
     /// Made on this date from the readings at hand.
     forecast: Option<(Date, Option<Forecast>)>,
     explained: Explained,
+    /// What is proven about its intervals, as the store has it.
+    source: Source,
 }
 
 impl Straps {
@@ -62,6 +65,7 @@ impl Straps {
                 readings: Vec::new(),
                 forecast: None,
                 explained: Explained::default(),
+                source: Source::default(),
             });
             kept.athlete = strap.athlete.clone();
             kept.release.reschedule(windows, zone.clone());
@@ -72,12 +76,13 @@ impl Straps {
     /// Takes up what earlier processes left of straps that were not asked about yet.
     pub(super) fn restore(&mut self, memory: &Memory, now: Now) {
         for (id, kept) in self.kept.iter_mut().filter(|(_, k)| !k.restored) {
-            let Some((_, readings, release)) = memory.straps.iter().find(|(of, ..)| of == id) else { continue };
+            let Some((_, readings, release, source)) = memory.straps.iter().find(|(of, ..)| of == id) else { continue };
             kept.readings.clone_from(readings);
             kept.forecast = None;
             if let Some(text) = release {
                 kept.release.restore(text, &self.boot, now);
             }
+            kept.source = source.as_deref().and_then(Source::from_text).unwrap_or_default();
             kept.restored = true;
         }
     }
@@ -96,6 +101,11 @@ impl Straps {
             kept.released = released;
         }
         changed
+    }
+
+    /// What the store knows of every strap's intervals.
+    pub(super) fn sources(&self) -> Vec<(StrapId, Source)> {
+        self.kept.iter().map(|(id, k)| (*id, k.source)).filter(|(_, s)| !s.is_unknown()).collect()
     }
 
     /// The straps that shall be connected.
@@ -121,7 +131,7 @@ impl Straps {
 pub(super) struct Memory {
     adopted: Vec<Strap>,
     /// Battery readings and the release, as [`Release::restore`] takes it.
-    straps: Vec<(StrapId, Vec<Reading>, Option<String>)>,
+    straps: Vec<(StrapId, Vec<Reading>, Option<String>, Option<String>)>,
 }
 
 impl Memory {
@@ -129,7 +139,7 @@ impl Memory {
     pub(super) fn read(query: &Query, of: &[StrapId]) -> Result<Self, StoreError> {
         let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
         let ids: BTreeSet<StrapId> = of.iter().copied().chain(adopted.iter().map(|s| s.id)).collect();
-        let one = |id| Ok((id, query.battery(id)?, query.meta(&meta_key(id))?));
+        let one = |id| Ok((id, query.battery(id)?, query.meta(&meta_key(id))?, query.meta(&source_key(id))?));
         Ok(Self { adopted, straps: ids.into_iter().map(one).collect::<Result<_, StoreError>>()? })
     }
 }
@@ -166,6 +176,9 @@ impl Hub {
                 let now = self.clock.now();
                 self.new_roster(now);
                 self.straps.restore(&memory, now);
+                for (strap, source) in self.straps.sources() {
+                    self.handle(now, Input::Known { strap, source });
+                }
             }
             Err(e) => tracing::warn!("adopted straps cannot be read: {e}"),
         }
@@ -176,6 +189,11 @@ impl Hub {
 fn busy(engine: &Engine, now: Now) -> Vec<AthleteId> {
     let running = |p: Phase| !matches!(p, Phase::Idle | Phase::Done | Phase::Aborted);
     engine.check_statuses(now.mono).into_iter().filter(|c| running(c.phase)).map(|c| c.athlete).collect()
+}
+
+/// Where the store keeps what is proven about a strap's intervals.
+pub(super) fn source_key(id: StrapId) -> String {
+    format!("source.{}", id.slug())
 }
 
 fn meta_key(id: StrapId) -> String {
@@ -232,6 +250,7 @@ impl Hub {
                 signal: link.map_or(old.signal, |l| l.signal),
                 battery: kept.forecast(now),
                 released_until: kept.released.map(|r| now.mono + r.left),
+                link: link.filter(|_| self.radio_used).map(|l| (l.recovery, l.counters)),
             };
             kept.explained = explained;
             if old.cause != Some(cause) && !matches!((old.cause, cause), (None, Cause::None)) {
@@ -269,9 +288,22 @@ impl Hub {
         self.store.battery(strap, date, percent);
     }
 
-    /// A strap was forgotten: so is what was decided about it.
-    pub(super) fn forget_release(&mut self, strap: StrapId) {
+    /// What a session proved about a strap's intervals holds for the next one.
+    pub(super) fn learn_source(&mut self, strap: StrapId, now: Source) {
+        let Some(kept) = self.straps.kept.get_mut(&strap).filter(|k| k.restored) else { return };
+        let old = kept.source;
+        let units = if now.units == Units::Unknown { old.units } else { now.units };
+        let smoothing = if now.smoothing == SmoothingVerdict::Unknown { old.smoothing } else { now.smoothing };
+        kept.source = Source { units, smoothing };
+        if kept.source != old {
+            self.store.set_meta(source_key(strap), Some(kept.source.to_text()));
+        }
+    }
+
+    /// A strap was forgotten: so is what was decided and proven about it.
+    pub(super) fn forget_kept(&mut self, strap: StrapId) {
         self.store.set_meta(meta_key(strap), None);
+        self.store.set_meta(source_key(strap), None);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::check::Posture;
 use crate::units::{AthleteId, StrapId};
+use crate::verdict::Source;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use smallvec::SmallVec;
@@ -34,6 +35,13 @@ pub enum Input {
         strap: StrapId,
         /// What was learned; absent fields keep their value.
         facts: StrapFacts,
+    },
+    /// What earlier sessions proved about a strap's intervals, learned from the store or from the whole of a recording.
+    Known {
+        /// Which strap.
+        strap: StrapId,
+        /// What is proven.
+        source: Source,
     },
     /// Somebody asks for something.
     Command(Command),

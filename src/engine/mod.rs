@@ -8,11 +8,13 @@
 mod input;
 mod output;
 mod person;
+mod signal;
 mod strap;
 mod windows;
 
 pub use input::*;
 pub use output::*;
+pub(crate) use signal::Reread;
 
 use crate::check::{AbortCause, CheckConfig, CheckId, CheckStatus, Machine, MachineEvent, Phase};
 use crate::timeline::Placed;
@@ -62,7 +64,14 @@ impl Engine {
             Input::Link { strap, state } => self.on_link(now, strap, state),
             Input::Facts { strap, facts } => {
                 if let Some(s) = self.straps.get_mut(&strap) {
-                    s.on_facts(facts);
+                    s.on_facts(now.mono, facts);
+                }
+            }
+            Input::Known { strap, source } => {
+                if let Some((reread, athlete)) =
+                    self.straps.get_mut(&strap).and_then(|s| Some((s.remember(source)?, s.athlete.clone())))
+                {
+                    self.reread(strap, &athlete, reread);
                 }
             }
             Input::Command(command) => self.on_command(now, command),
@@ -131,9 +140,12 @@ impl Engine {
         let heard = strap.on_packet(now.mono, bytes, &mut self.out);
         let athlete = strap.athlete.clone();
         let other = self.people.get(&athlete).and_then(|p| p.live_strap).filter(|s| *s != id);
-        let other_is_online = other.and_then(|s| self.straps.get(&s)).is_some_and(|s| s.online(now.mono));
+        let is_live = |id: &StrapId| self.straps.get(id).is_some_and(|s| s.is_live(now.mono));
+        let (this_is_live, other_is_live) = (is_live(&id), other.is_some_and(|s| is_live(&s)));
         let Some(person) = self.people.get_mut(&athlete) else { return };
-        person.on_packet(now.mono, id, other_is_online);
+        if this_is_live {
+            person.on_packet(now.mono, id, other_is_live);
+        }
         if heard.put_on && now.wall.is_some_and(|wall| person.wants_check(wall)) {
             self.start_check(now, &athlete, None, Trigger::StrapOn);
             // on record before its packet: a replay that knows no wake window starts at the same beat
@@ -150,6 +162,16 @@ impl Engine {
         }
         for placed in &heard.placed {
             self.give_beats(now.mono, id, &athlete, placed);
+        }
+        if let Some(reread) = heard.reread {
+            self.reread(id, &athlete, reread);
+        }
+    }
+
+    /// The units of a strap became known, or others: a running check must not mix both.
+    fn reread(&mut self, strap: StrapId, athlete: &AthleteId, reread: Reread) {
+        if let Some(machine) = self.people.get_mut(athlete).and_then(|p| p.machine.as_mut()) {
+            machine.reread(strap, reread);
         }
     }
 
@@ -229,8 +251,8 @@ impl Engine {
                 lost.push(s.id); // it is somebody else's now
             }
             let mut state = same.unwrap_or_else(|| StrapState::new(s.id, s.athlete.clone(), now.mono));
-            if s.name.is_some() {
-                state.facts.name = s.name;
+            if let Some(name) = s.name {
+                state.rename(name);
             }
             self.straps.insert(s.id, state);
         }
@@ -270,6 +292,10 @@ impl Engine {
         for person in self.people.values_mut() {
             if let Some(machine) = &mut person.machine {
                 machine.on_time(now.mono);
+                if machine.phase() == Phase::Grading {
+                    let trust = machine.strap().and_then(|id| self.straps.get(&id)).map(|s| s.trust(now.mono));
+                    machine.on_trust(trust.unwrap_or_default());
+                }
             }
             while let Some(event) = person.poll_check(now.mono) {
                 self.out.push_back(match event {

@@ -6,6 +6,7 @@ use crate::hrv::time::TimeDomain;
 use crate::hrv::{Metric, Why};
 use crate::timeline::{Beat, GapReason};
 use crate::units::{AthleteId, Mono, StrapId};
+use crate::verdict::Verdict;
 use std::time::Duration;
 
 /// An output of the engine.
@@ -176,7 +177,8 @@ pub struct StrapStatus {
     pub link: LinkState,
     /// Since when.
     pub link_since: Mono,
-    /// Whether heart rate arrives now: link up and a packet in the last seconds.
+    /// Whether notifications arrive now: link up and a packet in the last seconds. Whether a heart is behind them says
+    /// [`Verdict::worn`].
     pub online: bool,
     /// When the last packet came.
     pub last_packet: Option<Mono>,
@@ -194,6 +196,8 @@ pub struct StrapStatus {
     pub duplicates: u64,
     /// What explains the state of the link.
     pub signs: Signs,
+    /// What the signal is worth.
+    pub verdict: Verdict,
 }
 
 /// What a strap's packets told beside their numbers, for whoever explains its state.

@@ -65,9 +65,9 @@ impl Person {
             && self.athlete.wake_window.is_some_and(|w| w.contains(local.time()))
     }
 
-    /// A packet of this strap arrived: its values are the live ones, from now on at the interval.
-    pub(super) fn on_packet(&mut self, now: Mono, strap: StrapId, other_is_online: bool) {
-        if self.live_strap == Some(strap) || !other_is_online {
+    /// A packet of this strap arrived, from a heart: its values are the live ones, from now on at the interval.
+    pub(super) fn on_packet(&mut self, now: Mono, strap: StrapId, other_is_live: bool) {
+        if self.live_strap == Some(strap) || !other_is_live {
             self.live_strap = Some(strap);
             self.next_live.get_or_insert(now);
             self.fresh = true;
@@ -88,7 +88,7 @@ impl Person {
         let due = self.next_live?;
         let id = self.live_strap?;
         let fresh = std::mem::take(&mut self.fresh);
-        let Some(strap) = strap.filter(|s| s.online(now)) else {
+        let Some(strap) = strap.filter(|s| s.is_live(now)) else {
             (self.next_live, self.live_strap, self.shows_beats) = (None, None, false);
             return Some(Live::nothing(self.athlete.id.clone(), id, now));
         };

@@ -2,10 +2,12 @@
 
 use super::input::{LinkState, PacketBytes, StrapFacts};
 use super::output::{Beats, Notice, Output, Record, RecordKind, Signs, StrapStatus};
+use super::signal::{Reread, Signal};
 use super::windows::Windows;
 use crate::hrs::{self, Defect};
 use crate::timeline::{GapReason, Placed, Timeline};
 use crate::units::{AthleteId, Mono, StrapId};
+use crate::verdict::{Source, Trust, Worn};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -21,6 +23,10 @@ const STATUS_EVERY: Duration = Duration::from_secs(60);
 const WITHOUT_RR: Duration = Duration::from_secs(20);
 /// The same by the strap's own word about contact.
 const WITHOUT_CONTACT: Duration = Duration::from_secs(5);
+/// A level of the battery that was read so long before a link came up is not said again before it was read anew.
+const BATTERY_KEEPS: Duration = Duration::from_secs(3600);
+/// Without packets for so long nobody knows whether it is worn.
+const WORN_KEEPS: Duration = Duration::from_secs(15);
 
 /// What one packet meant, for the person's check and live values.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +37,23 @@ pub(super) struct Heard {
     pub(super) placed: SmallVec<[Placed; 1]>,
     /// The first beats after a long silence.
     pub(super) put_on: bool,
+    /// All beats so far, these included, are to be read again.
+    pub(super) reread: Option<Reread>,
 }
+
+/// What of a status is worth saying at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct News {
+    link: (LinkState, Mono),
+    online: bool,
+    contact: Option<bool>,
+    facts: u32,
+    worn: Worn,
+    signal: (Source, u32),
+}
+
+/// What of a status is worth saying once a minute.
+type Counts = (Option<Mono>, Option<i16>, [u64; 4]);
 
 #[derive(Clone, Debug)]
 pub(super) struct StrapState {
@@ -40,6 +62,10 @@ pub(super) struct StrapState {
     pub(super) link: LinkState,
     link_since: Mono,
     pub(super) facts: StrapFacts,
+    /// How often facts changed, signal strength aside.
+    facts_changes: u32,
+    battery_at: Option<Mono>,
+    signal: Signal,
     timeline: Timeline,
     pub(super) windows: Windows,
     pub(super) last_packet: Option<Mono>,
@@ -55,7 +81,7 @@ pub(super) struct StrapState {
     duplicates: u64,
     signs: Signs,
     /// The status as last said, and when.
-    said: Option<(Mono, StrapStatus)>,
+    said: Option<(Mono, News, Counts)>,
 }
 
 impl StrapState {
@@ -66,6 +92,9 @@ impl StrapState {
             link: LinkState::Unknown,
             link_since: now,
             facts: StrapFacts::default(),
+            facts_changes: 0,
+            battery_at: None,
+            signal: Signal::default(),
             timeline: Timeline::new(),
             windows: Windows::new(),
             last_packet: None,
@@ -113,6 +142,9 @@ impl StrapState {
         // One that is being let go may still have some on the way.
         if self.link != LinkState::Released && (!self.link.is_up() || self.link == LinkState::Silent) {
             // the packet proves the link, whatever the radio last said
+            if !self.link.is_up() {
+                self.link_came_up(now);
+            }
             self.set_link(now, LinkState::Connected);
         }
         let mut heard = Heard { hr: m.hr, contact: self.contact, has_rr: !m.rr.is_empty(), ..Heard::default() };
@@ -121,11 +153,36 @@ impl StrapState {
         if heard.has_rr {
             self.last_beats = Some(now);
         }
-        heard.placed = self.timeline.packet(now, &m.rr, &breaks);
+        heard.placed = self.timeline.packet(now, &self.signal.read(&m, &breaks), &breaks);
         for placed in &heard.placed {
             self.take(placed, out);
         }
+        heard.reread = self.signal.packet(now, &m, defect, &heard.placed);
+        if let Some(reread) = heard.reread {
+            self.change_units(reread);
+        }
         heard
+    }
+
+    /// Earlier sessions proved this about the strap.
+    pub(super) fn remember(&mut self, source: Source) -> Option<Reread> {
+        let reread = self.signal.remember(source)?;
+        self.change_units(reread);
+        Some(reread)
+    }
+
+    /// The live windows begin anew: they must not mix units.
+    fn change_units(&mut self, reread: Reread) {
+        self.timeline.change_units(|rr| reread.again(rr));
+        self.windows = Windows::new();
+        self.last_rr = None;
+    }
+
+    fn link_came_up(&mut self, now: Mono) {
+        self.signal.link(now, true);
+        if self.battery_at.is_none_or(|t| now.since(t) >= BATTERY_KEEPS) && self.facts.battery_pct.take().is_some() {
+            self.facts_changes += 1;
+        }
     }
 
     /// The link changed; returns beats that were held back when it went down.
@@ -137,12 +194,15 @@ impl StrapState {
         }
         out.push_back(Output::Record(Record { at: now, kind: RecordKind::Link { strap: self.id, up: is } }));
         if is {
+            self.link_came_up(now);
             return Placed::default();
         }
         self.hr = None;
         self.signs = Signs { last_rr: self.signs.last_rr, taken_off: self.looks_taken_off(), ..Signs::default() };
         let owed = self.timeline.break_off(GapReason::LinkUp);
         self.take(&owed, out);
+        self.signal.placed(&owed);
+        self.signal.link(now, false);
         owed
     }
 
@@ -160,11 +220,15 @@ impl StrapState {
         }
     }
 
-    pub(super) fn on_facts(&mut self, facts: StrapFacts) {
+    pub(super) fn on_facts(&mut self, now: Mono, facts: StrapFacts) {
+        if facts.battery_pct.is_some() {
+            self.battery_at = Some(now);
+        }
         let f = &mut self.facts;
+        f.rssi_dbm = facts.rssi_dbm.or(f.rssi_dbm);
+        let old = f.clone();
         f.name = facts.name.or(f.name.take());
         f.battery_pct = facts.battery_pct.or(f.battery_pct);
-        f.rssi_dbm = facts.rssi_dbm.or(f.rssi_dbm);
         f.location = facts.location.or(f.location);
         f.manufacturer = facts.manufacturer.or(f.manufacturer.take());
         f.model = facts.model.or(f.model.take());
@@ -172,6 +236,12 @@ impl StrapState {
         f.firmware = facts.firmware.or(f.firmware.take());
         f.hardware = facts.hardware.or(f.hardware.take());
         f.software = facts.software.or(f.software.take());
+        self.facts_changes += u32::from(*f != old);
+    }
+
+    /// The owner's name for it.
+    pub(super) fn rename(&mut self, name: String) {
+        self.on_facts(Mono::default(), StrapFacts { name: Some(name), ..StrapFacts::default() });
     }
 
     fn on_defect(&mut self, defect: Defect, out: &mut VecDeque<Output>) {
@@ -198,7 +268,8 @@ impl StrapState {
             return;
         }
         if let Some(reason) = placed.gap {
-            if reason != GapReason::LinkUp {
+            // no beat is missing where only the units change
+            if !matches!(reason, GapReason::LinkUp | GapReason::Units) {
                 self.gaps += 1;
                 out.push_back(Output::Notice(Notice::Gap { strap: self.id, reason }));
             }
@@ -217,6 +288,7 @@ impl StrapState {
     pub(super) fn on_time(&mut self, now: Mono, out: &mut VecDeque<Output>) -> Placed {
         let placed = self.timeline.expire(now);
         self.take(&placed, out);
+        self.signal.placed(&placed);
         placed
     }
 
@@ -236,10 +308,22 @@ impl StrapState {
         self.link.is_up() && self.last_packet.is_some_and(|t| now.since(t) < FRESH)
     }
 
+    /// Whether its heart rate is that of somebody who wears it now.
+    pub(super) fn is_live(&self, now: Mono) -> bool {
+        self.online(now) && self.signal.is_alive(now)
+    }
+
+    /// What a check has to know before it makes a number.
+    pub(super) fn trust(&self, now: Mono) -> Trust {
+        self.signal.trust(now)
+    }
+
     /// When something changes by time alone.
     pub(super) fn poll_timeout(&self) -> Option<Mono> {
-        let stale = self.said.as_ref().filter(|(_, s)| s.online).and(self.last_packet).map(|t| t + FRESH);
-        self.timeline.poll_timeout().into_iter().chain(stale).min()
+        let last = self.last_packet.zip(self.said.as_ref());
+        let stale = last.filter(|(_, said)| said.1.online).map(|(t, _)| t + FRESH);
+        let worn = last.filter(|(_, said)| said.1.worn == Worn::Worn).map(|(t, _)| t + WORN_KEEPS);
+        self.timeline.poll_timeout().into_iter().chain(stale).chain(worn).min()
     }
 
     pub(super) fn status(&self, now: Mono) -> StrapStatus {
@@ -257,29 +341,35 @@ impl StrapState {
             gaps: self.gaps,
             duplicates: self.duplicates,
             signs: self.signs,
+            verdict: self.signal.verdict(now),
         }
+    }
+
+    fn news(&self, now: Mono) -> News {
+        let online = self.online(now);
+        News {
+            link: (self.link, self.link_since),
+            online,
+            contact: self.contact.filter(|_| online),
+            facts: self.facts_changes,
+            worn: self.signal.worn(now),
+            signal: self.signal.revision(),
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        (self.last_packet, self.facts.rssi_dbm, [self.packets, self.defects, self.gaps, self.duplicates])
     }
 
     /// The status, if it says something new.
     pub(super) fn poll_status(&mut self, now: Mono) -> Option<StrapStatus> {
-        let status = self.status(now);
-        let worth = match &self.said {
-            None => true,
-            Some((at, said)) => {
-                now.since(*at) >= STATUS_EVERY && *said != status || {
-                    let mut same = said.clone();
-                    (same.last_packet, same.packets, same.defects) =
-                        (status.last_packet, status.packets, status.defects);
-                    (same.gaps, same.duplicates) = (status.gaps, status.duplicates);
-                    same.facts.rssi_dbm = status.facts.rssi_dbm;
-                    same.signs = status.signs;
-                    same != status
-                }
-            }
-        };
+        let news = self.news(now);
+        let worth = self.said.as_ref().is_none_or(|(at, said, counts)| {
+            *said != news || now.since(*at) >= STATUS_EVERY && *counts != self.counts()
+        });
         worth.then(|| {
-            self.said = Some((now, status.clone()));
-            status
+            self.said = Some((now, news, self.counts()));
+            self.status(now)
         })
     }
 }

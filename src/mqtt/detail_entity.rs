@@ -1,7 +1,9 @@
 //! Entities for who looks closer. All but a few are there for the asking only: dozens on a device page help nobody.
 
 use super::entity::{Availability, Entity, Name, SENSOR, Source};
+use crate::ble::Recovery;
 use crate::check::Hint;
+use crate::verdict::{SmoothingVerdict, Units};
 
 const DETAIL: Entity = Entity { diagnostic: true, enabled: false, ..SENSOR };
 const STRAP: Entity = Entity { source: Source::StrapState, ..DETAIL };
@@ -10,6 +12,19 @@ const MORNING: Entity =
 
 fn hints() -> Vec<&'static str> {
     Hint::ALL.iter().map(|h| h.as_str()).collect()
+}
+
+fn units() -> Vec<&'static str> {
+    [Units::Unknown, Units::Ticks1024, Units::Milliseconds].map(Units::as_str).to_vec()
+}
+
+fn sources() -> Vec<&'static str> {
+    use SmoothingVerdict::{FromHeartRate, None, Smoothed, Unknown};
+    [Unknown, None, Smoothed, FromHeartRate].map(SmoothingVerdict::as_str).to_vec()
+}
+
+fn levels() -> Vec<&'static str> {
+    Recovery::ALL.iter().map(|r| r.as_str()).collect()
 }
 
 /// Of the gateway.
@@ -64,6 +79,45 @@ pub(super) const STRAPS: &[Entity] = &[
         precision: Some(0),
         icon: Some("mdi:alert-circle-outline"),
         availability: Availability::Strap,
+        ..STRAP
+    },
+    Entity {
+        key: "coverage",
+        name: Name { en: "Coverage" },
+        field: Some("coverage"),
+        unit: Some("%"),
+        precision: Some(0),
+        icon: Some("mdi:timeline-check-outline"),
+        availability: Availability::Strap,
+        ..STRAP
+    },
+    Entity {
+        key: "smoothing",
+        name: Name { en: "Smoothing" },
+        field: Some("smoothing"),
+        class: Some("enum"),
+        words: Some(sources),
+        icon: Some("mdi:chart-bell-curve"),
+        ..STRAP
+    },
+    Entity {
+        key: "units",
+        name: Name { en: "Interval units" },
+        field: Some("units"),
+        class: Some("enum"),
+        words: Some(units),
+        icon: Some("mdi:ruler"),
+        ..STRAP
+    },
+    // counters of the link are its attributes
+    Entity {
+        key: "recovery",
+        name: Name { en: "Recovery" },
+        field: Some("recovery"),
+        class: Some("enum"),
+        words: Some(levels),
+        attributes: true,
+        icon: Some("mdi:link-variant-plus"),
         ..STRAP
     },
 ];

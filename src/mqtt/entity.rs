@@ -3,6 +3,7 @@
 use crate::check::{Grade, Phase};
 use crate::diagnosis::Cause;
 use crate::engine::LinkState;
+use crate::verdict::Worn;
 
 /// Language of entity names. Enum words, event types and entity ids stay English: automations depend on them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,6 +153,9 @@ fn links() -> Vec<&'static str> {
 fn causes() -> Vec<&'static str> {
     Cause::ALL.iter().map(|c| c.as_str()).collect()
 }
+fn wearing() -> Vec<&'static str> {
+    [Worn::Worn, Worn::NotWorn, Worn::Unsure].map(Worn::as_str).to_vec()
+}
 fn events() -> Vec<&'static str> {
     EVENTS.to_vec()
 }
@@ -246,6 +250,16 @@ pub(super) const STRAPS: &[Entity] = &[
         class: Some("connectivity"),
         payloads: &[("pl_on", super::topics::ONLINE), ("pl_off", super::topics::OFFLINE)],
         availability: Availability::Gateway,
+        ..STRAP
+    },
+    Entity {
+        key: "worn",
+        name: Name { en: "Worn" },
+        field: Some("worn"),
+        class: Some("enum"),
+        words: Some(wearing),
+        icon: Some("mdi:account-heart-outline"),
+        diagnostic: false,
         ..STRAP
     },
     Entity {

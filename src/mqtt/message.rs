@@ -4,6 +4,7 @@ use super::topics::{OFFLINE, ONLINE};
 use crate::check::Phase;
 use crate::engine::LinkState;
 use crate::publication::Publication;
+use crate::verdict::{SmoothingVerdict, Units, Worn};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
@@ -60,9 +61,11 @@ pub(super) fn no_numbers() -> Map<String, Value> {
 pub(super) fn unknown_strap() -> Value {
     json!({
         "link": LinkState::Unknown.as_str(), "link_since": null, "battery": null, "rssi": null, "contact": null,
-        "packets": 0, "defects": 0, "gaps": 0, "duplicates": 0, "last_packet": null, "cause": null, "advice": null,
+        "packets": 0, "defects": 0, "gaps": 0, "duplicates": 0, "last_packet": null,
+        "worn": Worn::Unsure.as_str(), "units": Units::Unknown.as_str(),
+        "smoothing": SmoothingVerdict::Unknown.as_str(), "coverage": null, "findings": [], "cause": null, "advice": null,
         "last_seen": null, "signal": null, "signal_trend": null, "battery_per_week": null, "battery_days": null,
-        "released": false, "released_until": null,
+        "released": false, "released_until": null, "recovery": null, "link_counts": null,
     })
 }
 

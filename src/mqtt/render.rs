@@ -14,6 +14,7 @@ use crate::check::{AbortCause, CheckId, CheckResult, CheckStatus, Phase};
 use crate::engine::{Athlete, LinkState, Live, Output, Roster, Strap, StrapFacts, StrapStatus};
 use crate::publication::Publication;
 use crate::units::{AthleteId, Mono, Now, StrapId};
+use crate::verdict::{FindingId, Source, Worn};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -87,11 +88,14 @@ impl StrapView {
     }
 }
 
+/// What of a strap is told at once.
+type Slow = (LinkState, bool, Option<bool>, Option<u8>, Worn, Source, Vec<FindingId>);
+
 /// What was last told of a strap.
 #[derive(Debug)]
 struct Told {
     at: Mono,
-    slow: (LinkState, bool, Option<bool>, Option<u8>),
+    slow: Slow,
 }
 
 /// Turns the engine's outputs into messages.
@@ -317,7 +321,10 @@ impl Renderer {
         let renamed = identity(&view.facts) != identity(&status.facts);
         view.facts = status.facts.clone();
         view.status = Some(status.clone());
-        let slow = (status.link, status.online, status.contact, status.facts.battery_pct);
+        let v = &status.verdict;
+        let findings = v.findings.iter().map(|f| f.id).collect();
+        let facts = &status.facts;
+        let slow = (status.link, status.online, status.contact, facts.battery_pct, v.worn, v.source(), findings);
         let due = view.told.as_ref().is_none_or(|t| t.slow != slow || now.mono.since(t.at) >= COUNTERS_EVERY);
         if due {
             view.told = Some(Told { at: now.mono, slow });

@@ -3,6 +3,7 @@
 use super::message::{iso, number};
 use crate::battery::Forecast;
 use crate::ble::signal::Signal;
+use crate::ble::{Counters, Recovery};
 use crate::diagnosis::Cause;
 use crate::engine::StrapStatus;
 use crate::units::{Mono, Now};
@@ -26,6 +27,8 @@ pub struct Explained {
     pub battery: Option<Forecast>,
     /// Until when it is let go.
     pub released_until: Option<Mono>,
+    /// What is being done to get its heart rate, and how often what was needed; `None` if the radio is not bluetoothd's.
+    pub link: Option<(Recovery, Counters)>,
 }
 
 impl Explained {
@@ -46,6 +49,7 @@ pub(super) fn payload(status: &StrapStatus, explained: &Explained, now: Now, tim
         let ago = jiff::SignedDuration::from_micros(now.mono.diff_micros(at));
         Some(iso(now.wall?.checked_sub(ago).ok()?, time_zone))
     };
+    let v = &status.verdict;
     json!({
         "link": status.link.as_str(),
         "link_since": wall(status.link_since),
@@ -57,6 +61,11 @@ pub(super) fn payload(status: &StrapStatus, explained: &Explained, now: Now, tim
         "gaps": status.gaps,
         "duplicates": status.duplicates,
         "last_packet": status.last_packet.and_then(wall),
+        "worn": v.worn.as_str(),
+        "units": v.units.as_str(),
+        "smoothing": v.smoothing.as_str(),
+        "coverage": number(v.coverage.map(|c| 100.0 * c.share), 0),
+        "findings": v.findings.iter().map(|f| f.id.as_str()).collect::<Vec<_>>(),
         "cause": explained.cause.map(Cause::as_str),
         "advice": explained.cause.and_then(Cause::advice),
         "last_seen": explained.last_seen.and_then(wall),
@@ -66,5 +75,7 @@ pub(super) fn payload(status: &StrapStatus, explained: &Explained, now: Now, tim
         "battery_days": explained.battery.map(|f| f.days_left),
         "released": explained.released_until.is_some(),
         "released_until": explained.released_until.and_then(wall),
+        "recovery": explained.link.map(|(r, _)| r.as_str()),
+        "link_counts": explained.link.map(|(_, c)| crate::json::link(&c)),
     })
 }

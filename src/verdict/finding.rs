@@ -31,7 +31,7 @@ macro_rules! findings {
 findings! {
     /// RR in ms instead of 1/1024 s.
     RrInMilliseconds, "rr_in_milliseconds",
-        "The strap counts its intervals in milliseconds where the standard demands 1/1024 s; as read they are 2.3 % too short.";
+        "The strap counts its intervals in milliseconds where the standard demands 1/1024 s; they are converted.";
     /// Intervals cover less than the time.
     LostBeats, "lost_beats",
         "Beats are missing: the intervals cover less than 94 % of the time. Bring strap and receiver closer together.";
@@ -99,29 +99,48 @@ pub struct Finding {
     pub last: Mono,
 }
 
+impl Finding {
+    /// Whether it was confirmed so lately that it holds for what arrives now.
+    pub fn is_current(&self, now: Mono) -> bool {
+        now.since(self.last) < CURRENT
+    }
+}
+
+/// A finding not confirmed for longer is of the past.
+pub(super) const CURRENT: Duration = Duration::from_secs(120);
 /// A finding not confirmed for this long is forgotten.
 const FORGET: Duration = Duration::from_secs(24 * 3600);
 
 /// All findings so far.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Findings([Option<(Mono, Mono)>; FindingId::ALL.len()]);
+pub(super) struct Findings {
+    slots: [Option<(Mono, Mono)>; FindingId::ALL.len()],
+    /// How often one came or went.
+    pub(super) changes: u32,
+}
 
 impl Findings {
     pub(super) fn raise(&mut self, id: FindingId, now: Mono) {
-        if let Some(slot) = self.0.get_mut(id as usize) {
-            let since = slot.filter(|s| now.since(s.1) < FORGET).map_or(now, |s| s.0);
-            *slot = Some((since, now));
+        if let Some(slot) = self.slots.get_mut(id as usize) {
+            let old = slot.filter(|s| now.since(s.1) < FORGET);
+            self.changes += u32::from(old.is_none());
+            *slot = Some((old.map_or(now, |s| s.0), now));
         }
     }
 
     pub(super) fn clear(&mut self, id: FindingId) {
-        if let Some(slot) = self.0.get_mut(id as usize) {
-            *slot = None;
+        if let Some(slot) = self.slots.get_mut(id as usize) {
+            self.changes += u32::from(slot.take().is_some());
         }
     }
 
+    /// When it was last confirmed.
+    pub(super) fn last(&self, id: FindingId) -> Option<Mono> {
+        Some(self.slots.get(id as usize)?.as_ref()?.1)
+    }
+
     pub(super) fn list(&self, now: Mono) -> Vec<Finding> {
-        let seen = FindingId::ALL.iter().zip(&self.0);
+        let seen = FindingId::ALL.iter().zip(&self.slots);
         seen.filter_map(|(id, s)| s.map(|(since, last)| Finding { id: *id, since, last }))
             .filter(|f| now.since(f.last) < FORGET)
             .collect()

@@ -1,14 +1,14 @@
 //! The judge of one strap: puts the parts together.
 
 use super::coverage::Minutes;
-use super::finding::Findings;
+use super::finding::{CURRENT, Findings};
 use super::recent::{Bits, Thrice};
 use super::rhythm::Rhythm;
 use super::smoothing::{Smoothing, SmoothingVerdict};
 use super::units::UnitClock;
 use super::wear::Wear;
-use super::{FindingId, Units, Verdict, Worn};
-use crate::hrs::{Defect, Measurement};
+use super::{FindingId, Source, Trust, Units, Verdict, Worn};
+use crate::hrs::{Contact, Defect, Measurement};
 use crate::timeline::{GapReason, Placed};
 use crate::units::{Mono, RrTicks};
 use smallvec::SmallVec;
@@ -36,6 +36,14 @@ const CALM: f64 = 0.06;
 /// A link that is down for longer ends the session.
 const SESSION: Duration = Duration::from_secs(120);
 
+/// Heart rate, contact, energy, number of intervals and a checksum of them.
+type Print = (Option<u16>, Contact, Option<u16>, usize, u64);
+
+fn print(m: &Measurement) -> Print {
+    let sum = m.rr.iter().fold(0u64, |sum, rr| sum.wrapping_mul(65_599).wrapping_add(u64::from(rr.0)));
+    (m.hr, m.contact, m.energy_kj, m.rr.len(), sum)
+}
+
 /// Values that stay the same.
 #[derive(Clone, Copy, Debug)]
 struct Still {
@@ -49,6 +57,8 @@ struct Still {
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
     units: UnitClock,
+    /// The newest answer of the clock, in whatever session.
+    known: Units,
     minutes: Minutes,
     rhythm: Rhythm,
     smoothing: Smoothing,
@@ -59,7 +69,8 @@ pub struct Judge {
     link_up: Option<Mono>,
     link_down: Option<Mono>,
     last_arrival: Option<Mono>,
-    last_measurement: Option<Measurement>,
+    /// What the packet before said, for whoever asks whether it came again.
+    last_print: Option<Print>,
     last_beat: Option<Mono>,
     last_rr: Option<RrTicks>,
     last_rr_at: Option<Mono>,
@@ -85,12 +96,27 @@ impl Judge {
         Self::default()
     }
 
+    /// What earlier sessions proved; what this one proved counts for more.
+    pub fn remember(&mut self, source: Source) {
+        if self.known == Units::Unknown {
+            self.known = source.units;
+        }
+        if self.smoothing.verdict() == SmoothingVerdict::Unknown {
+            self.smoothing.remember(source.smoothing);
+        }
+    }
+
+    /// What is proven by now.
+    pub fn source(&self) -> Source {
+        Source { units: self.units_now(), smoothing: self.smoothing.verdict() }
+    }
+
     /// The link came up or went down.
     pub fn link(&mut self, now: Mono, up: bool) {
         self.wear.link();
         self.break_off();
         self.minutes.restart();
-        (self.last_arrival, self.last_measurement, self.last_rr, self.last_rr_at) = (None, None, None, None);
+        (self.last_arrival, self.last_print, self.last_rr, self.last_rr_at) = (None, None, None, None);
         (self.pause, self.still, self.explained_until, self.empties) = (None, None, None, 0);
         if up {
             if self.link_down.is_none_or(|t| now.since(t) > SESSION) {
@@ -109,6 +135,17 @@ impl Judge {
             }
         }
         self.link_down = Some(now);
+    }
+
+    /// A notification that was cut into pieces, see [`Timeline::packet`](crate::timeline::Timeline::packet).
+    pub fn packets(&mut self, arrival: Mono, m: &Measurement, defect: Option<Defect>, placed: &[Placed]) {
+        match placed {
+            [] => self.packet(arrival, m, defect, &Placed::default()),
+            [earlier @ .., last] => {
+                earlier.iter().for_each(|p| self.placed(p));
+                self.packet(arrival, m, defect, last);
+            }
+        }
     }
 
     /// A notification: when it arrived, what it says, what was wrong with it, and what the timeline made of it.
@@ -137,10 +174,12 @@ impl Judge {
             SmoothingVerdict::FromHeartRate => self.findings.raise(FindingId::RrFromHeartRate, arrival),
             _ => {}
         }
-        match self.units.answer() {
+        if self.units.answer() != Units::Unknown {
+            self.known = self.units.answer();
+        }
+        match self.units_now() {
             Units::Milliseconds => self.findings.raise(FindingId::RrInMilliseconds, arrival),
-            Units::Ticks1024 => self.findings.clear(FindingId::RrInMilliseconds),
-            Units::Unknown => {}
+            Units::Ticks1024 | Units::Unknown => self.findings.clear(FindingId::RrInMilliseconds),
         }
         let frozen = self.is_frozen(arrival);
         if frozen {
@@ -164,22 +203,50 @@ impl Judge {
             }
             Some(GapReason::LinkUp) => self.break_off(),
             Some(GapReason::TimeBase) if !self.doubles() => self.break_off(),
-            Some(GapReason::TimeBase | GapReason::Defect) | None => {}
+            Some(GapReason::TimeBase | GapReason::Defect | GapReason::Units) | None => {}
         }
         self.minutes.kept(placed.beats.iter().map(|b| b.rr.as_micros()).sum());
     }
 
     /// The judgement now.
     pub fn verdict(&self, now: Mono) -> Verdict {
-        // 60/HR has no clock of its own: its sum says nothing about units
-        let calculated = self.smoothing.verdict() == SmoothingVerdict::FromHeartRate;
         Verdict {
-            units: if calculated { Units::Unknown } else { self.units.answer() },
+            units: self.units_now(),
             coverage: self.minutes.coverage(),
             smoothing: self.smoothing.verdict(),
             worn: self.worn(now),
             findings: self.findings.list(now),
         }
+    }
+
+    /// Units that are proven: a bad link of today does not take back what the clock said on a good one.
+    fn units_now(&self) -> Units {
+        // 60/HR has no clock of its own: its sum says nothing about units
+        let calculated = self.smoothing.verdict() == SmoothingVerdict::FromHeartRate;
+        if calculated { Units::Unknown } else { self.known }
+    }
+
+    /// Whether a number may be made of the newest minutes.
+    pub fn trust(&self, now: Mono) -> Trust {
+        let current = |id: &FindingId| self.findings.last(*id).is_some_and(|t| now.since(t) < CURRENT);
+        let suspect = match self.smoothing.verdict() {
+            SmoothingVerdict::FromHeartRate => Some(FindingId::RrFromHeartRate),
+            _ if self.smoothing.is_suspect() => Some(FindingId::SmoothedRr),
+            _ => None,
+        };
+        let others = [FindingId::FlatLine, FindingId::RepeatedRr, FindingId::RrAheadOfClock];
+        let trouble = suspect.or_else(|| others.into_iter().find(current));
+        Trust { units: self.units_now(), leaning: self.units.leaning(), trouble }
+    }
+
+    /// Whether an interval is one of those that this strap adds to its beats.
+    pub fn is_added(&self, raw: RrTicks) -> bool {
+        self.rhythm.is_added(raw)
+    }
+
+    /// How often a finding came or went.
+    pub fn changes(&self) -> u32 {
+        self.findings.changes
     }
 
     /// Whether somebody wears it now.
@@ -194,22 +261,21 @@ impl Judge {
 
     /// Whether this is the packet before, once more. Straps repeat values; radios repeat packets within milliseconds.
     fn is_doubled(&mut self, arrival: Mono, m: &Measurement, placed: &Placed) -> bool {
-        let same = self.last_measurement.as_ref() == Some(m)
+        let print = print(m);
+        let same = self.last_print == Some(print)
             && self.last_arrival.is_some_and(|t| arrival.since(t) < TWICE)
             && (placed.duplicate || m.rr.is_empty() || self.doubles());
         self.doubled.push(same);
         if self.doubles() {
             self.findings.raise(FindingId::DoubledDelivery, arrival);
         }
-        if !same {
-            self.last_measurement = Some(m.clone());
-        }
+        self.last_print = Some(print);
         same
     }
 
     /// Whether notifications are known to arrive twice.
     fn doubles(&self) -> bool {
-        self.doubled.len() >= 20 && self.doubled.share(64) >= 0.25
+        self.doubled.len() >= 20 && self.doubled.share_64() >= 0.25
     }
 
     fn see_pause(&mut self, arrival: Mono, rr: &[RrTicks]) {
@@ -263,7 +329,9 @@ impl Judge {
         if let (Some(rr), Some(hr)) = (fresh.last(), hr) {
             self.smoothing.compare(*rr, hr);
         }
-        if !fresh.is_empty() {
+        if !fresh.is_empty() && !self.rhythm.has_added() {
+            self.units.push(arrival, fresh, hr);
+        } else if !fresh.is_empty() {
             let beats: SmallVec<[RrTicks; 9]> = fresh.iter().copied().filter(|r| !self.rhythm.is_added(*r)).collect();
             self.units.push(arrival, &beats, hr);
         }

@@ -8,22 +8,26 @@ mod coverage;
 mod finding;
 mod judge;
 mod recent;
+mod recorded;
 mod rhythm;
 mod smoothing;
+mod source;
 mod units;
 mod wear;
 
 pub use coverage::Coverage;
 pub use finding::{Finding, FindingId};
 pub use judge::Judge;
+pub use recorded::source_of;
 pub use smoothing::SmoothingVerdict;
+pub use source::{Source, Trust};
 pub use units::Units;
 pub use wear::Worn;
 
 /// The judgement at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// Units of RR on the wire, by the clock.
+    /// Units of RR on the wire, by the clock of this session or an earlier one.
     pub units: Units,
     /// How much of the time the intervals cover; `None` in the first minute.
     pub coverage: Option<Coverage>,
@@ -33,4 +37,11 @@ pub struct Verdict {
     pub worn: Worn,
     /// What is wrong, in a fixed order; each with when it was first and last seen.
     pub findings: Vec<Finding>,
+}
+
+impl Verdict {
+    /// What holds for the next session too.
+    pub fn source(&self) -> Source {
+        Source { units: self.units, smoothing: self.smoothing }
+    }
 }

@@ -22,15 +22,20 @@ impl Thrice {
     }
 }
 
-/// The last 128 answers to a yes/no question.
+/// The last 128 answers to a yes/no question, counted as they come.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bits {
     bits: u128,
     len: u32,
+    /// Yes among the last 64, and among all.
+    yes: (u32, u32),
 }
 
 impl Bits {
     pub(super) fn push(&mut self, yes: bool) {
+        let [newer, older] = [self.bits as u64, (self.bits >> 64) as u64].map(|half| (half >> 63) as u32);
+        self.yes.0 = self.yes.0 + u32::from(yes) - newer;
+        self.yes.1 = self.yes.1 + u32::from(yes) - older;
         self.bits = self.bits << 1 | u128::from(yes);
         self.len = (self.len + 1).min(128);
     }
@@ -39,13 +44,36 @@ impl Bits {
         self.len
     }
 
-    /// How many of the last `n` were yes.
-    pub(super) fn count(&self, n: u32) -> u32 {
-        (self.bits & (u128::MAX >> (128 - n.clamp(1, 128)))).count_ones()
+    /// How many of the last 64 were yes.
+    pub(super) fn count_64(&self) -> u32 {
+        self.yes.0
     }
 
-    /// The share of yes among the last `n`.
-    pub(super) fn share(&self, n: u32) -> f64 {
-        f64::from(self.count(n)) / f64::from(self.len.min(n).max(1))
+    /// The share of yes among the last 64.
+    pub(super) fn share_64(&self) -> f64 {
+        f64::from(self.yes.0) / f64::from(self.len.clamp(1, 64))
+    }
+
+    /// The share of yes among the last 128.
+    pub(super) fn share_128(&self) -> f64 {
+        f64::from(self.yes.1) / f64::from(self.len.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_over_both_spans() {
+        let (mut bits, mut all, mut chance) = (Bits::default(), vec![], 7u32);
+        for _ in 0..1000 {
+            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            all.push(chance >> 30 == 0);
+            bits.push(chance >> 30 == 0);
+            let yes = |n: usize| all.iter().rev().take(n).filter(|x| **x).count() as u32;
+            assert_eq!((bits.count_64(), bits.yes.1, bits.len()), (yes(64), yes(128), all.len().min(128) as u32));
+        }
+        assert_eq!(bits.share_64(), f64::from(bits.count_64()) / 64.0);
     }
 }

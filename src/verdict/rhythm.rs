@@ -16,6 +16,8 @@ const ADDED: u32 = 3;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rhythm {
     recent: [u16; 9],
+    /// The same, in order.
+    sorted: [u16; 9],
     len: usize,
     wild: Bits,
     added: Bits,
@@ -50,30 +52,37 @@ impl Rhythm {
         if self.len >= 5 {
             self.wild.push(wild);
         }
-        self.recent[self.len % 9] = raw;
+        let slot = self.len % 9;
+        let n = self.len.min(9);
+        // the oldest makes room, or there is room behind the last
+        let mut i = if n < 9 { n } else { self.sorted.iter().position(|x| *x == self.recent[slot]).unwrap_or(8) };
+        self.recent[slot] = raw;
+        while i > 0 && self.sorted[i - 1] > raw {
+            self.sorted[i] = self.sorted[i - 1];
+            i -= 1;
+        }
+        while i + 1 < n && self.sorted[i + 1] < raw {
+            self.sorted[i] = self.sorted[i + 1];
+            i += 1;
+        }
+        self.sorted[i] = raw;
         self.len += 1;
     }
 
     /// Median of the last nine, ticks; 0 while there are fewer than five.
     pub(super) fn median(&self) -> u16 {
         let n = self.len.min(9);
-        if n < 5 {
-            return 0;
-        }
-        let mut sorted = self.recent;
-        let sorted = &mut sorted[..n];
-        sorted.sort_unstable();
-        sorted[n / 2]
+        if n < 5 { 0 } else { self.sorted[n / 2] }
     }
 
     /// Share of implausible intervals among the last 64: what is there now; `None` while there are few.
     pub(super) fn wild_now(&self) -> Option<f64> {
-        (self.wild.len() >= 16).then(|| self.wild.share(64))
+        (self.wild.len() >= 16).then(|| self.wild.share_64())
     }
 
     /// The same among the last 128: what the signal is worth; `None` before 64.
     pub(super) fn wild_lasting(&self) -> Option<f64> {
-        (self.wild.len() >= 64).then(|| self.wild.share(128))
+        (self.wild.len() >= 64).then(|| self.wild.share_128())
     }
 
     /// How many intervals were judged, up to 128.
@@ -82,11 +91,30 @@ impl Rhythm {
     }
 
     pub(super) fn has_added(&self) -> bool {
-        self.added.count(64) >= ADDED
+        self.added.count_64() >= ADDED
     }
 
     /// Whether an interval is one that the strap adds.
     pub(super) fn is_added(&self, rr: RrTicks) -> bool {
         self.has_added() && rr.0 < SHORT && rr.0 < self.median() / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_that_of_the_last_nine() {
+        let (mut r, mut all, mut chance) = (Rhythm::default(), vec![], 3u32);
+        for _ in 0..500 {
+            chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let raw = 700 + (chance >> 24) as u16;
+            all.push(raw);
+            r.push(RrTicks(raw));
+            let mut last: Vec<u16> = all.iter().rev().take(9).copied().collect();
+            last.sort_unstable();
+            assert_eq!(r.median(), if last.len() < 5 { 0 } else { last[last.len() / 2] });
+        }
     }
 }

@@ -107,12 +107,42 @@ impl Smoothing {
         self.len += 1;
         let x = f64::from(rr.0);
         self.mean = if self.len == 1 { x } else { self.mean + (x - self.mean) / 32.0 };
-        if self.len >= WINDOW && self.len % STEP == 0 && self.mean > REST_TICKS {
+        if self.len % STEP == 0 {
             self.judge();
         }
     }
 
+    /// What earlier sessions found.
+    pub(super) fn remember(&mut self, verdict: SmoothingVerdict) {
+        self.judged = verdict != SmoothingVerdict::Unknown;
+        self.smoothed = verdict == SmoothingVerdict::Smoothed;
+        self.from_hr = verdict == SmoothingVerdict::FromHeartRate;
+    }
+
+    /// Whether the newest intervals alone look smoothed, before a second window confirms it.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.smoothed || self.glides > 0 || self.window_glides() == Some(true)
+    }
+
     fn judge(&mut self) {
+        let Some(glides) = self.window_glides() else { return };
+        self.judged = true;
+        if glides {
+            self.glides += 1;
+            self.moves = 0;
+            self.smoothed |= self.glides >= CONFIRM;
+        } else {
+            self.glides = 0;
+            self.moves += 1;
+            self.smoothed &= self.moves < WITHDRAW;
+        }
+    }
+
+    /// Whether the newest window glides; `None` if that cannot be told.
+    fn window_glides(&self) -> Option<bool> {
+        if self.len < WINDOW || self.mean <= REST_TICKS {
+            return None;
+        }
         let at = |i: usize| self.deltas[(self.len + i) % WINDOW];
         let (mut power, mut product, mut pairs) = (0.0, 0.0, 0u32);
         let mut third: Vec<i32> = Vec::with_capacity(WINDOW);
@@ -134,26 +164,17 @@ impl Smoothing {
             }
         }
         if pairs < MIN_PAIRS || third.is_empty() || power <= 0.0 {
-            return;
+            return None;
         }
         let middle = third.len() / 2;
         let (_, median, _) = third.select_nth_unstable(middle);
         // 1.4826: median to standard deviation; √20: third differences of white noise
         let noise_ms = f64::from(*median) * 1.4826 / 20f64.sqrt() / 1.024;
-        self.judged = true;
         // RMSSD² and SDNN² without the factors that cancel; positions are sums of differences
         let n = WINDOW as f64;
         let mean = path.0 / n;
         let small = power / n < SMALL_STEPS * SMALL_STEPS * (path.1 / n - mean * mean);
-        if product / power > GLIDES && small && noise_ms < SILENT_MS {
-            self.glides += 1;
-            self.moves = 0;
-            self.smoothed |= self.glides >= CONFIRM;
-        } else {
-            self.glides = 0;
-            self.moves += 1;
-            self.smoothed &= self.moves < WITHDRAW;
-        }
+        Some(product / power > GLIDES && small && noise_ms < SILENT_MS)
     }
 
     /// Compares the newest interval of a packet with its heart rate.

@@ -28,12 +28,40 @@ impl Units {
             Self::Milliseconds => "milliseconds",
         }
     }
+
+    /// What a value on the wire means in 1/1024 s, to the nearest. Until units are known they are what the standard
+    /// demands.
+    pub fn read(self, raw: RrTicks) -> RrTicks {
+        match self {
+            Self::Milliseconds => RrTicks(((u32::from(raw.0) * 1024 + 500) / 1000).min(LONGEST) as u16),
+            Self::Unknown | Self::Ticks1024 => raw,
+        }
+    }
+
+    /// The value on the wire again: ms are coarser than 1/1024 s, so no two of them are read as one.
+    pub fn raw(self, read: RrTicks) -> RrTicks {
+        match self {
+            Self::Milliseconds => RrTicks(((u32::from(read.0) * 1000 + 512) / 1024) as u16),
+            Self::Unknown | Self::Ticks1024 => read,
+        }
+    }
+
+    /// Whether intervals are read in the same way.
+    pub fn reads_as(self, other: Self) -> bool {
+        (self == Self::Milliseconds) == (other == Self::Milliseconds)
+    }
 }
+
+/// 65535 is no interval.
+const LONGEST: u32 = 65_534;
 
 /// ΣRR / wall of a strap that sends ms.
 const MS_RATIO: f64 = 1000.0 / 1024.0;
 /// Least beats before anything is said.
 const MIN_BEATS: u32 = 120;
+/// Least beats, and time, before something is said for the moment.
+const FEW_BEATS: u32 = 60;
+const LEAST_S: f64 = 60.0;
 /// The lower envelope of the lag is taken over this long.
 const BLOCK: Duration = Duration::from_secs(30);
 /// Clocks of strap and gateway, and rounding, may differ by this share.
@@ -134,45 +162,68 @@ impl UnitClock {
         }
         if arrival >= s.block_end + BLOCK {
             s.block_end = arrival;
-            let low = s.low.take();
+            let low = s.low.take().unwrap_or(low);
             let stretch = *s;
-            self.look(&stretch, low.unwrap_or(low_of(arrival, lag_us)));
+            self.look(&stretch, low);
         }
     }
 
     fn look(&mut self, s: &Stretch, low: Low) {
-        let wall = low.at.since(s.first.at).as_secs_f64();
-        if s.beats < MIN_BEATS || wall < 60.0 {
+        if s.beats < MIN_BEATS || low.at.since(s.first.at).as_secs_f64() < LEAST_S {
             return;
         }
-        let ratio = 1.0 - (low.lag_us - s.first.lag_us) as f64 / 1e6 / wall;
+        match s.fit(low) {
+            Fit::One(units) => self.answer = units,
+            Fit::Both => {}
+            Fit::Neither if s.last.since(s.start) >= WITHDRAW => {
+                self.answer = Units::Unknown;
+                self.stretch = None;
+            }
+            Fit::Neither => {}
+        }
+    }
+
+    /// What the unbroken time so far speaks for, with less evidence than an answer needs.
+    pub(super) fn leaning(&self) -> Units {
+        let Some((s, low)) = self.stretch.as_ref().and_then(|s| Some((s, s.low?))) else { return Units::Unknown };
+        let enough = s.beats >= FEW_BEATS && low.at.since(s.first.at).as_secs_f64() >= LEAST_S;
+        match s.fit(low) {
+            Fit::One(units) if enough => units,
+            _ => Units::Unknown,
+        }
+    }
+}
+
+enum Fit {
+    One(Units),
+    Both,
+    Neither,
+}
+
+impl Stretch {
+    /// Which units the creep of the lag up to `low` fits.
+    fn fit(&self, low: Low) -> Fit {
+        let wall = low.at.since(self.first.at).as_secs_f64();
+        let ratio = 1.0 - (low.lag_us - self.first.lag_us) as f64 / 1e6 / wall;
         // arrival jitters by one period, which is about the mean wait between packets that hold beats
-        let period = s.last.since(s.start).as_secs_f64() / f64::from(s.packets.max(1));
+        let period = self.last.since(self.start).as_secs_f64() / f64::from(self.packets.max(1));
         let bound = (period.max(1.0) / wall).max(0.002) + CLOCKS;
         // whole bpm: half of one is the most by which the strap's own rate may be off on average
-        let (mut may_be_ticks, mut may_be_ms) = (s.holes == 0, s.holes == 0);
-        if s.products >= 60 {
-            let n = f64::from(s.products);
-            let (by_rate, off) = (s.product / n / 61_440.0, 0.5 * n / s.heart_rates + 0.0025);
+        let (mut may_be_ticks, mut may_be_ms) = (self.holes == 0, self.holes == 0);
+        if self.products >= 60 {
+            let n = f64::from(self.products);
+            let (by_rate, off) = (self.product / n / 61_440.0, 0.5 * n / self.heart_rates + 0.0025);
             (may_be_ticks, may_be_ms) = (by_rate > 1.0 - off, by_rate < MS_RATIO + off);
         }
         let ticks = (ratio - 1.0).abs() <= bound;
         let ms = (ratio - MS_RATIO).abs() <= bound;
         match (ticks, ms) {
-            (true, false) if may_be_ticks => self.answer = Units::Ticks1024,
-            (false, true) if may_be_ms => self.answer = Units::Milliseconds,
-            (true, true) => {}
-            _ if s.last.since(s.start) >= WITHDRAW => {
-                self.answer = Units::Unknown;
-                self.stretch = None;
-            }
-            _ => {}
+            (true, false) if may_be_ticks => Fit::One(Units::Ticks1024),
+            (false, true) if may_be_ms => Fit::One(Units::Milliseconds),
+            (true, true) => Fit::Both,
+            _ => Fit::Neither,
         }
     }
-}
-
-fn low_of(at: Mono, lag_us: i64) -> Low {
-    Low { at, lag_us }
 }
 
 #[cfg(test)]
@@ -211,6 +262,17 @@ mod tests {
             assert_eq!(answer, Units::Milliseconds, "{rr_ms}");
             assert!((90..=330).contains(&known.unwrap()), "{rr_ms}: {known:?}");
         }
+    }
+
+    #[test]
+    fn milliseconds_read_as_ticks_can_be_told_again() {
+        for raw in 1..=63_998 {
+            let read = Units::Milliseconds.read(RrTicks(raw));
+            assert!((read.as_ms() - f64::from(raw)).abs() <= 0.49, "{raw}");
+            assert_eq!(Units::Milliseconds.raw(read), RrTicks(raw));
+        }
+        assert_eq!(Units::Milliseconds.read(RrTicks(65_534)), RrTicks(65_534));
+        assert_eq!(Units::Unknown.read(RrTicks(1000)), RrTicks(1000));
     }
 
     #[test]

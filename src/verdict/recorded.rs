@@ -1,0 +1,33 @@
+//! What a finished recording proves about a strap's intervals. Whoever places its beats knows it from the first one on;
+//! live it is known after minutes.
+
+use super::{Judge, Source};
+use crate::engine::{Record, RecordKind};
+use crate::hrs;
+use crate::timeline::{GapReason, Timeline};
+use crate::units::StrapId;
+
+/// Judges one strap over all records.
+pub fn source_of(records: &[Record], of: StrapId) -> Source {
+    let (mut judge, mut timeline) = (Judge::new(), Timeline::new());
+    for record in records {
+        match &record.kind {
+            RecordKind::Packet { strap, bytes } if *strap == of => {
+                if let Some(due) = timeline.poll_timeout().filter(|t| *t <= record.at) {
+                    judge.placed(&timeline.expire(due));
+                }
+                let (m, defect) = hrs::decode(bytes);
+                let placed = timeline.packet(record.at, &m.rr, &hrs::breaks(bytes));
+                judge.packets(record.at, &m, defect, &placed);
+            }
+            RecordKind::Link { strap, up } if *strap == of => {
+                if !up {
+                    judge.placed(&timeline.break_off(GapReason::LinkUp));
+                }
+                judge.link(record.at, *up);
+            }
+            _ => {}
+        }
+    }
+    judge.source()
+}

@@ -1,0 +1,335 @@
+//! Every strap profile through the whole engine: what is published, what a check makes of it, what is shown as live.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use hrvd::check::{CheckConfig, CheckResult, Note, Posture, WhyNone};
+use hrvd::engine::*;
+use hrvd::player::Player;
+use hrvd::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
+use hrvd::timeline::GapReason;
+use hrvd::units::{AthleteId, Mono, StrapId};
+use hrvd::verdict::{FindingId, SmoothingVerdict, Source, Units, Worn, source_of};
+use jiff::tz::TimeZone;
+use std::time::Duration;
+
+const STRAP: StrapId = StrapId([0xa0, 0x9e, 0x1a, 0x9f, 0x6e, 0x53]);
+const START: Mono = Mono::from_secs(5000);
+
+fn alex() -> AthleteId {
+    "alex".parse().unwrap()
+}
+
+fn profile(id: &str) -> &'static Profile {
+    Profile::by_id(id).unwrap()
+}
+
+fn at(s: u64) -> Mono {
+    START + Duration::from_secs(s)
+}
+
+struct World {
+    player: Player,
+    said: Vec<(Mono, Output)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let config =
+            Config { boot: "simulated".into(), live_interval: Duration::from_secs(5), check: CheckConfig::default() };
+        let mut w = Self { player: Player::new(Engine::new(config), START, None), said: vec![] };
+        let athlete = Athlete {
+            id: alex(),
+            name: "Alex".into(),
+            time_zone: TimeZone::UTC,
+            posture: Posture::Supine,
+            wake_window: None,
+        };
+        let strap = Strap { id: STRAP, athlete: alex(), name: None };
+        w.input(START, Input::Roster(Roster { athletes: vec![athlete], straps: vec![strap] }));
+        w
+    }
+
+    fn input(&mut self, at: Mono, input: Input) {
+        let said = &mut self.said;
+        self.player.input(at, input, &mut |at, o| said.push((at, o)));
+    }
+
+    fn check(&mut self, at: Mono) {
+        let command = Command::StartCheck { athlete: alex(), posture: None, trigger: Trigger::Manual };
+        self.input(at, Input::Command(command));
+    }
+
+    /// Plays a strap for some seconds; checks begin at the given ones.
+    fn play(&mut self, profile: &'static Profile, config: RhythmConfig, seconds: u64, checks: &[u64]) {
+        let mut checks = checks.iter().map(|s| at(*s)).peekable();
+        let strap = ProfileStrap::new(profile, Rhythm::new(config), config.seed);
+        for event in strap.take_while(|e| e.at() < Duration::from_secs(seconds)) {
+            let now = START + event.at();
+            while let Some(start) = checks.next_if(|start| *start <= now) {
+                self.check(start);
+            }
+            let input = match event {
+                SimEvent::LinkUp { .. } => Input::Link { strap: STRAP, state: LinkState::Connected },
+                SimEvent::LinkDown { .. } => Input::Link { strap: STRAP, state: LinkState::NotSeen },
+                SimEvent::Notification { bytes, .. } => Input::Packet { strap: STRAP, bytes },
+                SimEvent::Facts { facts, .. } => Input::Facts { strap: STRAP, facts },
+                SimEvent::Lost { .. } => continue,
+            };
+            self.input(now, input);
+        }
+        let said = &mut self.said;
+        self.player.advance(at(seconds), &mut |at, o| said.push((at, o)));
+    }
+
+    fn status(&self) -> StrapStatus {
+        self.player.engine().strap_statuses(self.player.now().mono).remove(0)
+    }
+
+    fn results(&self) -> Vec<&CheckResult> {
+        self.said.iter().filter_map(|(_, o)| if let Output::Result(r) = o { Some(&**r) } else { None }).collect()
+    }
+
+    fn straps(&self) -> Vec<(Mono, &StrapStatus)> {
+        self.said.iter().filter_map(|(at, o)| if let Output::Strap(s) = o { Some((*at, s)) } else { None }).collect()
+    }
+
+    fn lives(&self) -> Vec<(Mono, &Live)> {
+        self.said.iter().filter_map(|(at, o)| if let Output::Live(l) = o { Some((*at, &**l)) } else { None }).collect()
+    }
+
+    fn beats(&self) -> Vec<&Beats> {
+        self.said.iter().filter_map(|(_, o)| if let Output::Beats(b) = o { Some(b) } else { None }).collect()
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.said.iter().filter_map(|(_, o)| if let Output::Record(r) = o { Some(r.clone()) } else { None }).collect()
+    }
+}
+
+/// The window of 60 s.
+fn minute(l: &Live) -> Option<&LiveWindow> {
+    l.beats.as_ref().map(|b| &b.last_60)
+}
+
+fn heart(seed: u64) -> RhythmConfig {
+    RhythmConfig { seed, ..RhythmConfig::default() }
+}
+
+fn ids(s: &StrapStatus) -> Vec<FindingId> {
+    s.verdict.findings.iter().map(|f| f.id).collect()
+}
+
+fn played(id: &str, seed: u64, seconds: u64, checks: &[u64]) -> World {
+    let mut w = World::new();
+    w.play(profile(id), heart(seed), seconds, checks);
+    w
+}
+
+#[test]
+fn every_profile_is_published_with_its_diagnosis() {
+    let mut wrong = vec![];
+    for profile in Profile::all() {
+        let d = profile.diagnosis;
+        let mut expected = d.findings.to_vec();
+        expected.sort();
+        for seed in 0..2 {
+            let w = played(profile.id, seed, 900, &[]);
+            let want = (expected.clone(), d.units, d.smoothing, d.worn);
+            let told = |s: &StrapStatus| (ids(s), s.verdict.units, s.verdict.smoothing, s.verdict.worn);
+            let (now, said) = (w.status(), w.straps());
+            if told(&now) != want {
+                wrong.push(format!("{} seed {seed}: {:?}, expected {want:?}", profile.id, told(&now)));
+            }
+            if told(said.last().unwrap().1) != want {
+                let last = told(said.last().unwrap().1);
+                wrong.push(format!("{} seed {seed}: last said {last:?}, expected {want:?}", profile.id));
+            }
+            // once a minute, and each change
+            if said.len() > 15 + 20 && !matches!(profile.id, "drops_30s" | "stalls") {
+                wrong.push(format!("{} seed {seed}: {} statuses in 15 minutes", profile.id, said.len()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn milliseconds_give_the_numbers_of_the_same_heart_on_a_faultless_strap() {
+    for id in ["milliseconds", "milliseconds_floor"] {
+        for seed in 0..3 {
+            let (good, ms) = (played("plain", seed, 900, &[400]), played(id, seed, 900, &[400]));
+            let (good, ms) = (good.results()[0].clone(), ms.results()[0].clone());
+            let (v, w) = (good.values.unwrap(), ms.values.unwrap());
+            assert!((w.rmssd_ms / v.rmssd_ms - 1.0).abs() < 0.02, "{id} seed {seed}: {w:?}, true {v:?}");
+            assert!((w.mean_rr_ms / v.mean_rr_ms - 1.0).abs() < 0.003, "{id} seed {seed}: {w:?}, true {v:?}");
+            assert!((ms.coverage - 1.0).abs() < 0.01, "{}", ms.coverage);
+            assert_eq!((ms.grade, &ms.notes), (good.grade, &good.notes), "{id} seed {seed}");
+        }
+    }
+}
+
+/// The units become known in the middle of the first check: it is read again as a whole.
+#[test]
+fn the_first_check_on_a_strap_that_sends_milliseconds_does_not_mix() {
+    let (mut right, mut refused) = (0, 0);
+    for seed in 0..6 {
+        let (good, w) = (played("plain", seed, 400, &[0]), played("milliseconds", seed, 400, &[0]));
+        let (truth, r) = (good.results()[0].values.unwrap(), w.results()[0].clone());
+        match r.values {
+            Some(v) => {
+                assert!((v.mean_rr_ms / truth.mean_rr_ms - 1.0).abs() < 0.005, "seed {seed}: {v:?}, true {truth:?}");
+                assert!((v.rmssd_ms / truth.rmssd_ms - 1.0).abs() < 0.05, "seed {seed}: {v:?}, true {truth:?}");
+                right += 1;
+            }
+            None => {
+                assert_eq!(r.why, Some(WhyNone::Units), "seed {seed}");
+                refused += 1;
+            }
+        }
+        let units: Vec<_> = w.beats().into_iter().filter(|b| b.gap == Some(GapReason::Units)).collect();
+        assert_eq!(units.len(), 1, "seed {seed}: one change of units, and it is marked");
+        assert_eq!(w.straps().last().unwrap().1.gaps, 0, "seed {seed}: and no hole");
+    }
+    assert!(right >= 3, "{right} right, {refused} refused");
+}
+
+/// Live values after the change never come from a window that holds both.
+#[test]
+fn the_live_window_begins_anew_with_the_units() {
+    let w = played("milliseconds", 1, 400, &[]);
+    let changed = w.said.iter().find(|(_, o)| matches!(o, Output::Beats(b) if b.gap == Some(GapReason::Units)));
+    let changed = changed.unwrap().0;
+    let after: Vec<_> =
+        w.lives().into_iter().filter(|(t, _)| *t >= changed && t.since(changed).as_secs() < 15).collect();
+    assert!(
+        !after.is_empty() && after.iter().all(|(_, l)| minute(l).is_none_or(|w| w.n < 30 && w.time.rmssd_ms.is_err())),
+        "{after:?}"
+    );
+    assert!(minute(w.lives().last().unwrap().1).unwrap().time.rmssd_ms.is_ok());
+}
+
+#[test]
+fn what_is_known_of_a_strap_holds_from_its_first_beat() {
+    let mut w = World::new();
+    let source = Source { units: Units::Milliseconds, smoothing: SmoothingVerdict::None };
+    w.input(START, Input::Known { strap: STRAP, source });
+    assert_eq!(w.status().verdict.units, Units::Milliseconds);
+    w.play(profile("milliseconds"), heart(3), 400, &[0]);
+    let truth = played("plain", 3, 400, &[0]).results()[0].values.unwrap();
+    let v = w.results()[0].values.unwrap();
+    assert!((v.mean_rr_ms / truth.mean_rr_ms - 1.0).abs() < 0.003, "{v:?} {truth:?}");
+    let gaps: Vec<_> = w.beats().into_iter().filter_map(|b| b.gap).collect();
+    assert_eq!(gaps, [GapReason::LinkUp]);
+    // and a strap that has been repaired is believed again, by the clock
+    let mut w = World::new();
+    w.input(START, Input::Known { strap: STRAP, source });
+    w.play(profile("plain"), heart(3), 600, &[]);
+    assert_eq!(w.status().verdict.units, Units::Ticks1024);
+    assert_eq!(ids(&w.status()), []);
+}
+
+/// A recording holds raw packets: it proves the same source, and a replay that knows it says the same numbers.
+#[test]
+fn a_replay_obeys_the_same_law() {
+    let w = played("milliseconds", 5, 700, &[420]);
+    let source = source_of(&w.records(), STRAP);
+    assert_eq!(source.units, Units::Milliseconds);
+    let mut again = World::new();
+    again.input(START, Input::Known { strap: STRAP, source });
+    for record in w.records() {
+        let said = &mut again.said;
+        again.player.record(record, &mut |at, o| said.push((at, o)));
+    }
+    assert_eq!(again.records(), w.records());
+    let (a, b) = (w.results()[0], again.results()[0]);
+    let (v, u) = (a.values.unwrap(), b.values.unwrap());
+    assert!(
+        (v.rmssd_ms - u.rmssd_ms).abs() < 0.05 * v.rmssd_ms && (a.start, a.grade) == (b.start, b.grade),
+        "{a:?} {b:?}"
+    );
+}
+
+#[test]
+fn a_signal_that_carries_no_hrv_gives_no_number_and_says_why() {
+    for (id, why) in [
+        ("optical_smoothed", WhyNone::Smoothed),
+        ("optical_from_hr", WhyNone::Calculated),
+        ("rr_twice", WhyNone::Repeated),
+        ("fixed_rate", WhyNone::Repeated),
+    ] {
+        for seed in 0..3 {
+            let w = played(id, seed, 900, &[600]);
+            let r = w.results()[0];
+            assert_eq!(
+                (r.values, r.why, r.notes.contains(&Note::UnitsUnproven)),
+                (None, Some(why), false),
+                "{id} {seed}"
+            );
+        }
+    }
+    let r = played("flat_line", 1, 1000, &[680]).results()[0].clone();
+    assert_eq!((r.values, r.why), (None, Some(WhyNone::Frozen)));
+    // and nothing of it touches a good strap
+    for id in ["plain", "contact_late", "two_seconds", "bursts", "misses_and_doubles", "doubled"] {
+        let w = played(id, 2, 900, &[0, 500]);
+        for r in w.results() {
+            assert!(r.values.is_some() && !r.notes.contains(&Note::UnitsUnproven), "{id}: {r:?}");
+        }
+    }
+}
+
+/// Without the intervals that the strap invents the numbers are those of the heart.
+#[test]
+fn bogus_short_intervals_are_left_out() {
+    for seed in 0..3 {
+        let (good, w) = (played("plain", seed, 500, &[100]), played("garmin_extra_rr", seed, 500, &[100]));
+        let (truth, r) = (good.results()[0].values.unwrap(), w.results()[0].clone());
+        let v = r.values.unwrap();
+        assert!((v.rmssd_ms / truth.rmssd_ms - 1.0).abs() < 0.02, "seed {seed}: {v:?}, true {truth:?}");
+        assert!(r.artifact_pct < 1.0 && (r.coverage - 1.0).abs() < 0.008, "{r:?}");
+    }
+}
+
+#[test]
+fn a_strap_that_was_taken_off_shows_no_heart_rate() {
+    for (id, limit) in [("off_honest", 8), ("off_hr_goes_on", 31), ("off_link_drops", 31)] {
+        let w = played(id, 1, 900, &[]);
+        let late: Vec<_> = w.lives().into_iter().filter(|(t, _)| *t > at(600 + limit)).collect();
+        assert!(late.iter().all(|(_, l)| l.hr_bpm.is_none()), "{id}: {late:?}");
+        let ends = w.lives().iter().filter(|(_, l)| l.hr_bpm.is_none()).count();
+        assert_eq!(ends, 1, "{id}: the end is said once");
+        assert_eq!(w.status().verdict.worn, Worn::NotWorn, "{id}");
+    }
+    // the strap of a band that never had intervals, and one that denies contact at first or always
+    for id in ["hr_only", "contact_late", "contact_always_lost", "watch_broadcast"] {
+        let w = played(id, 1, 120, &[]);
+        let seen = w.lives().iter().filter(|(_, l)| l.hr_bpm.is_some()).count();
+        assert!(seen >= 20, "{id}: {seen}");
+    }
+}
+
+#[test]
+fn worn_is_said_when_time_alone_changes_it() {
+    let mut w = played("plain", 1, 100, &[]);
+    assert_eq!(w.straps().last().unwrap().1.verdict.worn, Worn::Worn);
+    let said = &mut w.said;
+    w.player.advance(at(130), &mut |at, o| said.push((at, o)));
+    assert_eq!(w.straps().last().unwrap().1.verdict.worn, Worn::Unsure);
+}
+
+#[test]
+fn a_battery_level_of_last_week_is_not_told_as_one_of_now() {
+    let mut w = World::new();
+    let facts = |pct| StrapFacts { battery_pct: Some(pct), ..StrapFacts::default() };
+    let link = |state| Input::Link { strap: STRAP, state };
+    w.input(at(0), link(LinkState::Connected));
+    w.input(at(1), Input::Facts { strap: STRAP, facts: facts(80) });
+    w.input(at(60), link(LinkState::NotSeen));
+    w.input(at(90), link(LinkState::Connected));
+    assert_eq!(w.status().facts.battery_pct, Some(80), "a short absence");
+    w.input(at(120), link(LinkState::NotSeen));
+    assert_eq!(w.status().facts.battery_pct, Some(80), "the last one known, of a strap that is away");
+    w.input(at(7 * 86_400), link(LinkState::Connected));
+    assert_eq!(w.straps().last().unwrap().1.facts.battery_pct, None);
+    w.input(at(7 * 86_400 + 2), Input::Facts { strap: STRAP, facts: facts(71) });
+    assert_eq!(w.straps().last().unwrap().1.facts.battery_pct, Some(71));
+}
