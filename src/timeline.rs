@@ -136,7 +136,10 @@ impl Timeline {
     pub fn change_units(&mut self, reread: impl Fn(RrTicks) -> RrTicks) {
         let held = self.held.iter_mut().flat_map(|h| h.rr.iter_mut());
         held.chain(&mut self.previous).chain(&mut self.last_rr).for_each(|rr| *rr = reread(*rr));
-        let low = self.lags.front().zip(self.lags.back()).map(|(low, last)| (last.0, low.1 - self.offset_us));
+        // in units that were not its own the lag has crept: the envelope is where that led to
+        let now = self.lags.back().map(|l| l.0);
+        let low =
+            now.and_then(|now| Some((now, self.lags.iter().map(|l| l.1 + creep(now, l.0)).min()? - self.offset_us)));
         self.lags.clear();
         self.lags.extend(low);
         if self.anchor.is_some() {
@@ -274,9 +277,9 @@ impl Timeline {
     /// Whether a lag is higher above its lower envelope than jitter and creeping explain.
     fn is_late(&self, arrival: Mono, lag: i64, rr: Option<RrTicks>) -> bool {
         let limit = LOST_MIN_US.max(rr.map_or(0, |r| r.as_micros() as i64) * 3 / 2);
-        let creep = |since: Mono| (arrival.diff_micros(since) as f64 * CREEP) as i64;
         // the first is the lowest: without a creep it decides alone
-        self.lags.front().is_some_and(|l| lag - l.1 > limit) && self.lags.iter().all(|l| lag - l.1 - creep(l.0) > limit)
+        self.lags.front().is_some_and(|l| lag - l.1 > limit)
+            && self.lags.iter().all(|l| lag - l.1 - creep(arrival, l.0) > limit)
     }
 
     fn remember(&mut self, arrival: Mono, lag: i64) {
@@ -288,6 +291,11 @@ impl Timeline {
             self.lags.pop_front();
         }
     }
+}
+
+/// How far the lag may creep between two moments, µs.
+fn creep(now: Mono, since: Mono) -> i64 {
+    (now.diff_micros(since) as f64 * CREEP) as i64
 }
 
 fn sum(rr: &[RrTicks]) -> u64 {

@@ -171,7 +171,7 @@ fn milliseconds_give_the_numbers_of_the_same_heart_on_a_faultless_strap() {
 #[test]
 fn the_first_check_on_a_strap_that_sends_milliseconds_does_not_mix() {
     let (mut right, mut refused) = (0, 0);
-    for seed in 0..6 {
+    for seed in 0..16 {
         let (good, w) = (played("plain", seed, 400, &[0]), played("milliseconds", seed, 400, &[0]));
         let (truth, r) = (good.results()[0].values.unwrap(), w.results()[0].clone());
         match r.values {
@@ -189,7 +189,8 @@ fn the_first_check_on_a_strap_that_sends_milliseconds_does_not_mix() {
         assert_eq!(units.len(), 1, "seed {seed}: one change of units, and it is marked");
         assert_eq!(w.straps().last().unwrap().1.gaps, 0, "seed {seed}: and no hole");
     }
-    assert!(right >= 3, "{right} right, {refused} refused");
+    assert!(right >= 8, "{right} right, {refused} refused");
+    println!("{right} right, {refused} refused");
 }
 
 /// Live values after the change never come from a window that holds both.

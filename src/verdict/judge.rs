@@ -5,6 +5,7 @@ use super::finding::{CURRENT, Findings};
 use super::recent::{Bits, Thrice};
 use super::rhythm::Rhythm;
 use super::smoothing::{Smoothing, SmoothingVerdict};
+use super::still::Still;
 use super::units::UnitClock;
 use super::wear::Wear;
 use super::{FindingId, Source, Trust, Units, Verdict, Worn};
@@ -24,13 +25,11 @@ const CATCH_UP: Duration = Duration::from_millis(1500);
 const EMPTY: Duration = Duration::from_secs(3);
 /// So long without an interval in any packet: the strap has none.
 const NO_RR: Duration = Duration::from_secs(30);
-/// Values that do not move for this long are frozen: with intervals, and for heart rate alone.
-const FROZEN: Duration = Duration::from_secs(60);
-const FROZEN_HR: Duration = Duration::from_secs(300);
-const FROZEN_BEATS: u32 = 45;
 /// Noise that begins this early and ends this early comes from dry electrodes.
 const DRY_BEGINS: Duration = Duration::from_secs(120);
 const DRY_ENDS: Duration = Duration::from_secs(600);
+/// While nothing unusual comes the whole is judged with every so many packets.
+const LOOK_EVERY: u8 = 4;
 const NOISY: f64 = 0.15;
 const CALM: f64 = 0.06;
 /// A link that is down for longer ends the session.
@@ -42,15 +41,6 @@ type Print = (Option<u16>, Contact, Option<u16>, usize, u64);
 fn print(m: &Measurement) -> Print {
     let sum = m.rr.iter().fold(0u64, |sum, rr| sum.wrapping_mul(65_599).wrapping_add(u64::from(rr.0)));
     (m.hr, m.contact, m.energy_kj, m.rr.len(), sum)
-}
-
-/// Values that stay the same.
-#[derive(Clone, Copy, Debug)]
-struct Still {
-    since: Mono,
-    hr: Option<u16>,
-    rr: Option<RrTicks>,
-    beats: u32,
 }
 
 /// Judges one strap's signal while it arrives. See the module's documentation.
@@ -88,6 +78,8 @@ pub struct Judge {
     drops: Thrice,
     still: Option<Still>,
     noise_since: Option<Mono>,
+    /// Packets since the whole was judged.
+    since_look: u8,
 }
 
 impl Judge {
@@ -160,34 +152,50 @@ impl Judge {
             self.findings.raise(FindingId::Malformed, arrival);
         }
         self.placed(placed);
+        let rr: &[RrTicks] = &m.rr;
         if self.is_doubled(arrival, m, placed) {
             return;
         }
-        self.see_pause(arrival, &m.rr);
+        self.see_pause(arrival, rr);
         self.last_arrival = Some(arrival);
-        let fresh: &[RrTicks] = if placed.duplicate { &[] } else { &m.rr };
-        self.see_intervals(arrival, &m.rr, fresh, m.hr);
-        self.see_still(arrival, m);
-        self.see_noise(arrival);
-        match self.smoothing.verdict() {
-            SmoothingVerdict::Smoothed => self.findings.raise(FindingId::SmoothedRr, arrival),
-            SmoothingVerdict::FromHeartRate => self.findings.raise(FindingId::RrFromHeartRate, arrival),
-            _ => {}
-        }
+        self.see_intervals(arrival, rr, if placed.duplicate { &[] } else { rr }, m.hr);
         if self.units.answer() != Units::Unknown {
             self.known = self.units.answer();
         }
+        Still::packet(&mut self.still, arrival, m);
+        let contact = (!matches!(defect, Some(Defect::Empty))).then_some(m.contact);
+        let turned = self.wear.packet(arrival, contact, rr.len());
+        self.since_look += 1;
+        if turned || rr.is_empty() || self.since_look >= LOOK_EVERY {
+            self.since_look = 0;
+            self.look(arrival);
+        }
+    }
+
+    /// Judges the whole.
+    fn look(&mut self, now: Mono) {
+        self.see_noise(now);
+        match self.smoothing.verdict() {
+            SmoothingVerdict::Smoothed => self.findings.raise(FindingId::SmoothedRr, now),
+            SmoothingVerdict::FromHeartRate => self.findings.raise(FindingId::RrFromHeartRate, now),
+            _ => {}
+        }
         match self.units_now() {
-            Units::Milliseconds => self.findings.raise(FindingId::RrInMilliseconds, arrival),
+            Units::Milliseconds => self.findings.raise(FindingId::RrInMilliseconds, now),
             Units::Ticks1024 | Units::Unknown => self.findings.clear(FindingId::RrInMilliseconds),
         }
-        let frozen = self.is_frozen(arrival);
-        if frozen {
-            self.findings.raise(FindingId::FlatLine, arrival);
+        if self.rhythm.has_added() {
+            self.findings.raise(FindingId::ExtraShortRr, now);
         }
-        let contact = (!matches!(defect, Some(Defect::Empty))).then_some(m.contact);
-        for id in self.wear.packet(arrival, contact, m.rr.len(), &self.rhythm, frozen).into_iter().flatten() {
-            self.findings.raise(id, arrival);
+        if self.doubles() {
+            self.findings.raise(FindingId::DoubledDelivery, now);
+        }
+        let frozen = self.is_frozen(now);
+        if frozen {
+            self.findings.raise(FindingId::FlatLine, now);
+        }
+        for id in self.wear.look(now, &self.rhythm, frozen).into_iter().flatten() {
+            self.findings.raise(id, now);
         }
     }
 
@@ -266,9 +274,6 @@ impl Judge {
             && self.last_arrival.is_some_and(|t| arrival.since(t) < TWICE)
             && (placed.duplicate || m.rr.is_empty() || self.doubles());
         self.doubled.push(same);
-        if self.doubles() {
-            self.findings.raise(FindingId::DoubledDelivery, arrival);
-        }
         self.last_print = Some(print);
         same
     }
@@ -279,6 +284,10 @@ impl Judge {
     }
 
     fn see_pause(&mut self, arrival: Mono, rr: &[RrTicks]) {
+        let waited = self.last_arrival.map_or(Duration::ZERO, |t| arrival.since(t));
+        if self.pause.is_none() && waited <= STALL {
+            return;
+        }
         let us: u64 = rr.iter().map(|r| r.as_micros()).sum();
         if let Some((pause, end, n, sum)) = &mut self.pause {
             if arrival.since(*end) <= CATCH_UP {
@@ -293,7 +302,6 @@ impl Judge {
                 }
             }
         }
-        let waited = self.last_arrival.map_or(Duration::ZERO, |t| arrival.since(t));
         if waited > STALL {
             self.pause = Some((waited, arrival, rr.len(), us));
         }
@@ -322,9 +330,6 @@ impl Judge {
         for rr in fresh {
             self.rhythm.push(*rr);
             self.smoothing.push(*rr);
-        }
-        if self.rhythm.has_added() {
-            self.findings.raise(FindingId::ExtraShortRr, arrival);
         }
         if let (Some(rr), Some(hr)) = (fresh.last(), hr) {
             self.smoothing.compare(*rr, hr);
@@ -359,26 +364,9 @@ impl Judge {
         }
     }
 
-    fn see_still(&mut self, arrival: Mono, m: &Measurement) {
-        let rr = m.rr.last().copied();
-        let same = |s: &Still| {
-            let near = |x: &RrTicks| s.rr.is_none_or(|y| x.0.abs_diff(y.0) <= 1);
-            s.hr == m.hr && m.rr.iter().all(near)
-        };
-        match &mut self.still {
-            Some(s) if same(s) => {
-                s.rr = s.rr.or(rr);
-                s.beats = s.beats.saturating_add(m.rr.len() as u32);
-            }
-            still => *still = Some(Still { since: arrival, hr: m.hr, rr, beats: m.rr.len() as u32 }),
-        }
-    }
-
     fn is_frozen(&self, now: Mono) -> bool {
-        let Some(s) = self.still.filter(|s| s.hr.is_some()) else { return false };
         let fresh = self.last_rr_at.is_some_and(|t| now.since(t) < EMPTY);
-        let span = now.since(s.since);
-        s.beats >= FROZEN_BEATS && span >= FROZEN && fresh || !self.any_rr && span >= FROZEN_HR
+        self.still.is_some_and(|s| s.is_frozen(now, fresh, self.any_rr))
     }
 
     fn see_noise(&mut self, arrival: Mono) {

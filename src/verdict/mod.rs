@@ -12,6 +12,7 @@ mod recorded;
 mod rhythm;
 mod smoothing;
 mod source;
+mod still;
 mod units;
 mod wear;
 

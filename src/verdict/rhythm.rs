@@ -5,11 +5,11 @@ use crate::units::RrTicks;
 
 /// An interval this far from the median of its predecessors is implausible. Strong respiratory arrhythmia stays
 /// within a quarter; a missed beat doubles an interval and a beat too many halves it.
-const WILD: f64 = 0.35;
+const WILD_PCT: u32 = 35;
 /// No heart beats faster than 240 bpm: shorter is bogus.
 const SHORT: u16 = 256;
 /// Neighbours this close to the median are whole intervals.
-const WHOLE: f64 = 0.2;
+const WHOLE_PCT: u32 = 20;
 /// Bogus short intervals among the last 64 that make a finding.
 const ADDED: u32 = 3;
 
@@ -29,23 +29,22 @@ pub(super) struct Rhythm {
 impl Rhythm {
     pub(super) fn push(&mut self, rr: RrTicks) {
         let median = self.median();
-        let m = f64::from(median);
-        let far = |x: u16, limit: f64| (f64::from(x) - m).abs() > limit * m;
+        let far = |x: u16, limit: u32| u32::from(x.abs_diff(median)) * 100 > limit * u32::from(median);
         // something short between two whole intervals is an addition; beside a part of one it is noise
         if let Some(short) = self.held.take() {
-            let added = !far(rr.0, WHOLE);
+            let added = !far(rr.0, WHOLE_PCT);
             self.added.push(added);
             if !added {
                 self.note(short, true);
             }
         }
-        if median > 0 && rr.0 < SHORT && f64::from(rr.0) < m / 2.0 && !far(self.before, WHOLE) {
+        if median > 0 && rr.0 < SHORT && rr.0 < median / 2 && !far(self.before, WHOLE_PCT) {
             self.held = Some(rr.0);
             return;
         }
         self.added.push(false);
         self.before = rr.0;
-        self.note(rr.0, median > 0 && far(rr.0, WILD));
+        self.note(rr.0, median > 0 && far(rr.0, WILD_PCT));
     }
 
     fn note(&mut self, raw: u16, wild: bool) {

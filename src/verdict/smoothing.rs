@@ -44,8 +44,9 @@ const MIN_PAIRS: u32 = 80;
 const GLIDES: f64 = 0.2;
 /// RMSSD / SDNN below which steps are small beside the slow movement.
 const SMALL_STEPS: f64 = 0.5;
-/// Beat-to-beat noise, ms, below which a gliding series is smoothed.
-const SILENT_MS: f64 = 1.8;
+/// Median of the third differences, ticks, up to which a gliding series has no noise of its own. As white noise that is
+/// 5 × 1.4826 / √20 / 1.024 = 1.6 ms; 6 would be 1.9.
+const SILENT: i32 = 5;
 /// Windows in a row that make or withdraw the verdict.
 const CONFIRM: u32 = 2;
 const WITHDRAW: u32 = 8;
@@ -143,38 +144,38 @@ impl Smoothing {
         if self.len < WINDOW || self.mean <= REST_TICKS {
             return None;
         }
-        let at = |i: usize| self.deltas[(self.len + i) % WINDOW];
-        let (mut power, mut product, mut pairs) = (0.0, 0.0, 0u32);
-        let mut third: Vec<i32> = Vec::with_capacity(WINDOW);
+        let (mut power, mut product, mut pairs) = (0i64, 0i64, 0u32);
+        let (mut thirds, mut silent) = (0u32, 0u32);
         // position after each difference, its sum and sum of squares; a gap only joins two pieces
-        let (mut position, mut path) = (0i64, (0.0, 0.0));
-        for i in 0..WINDOW {
-            let (d, linked) = at(i);
-            position += i64::from(d);
-            path.0 += position as f64;
-            path.1 += (position * position) as f64;
-            power += f64::from(d) * f64::from(d);
-            if i > 0 && linked {
-                let (c, linked_before) = at(i - 1);
-                product += f64::from(c) * f64::from(d);
+        let (mut position, mut path, mut squares) = (0i64, 0i64, 0i64);
+        let (newer, older) = self.deltas.split_at(self.len % WINDOW);
+        let (mut c, mut b, mut linked_before) = (0, 0, false);
+        for (i, &(d, linked)) in older.iter().chain(newer).enumerate() {
+            let wide = i64::from(d);
+            position += wide;
+            path += position;
+            squares += position * position;
+            power += wide * wide;
+            let linked = linked && i > 0;
+            if linked {
+                product += i64::from(c) * wide;
                 pairs += 1;
-                if i > 1 && linked_before {
-                    third.push((d - 2 * c + at(i - 2).0).abs());
+                if linked_before {
+                    thirds += 1;
+                    silent += u32::from((d - 2 * c + b).abs() <= SILENT);
                 }
             }
+            linked_before = linked;
+            (b, c) = (c, d);
         }
-        if pairs < MIN_PAIRS || third.is_empty() || power <= 0.0 {
+        if pairs < MIN_PAIRS || thirds == 0 || power <= 0 {
             return None;
         }
-        let middle = third.len() / 2;
-        let (_, median, _) = third.select_nth_unstable(middle);
-        // 1.4826: median to standard deviation; √20: third differences of white noise
-        let noise_ms = f64::from(*median) * 1.4826 / 20f64.sqrt() / 1.024;
         // RMSSD² and SDNN² without the factors that cancel; positions are sums of differences
         let n = WINDOW as f64;
-        let mean = path.0 / n;
-        let small = power / n < SMALL_STEPS * SMALL_STEPS * (path.1 / n - mean * mean);
-        Some(product / power > GLIDES && small && noise_ms < SILENT_MS)
+        let (mean, power) = (path as f64 / n, power as f64);
+        let small = power / n < SMALL_STEPS * SMALL_STEPS * (squares as f64 / n - mean * mean);
+        Some(product as f64 / power > GLIDES && small && silent > thirds / 2)
     }
 
     /// Compares the newest interval of a packet with its heart rate.

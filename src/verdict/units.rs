@@ -88,10 +88,12 @@ struct Stretch {
     holes: u32,
     first: Low,
     block_end: Mono,
+    /// Of this block, and of the one before.
     low: Option<Low>,
+    last_low: Option<Low>,
     /// Σ RR × HR and its weight: 61440 each if the strap's heart rate and ticks agree.
-    product: f64,
-    heart_rates: f64,
+    product: u64,
+    heart_rates: u64,
     products: u32,
 }
 
@@ -133,8 +135,9 @@ impl UnitClock {
                 first: Low { at: arrival, lag_us: 0 },
                 block_end: arrival + BLOCK,
                 low: None,
-                product: 0.0,
-                heart_rates: 0.0,
+                last_low: None,
+                product: 0,
+                heart_rates: 0,
                 products: 0,
             });
             return;
@@ -145,8 +148,8 @@ impl UnitClock {
         s.packets += 1;
         s.last = arrival;
         if let Some(hr) = hr {
-            s.product += sum as f64 * f64::from(hr);
-            s.heart_rates += f64::from(hr) * rr.len() as f64;
+            s.product += sum * u64::from(hr);
+            s.heart_rates += u64::from(hr) * rr.len() as u64;
             s.products += rr.len() as u32;
         }
         let lag_us = arrival.diff_micros(s.start) - (s.ticks * 1_000_000 / 1024) as i64;
@@ -163,12 +166,13 @@ impl UnitClock {
         if arrival >= s.block_end + BLOCK {
             s.block_end = arrival;
             let low = s.low.take().unwrap_or(low);
-            let stretch = *s;
-            self.look(&stretch, low);
+            s.last_low = Some(low);
+            self.look(low);
         }
     }
 
-    fn look(&mut self, s: &Stretch, low: Low) {
+    fn look(&mut self, low: Low) {
+        let Some(s) = &self.stretch else { return };
         if s.beats < MIN_BEATS || low.at.since(s.first.at).as_secs_f64() < LEAST_S {
             return;
         }
@@ -185,7 +189,9 @@ impl UnitClock {
 
     /// What the unbroken time so far speaks for, with less evidence than an answer needs.
     pub(super) fn leaning(&self) -> Units {
-        let Some((s, low)) = self.stretch.as_ref().and_then(|s| Some((s, s.low?))) else { return Units::Unknown };
+        let Some(s) = &self.stretch else { return Units::Unknown };
+        let low = s.low.filter(|_| s.last.since(s.block_end) >= BLOCK / 2).or(s.last_low);
+        let Some(low) = low else { return Units::Unknown };
         let enough = s.beats >= FEW_BEATS && low.at.since(s.first.at).as_secs_f64() >= LEAST_S;
         match s.fit(low) {
             Fit::One(units) if enough => units,
@@ -212,7 +218,7 @@ impl Stretch {
         let (mut may_be_ticks, mut may_be_ms) = (self.holes == 0, self.holes == 0);
         if self.products >= 60 {
             let n = f64::from(self.products);
-            let (by_rate, off) = (self.product / n / 61_440.0, 0.5 * n / self.heart_rates + 0.0025);
+            let (by_rate, off) = (self.product as f64 / n / 61_440.0, 0.5 * n / self.heart_rates as f64 + 0.0025);
             (may_be_ticks, may_be_ms) = (by_rate > 1.0 - off, by_rate < MS_RATIO + off);
         }
         let ticks = (ratio - 1.0).abs() <= bound;

@@ -67,21 +67,20 @@ impl Wear {
         self.falsely_good = None;
     }
 
-    /// A packet came. `contact` is `None` if it was too short to tell. Returns what is wrong.
-    pub(super) fn packet(
-        &mut self,
-        now: Mono,
-        contact: Option<Contact>,
-        intervals: usize,
-        rhythm: &Rhythm,
-        frozen: bool,
-    ) -> [Option<FindingId>; 3] {
+    /// A packet came. `contact` is `None` if it was too short to tell. Returns whether contact changed.
+    pub(super) fn packet(&mut self, now: Mono, contact: Option<Contact>, intervals: usize) -> bool {
         self.last_packet = Some(now);
-        self.contact = contact.or(self.contact);
         if intervals > 0 {
             self.last_rr = Some(now);
             self.had_rr = self.had_rr.saturating_add(intervals as u32);
         }
+        let before = self.contact;
+        self.contact = contact.or(before);
+        self.contact != before
+    }
+
+    /// Judges what came. Returns what is wrong.
+    pub(super) fn look(&mut self, now: Mono, rhythm: &Rhythm, frozen: bool) -> [Option<FindingId>; 3] {
         let share = rhythm.wild_now();
         let fresh = self.is_fresh(now);
         let good = fresh && !frozen && share.is_some_and(|s| s < GOOD);
