@@ -76,13 +76,13 @@ impl Straps {
     /// Takes up what earlier processes left of straps that were not asked about yet.
     pub(super) fn restore(&mut self, memory: &Memory, now: Now) {
         for (id, kept) in self.kept.iter_mut().filter(|(_, k)| !k.restored) {
-            let Some((_, readings, release, source)) = memory.straps.iter().find(|(of, ..)| of == id) else { continue };
+            let Some(Remembered { readings, release, source }) = memory.straps.get(id) else { continue };
             kept.readings.clone_from(readings);
             kept.forecast = None;
             if let Some(text) = release {
                 kept.release.restore(text, &self.boot, now);
             }
-            kept.source = source.as_deref().and_then(Source::from_text).unwrap_or_default();
+            kept.source = *source;
             kept.restored = true;
         }
     }
@@ -130,8 +130,15 @@ impl Straps {
 /// What the store keeps of straps.
 pub(super) struct Memory {
     adopted: Vec<Strap>,
-    /// Battery readings and the release, as [`Release::restore`] takes it.
-    straps: Vec<(StrapId, Vec<Reading>, Option<String>, Option<String>)>,
+    straps: BTreeMap<StrapId, Remembered>,
+}
+
+/// What the store keeps of one.
+struct Remembered {
+    readings: Vec<Reading>,
+    /// As [`Release::restore`] takes it.
+    release: Option<String>,
+    source: Source,
 }
 
 impl Memory {
@@ -139,7 +146,11 @@ impl Memory {
     pub(super) fn read(query: &Query, of: &[StrapId]) -> Result<Self, StoreError> {
         let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
         let ids: BTreeSet<StrapId> = of.iter().copied().chain(adopted.iter().map(|s| s.id)).collect();
-        let one = |id| Ok((id, query.battery(id)?, query.meta(&meta_key(id))?, query.meta(&source_key(id))?));
+        let one = |id| {
+            let source = query.meta(&source_key(id))?.and_then(|text| Source::from_text(&text));
+            let (readings, release) = (query.battery(id)?, query.meta(&meta_key(id))?);
+            Ok((id, Remembered { readings, release, source: source.unwrap_or_default() }))
+        };
         Ok(Self { adopted, straps: ids.into_iter().map(one).collect::<Result<_, StoreError>>()? })
     }
 }
