@@ -69,6 +69,9 @@ fn v1_without_unstable() -> Model {
     Model { informs_only: &[FlagId::HrvWeekHigh, FlagId::HrvTodayHigh, FlagId::CutbackDue, FlagId::HrvUnstable], ..V1 }
 }
 
+/// What is missing, and how it is taken away.
+type Removal = (&'static str, fn(&mut Day));
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
@@ -96,7 +99,7 @@ proptest! {
     fn what_is_missing_lowers_confidence_and_never_the_level(day in plausible(), m in model()) {
         let full = assess(&day, m);
         let rank = |c: Confidence| c as u8;
-        let without: [(&str, fn(&mut Day)); 8] = [
+        let without: [Removal; 8] = [
             ("all of HRV", |d| d.ln_rmssd.clear()),
             ("all of resting heart rate", |d| d.rhr.clear()),
             ("today's resting heart rate", |d| d.rhr.push(None)),
