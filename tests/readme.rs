@@ -69,6 +69,7 @@ fn command(line: &str) -> Option<Vec<String>> {
             "ADDRESS" => "A0:9E:1A:9F:6E:53".to_owned(),
             "SLUG" | "NAME" => "alex".to_owned(),
             "WHAT" => "checks".to_owned(),
+            "PART" => "discovery".to_owned(),
             "SHELL" => "bash".to_owned(),
             other => other.to_owned(),
         };
