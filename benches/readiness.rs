@@ -3,7 +3,13 @@
 #![allow(missing_docs)] // criterion_group! makes a public function
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hrvd::readiness::{Day, V1, V2, assess, counterfactuals};
+use hrvd::check::{Grade, Posture};
+use hrvd::load::Session;
+use hrvd::readiness::{Book, Day, Entry, Protocol, Reading, Source, V1, V2, Wellness, What, assess, counterfactuals};
+use hrvd::units::StrapId;
+use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use std::hint::black_box;
 
 const DAYS: usize = 3652;
@@ -42,5 +48,42 @@ fn verdict(c: &mut Criterion) {
     c.bench_function("ten years: what would change it", |b| b.iter(|| counterfactuals(black_box(&day), &V2, &v)));
 }
 
-criterion_group!(benches, verdict);
+/// The same ten years as a book of readings, wellness and sessions; and its last day.
+fn ten_year_book() -> (Book, Date, Timestamp) {
+    let mut book = Book::default();
+    let (mut today, mut at) = (date(2016, 1, 1), Timestamp::UNIX_EPOCH);
+    for i in 0..DAYS {
+        today = date(2016, 1, 1).saturating_add((i as i64).days());
+        at = TimeZone::UTC.to_timestamp(today.at(7, 0, 0, 0)).unwrap_or_default();
+        let wave = (i as f64 * 1.2).sin();
+        book.put_reading(Reading {
+            id: i.to_string(),
+            date: today,
+            at,
+            protocol: Protocol::new(Posture::Supine, StrapId([1; 6])),
+            grade: Grade::Good,
+            values: Some((3.8 + 0.1 * wave, 51.0 - 2.0 * wave)),
+            why: None,
+        });
+        let items = Wellness { sleep: 2 + (i % 3) as u8, stress: 2, fatigue: 3, soreness: 2 };
+        book.put(Entry { date: today, at, source: Source::Mqtt, what: What::Wellness(items) });
+        if i % 7 != 0 && i % 7 != 4 {
+            let mut s = Session::new(i.to_string(), at, today);
+            (s.minutes, s.rpe) = (Some(50.0), Some(3.0 + (i % 5) as f64));
+            book.put(Entry { date: today, at, source: Source::Mqtt, what: What::Session(s) });
+        }
+    }
+    (book, today, at)
+}
+
+fn book(c: &mut Criterion) {
+    let (book, today, at) = ten_year_book();
+    c.bench_function("ten years of a book: inputs and verdict", |b| {
+        b.iter(|| assess(&black_box(&book).day(today, at, &V2), &V2));
+    });
+    let v = assess(&book.day(today, at, &V2), &V2);
+    c.bench_function("ten years of a book: what goes with the verdict", |b| b.iter(|| book.context(today, &v)));
+}
+
+criterion_group!(benches, verdict, book);
 criterion_main!(benches);

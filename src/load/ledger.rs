@@ -5,8 +5,8 @@ use super::session::Session;
 use super::stats::median;
 use crate::check::words;
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
-use std::collections::BTreeMap;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -39,6 +39,8 @@ const MIN_PAIRS: usize = 3;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     sessions: BTreeMap<String, Session>,
+    /// Ids by day.
+    days: BTreeMap<Date, BTreeSet<String>>,
 }
 
 /// Daily loads up to a date.
@@ -57,31 +59,50 @@ pub struct Daily {
 impl Ledger {
     /// Takes a session; one with the same id is replaced and returned.
     pub fn put(&mut self, s: Session) -> Option<Session> {
-        self.sessions.insert(s.id.clone(), s)
+        let old = self.remove(&s.id);
+        self.days.entry(s.date).or_default().insert(s.id.clone());
+        self.sessions.insert(s.id.clone(), s);
+        old
     }
 
     /// Takes a session out again.
     pub fn remove(&mut self, id: &str) -> Option<Session> {
-        self.sessions.remove(id)
+        let old = self.sessions.remove(id)?;
+        if let Some(ids) = self.days.get_mut(&old.date) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.days.remove(&old.date);
+            }
+        }
+        Some(old)
     }
 
-    /// All sessions, by their end.
-    pub fn sessions(&self) -> Vec<&Session> {
-        let mut all: Vec<&Session> = self.sessions.values().collect();
+    /// Sessions of these days, by their end.
+    pub fn between(&self, first: Date, last: Date) -> Vec<&Session> {
+        if first > last {
+            return Vec::new();
+        }
+        let ids = self.days.range(first..=last).flat_map(|(_, ids)| ids);
+        let mut all: Vec<&Session> = ids.filter_map(|id| self.sessions.get(id)).collect();
         all.sort_by(|a, b| (a.end, &a.id).cmp(&(b.end, &b.id)));
         all
     }
 
     /// The unit that most sessions up to this date have; TRIMP where it is even.
     pub fn unit(&self, to: Date) -> LoadUnit {
-        let count = |u: LoadUnit| self.sessions.values().filter(|s| s.date <= to && u.of(s).is_some()).count();
-        let mut best = LoadUnit::Trimp;
-        for u in LoadUnit::ALL {
-            if count(*u) > count(best) {
-                best = *u;
+        let mut counts = [0u32; 3];
+        for s in self.sessions.values().filter(|s| s.date <= to) {
+            for (n, u) in counts.iter_mut().zip(LoadUnit::ALL) {
+                *n += u32::from(u.of(s).is_some());
             }
         }
-        best
+        let mut best = (0, LoadUnit::Trimp);
+        for (n, u) in counts.into_iter().zip(LoadUnit::ALL) {
+            if n > best.0 {
+                best = (n, *u);
+            }
+        }
+        best.1
     }
 
     /// How many of `to` one of `from` is, by the person's own sessions that have both.
@@ -96,15 +117,20 @@ impl Ledger {
 
     /// Load of each day from the first session to `to`; `None` without a session until then.
     pub fn daily(&self, to: Date) -> Option<Daily> {
-        let first = self.sessions.values().map(|s| s.date).filter(|d| *d <= to).min()?;
+        let first = *self.days.range(..=to).next()?.0;
         let unit = self.unit(to);
         let days = usize::try_from(days_between(first, to)).ok()? + 1;
         let mut out = Daily { unit, first, loads: vec![0.0; days], unknown: Vec::new() };
-        let rates: Vec<(LoadUnit, Option<f64>)> =
-            LoadUnit::ALL.iter().filter(|u| **u != unit).map(|u| (*u, self.rate(*u, unit, to))).collect();
+        let mut rates: BTreeMap<&str, Option<f64>> = BTreeMap::new();
         for s in self.sessions.values().filter(|s| s.date <= to) {
-            let converted = || rates.iter().find_map(|(u, rate)| Some(u.of(s)? * (*rate)?));
-            let load = s.given.or_else(|| unit.of(s)).or_else(converted);
+            let mut converted = || {
+                LoadUnit::ALL.iter().filter(|u| **u != unit).find_map(|u| {
+                    let load = u.of(s)?;
+                    let rate = *rates.entry(u.as_str()).or_insert_with(|| self.rate(*u, unit, to));
+                    Some(load * rate?)
+                })
+            };
+            let load = s.given.or_else(|| unit.of(s)).or_else(&mut converted);
             let day = usize::try_from(days_between(first, s.date)).unwrap_or(usize::MAX);
             match (load.filter(|l| l.is_finite() && *l >= 0.0), out.loads.get_mut(day)) {
                 (Some(load), Some(slot)) => *slot += load,
@@ -121,8 +147,16 @@ impl Ledger {
 
     /// The last hard session that ended by `at`.
     pub fn last_hard(&self, at: Timestamp) -> Option<&Session> {
-        let hard = self.sessions.values().filter(|s| s.end <= at && s.hard().is_some());
-        hard.max_by(|a, b| (a.end, &a.id).cmp(&(b.end, &b.id)))
+        let hard = |id: &String| self.sessions.get(id).filter(|s| s.end <= at && s.hard().is_some());
+        let mut best: Option<&Session> = None;
+        for (day, ids) in self.days.iter().rev() {
+            // a session ends at most a few days after the date on which it began, in whatever time zone
+            if best.is_some_and(|b| days_between(*day, b.date) > 3) {
+                break;
+            }
+            best = ids.iter().filter_map(hard).chain(best).max_by(|a, b| (a.end, &a.id).cmp(&(b.end, &b.id)));
+        }
+        best
     }
 
     /// Hours since it ended; exact by the clock, so that neither summer time nor a journey changes them.
@@ -133,12 +167,12 @@ impl Ledger {
 
 /// Calendar days from `a` to `b`, negative if `b` lies before.
 pub(crate) fn days_between(a: Date, b: Date) -> i64 {
-    (b - a).get_days().into()
+    a.duration_until(b).as_hours() / 24
 }
 
 /// `d` moved by days; the calendar's end where it has one.
 pub(crate) fn plus_days(d: Date, days: i64) -> Date {
-    d.saturating_add(days.clamp(-4_000_000, 4_000_000).days())
+    d.saturating_add(SignedDuration::from_hours(24 * days.clamp(-4_000_000, 4_000_000)))
 }
 
 #[cfg(test)]

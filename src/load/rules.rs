@@ -94,7 +94,7 @@ pub fn notes(ledger: &Ledger, today: Date) -> Vec<RuleNote> {
     let mut note = |id, value, limit| out.push(RuleNote { id, value, limit });
     let yesterday = plus_days(today, -1);
     let week = plus_days(today, -7);
-    let recent: Vec<&Session> = ledger.sessions().into_iter().filter(|s| s.date >= week && s.date <= today).collect();
+    let recent: Vec<&Session> = ledger.between(week, today);
     let hard: Vec<&&Session> = recent.iter().filter(|s| s.hard().is_some()).collect();
     let mut gaps = hard.windows(2).filter_map(|p| match p {
         [a, b] => Some(b.end.duration_since(a.end).as_secs_f64() / 3600.0),
@@ -142,7 +142,7 @@ pub fn notes(ledger: &Ledger, today: Date) -> Vec<RuleNote> {
 fn weeks_since_lighter(ledger: &Ledger, weeks: &[f64], last_day: Date) -> Option<u32> {
     let n = weeks.len();
     let mut hard = vec![0.0; n];
-    for s in ledger.sessions().into_iter().filter(|s| s.hard().is_some() && s.date <= last_day) {
+    for s in ledger.between(Date::MIN, last_day).into_iter().filter(|s| s.hard().is_some()) {
         let back = usize::try_from(days_between(s.date, last_day) / 7).unwrap_or(usize::MAX);
         if let Some(slot) = n.checked_sub(1).and_then(|l| l.checked_sub(back)).and_then(|i| hard.get_mut(i)) {
             *slot += 1.0;

@@ -104,6 +104,8 @@ fn scale_week(day: &mut Day, sum: f64) {
 /// Every lever whose single change moves the level: to each milder level it can reach, and to the first stricter one.
 /// Changes are looked for in whole ms, bpm, points, hours and quarters of an hour of sleep, and in hundredths of load.
 pub fn counterfactuals(day: &Day, model: &Model, verdict: &Verdict) -> Vec<Counterfactual> {
+    // older days decide no level; without them a week is cheap to imagine differently
+    let day = &day.recent();
     let view = View::of(day);
     let norms = Norms::of(&view, model);
     let (today, Some(severity)) = (view.today, verdict.level.severity()) else { return Vec::new() };

@@ -49,6 +49,22 @@ type Series<'a> = (&'a str, Vec<(usize, f64)>, f64, f64, &'a str);
 const HINT_LN: &str = "lnRMSSD is the natural logarithm of RMSSD in ms: 42 ms is 3.74";
 
 impl Day {
+    /// The days on which a level can depend: the baseline, and five weeks of load.
+    pub(super) fn recent(&self) -> Day {
+        fn tail<T: Clone>(s: &[T], n: usize) -> Vec<T> {
+            s.get(s.len().saturating_sub(n)..).unwrap_or_default().to_vec()
+        }
+        Day {
+            ln_rmssd: tail(&self.ln_rmssd, 64),
+            rhr: tail(&self.rhr, 64),
+            sleep_h: tail(&self.sleep_h, 64),
+            hooper: tail(&self.hooper, 64),
+            hooper_items: self.hooper_items.clone(),
+            load: tail(&self.load, 42),
+            ..*self
+        }
+    }
+
     /// Refuses values that cannot be what they claim to be; every refusal at once.
     pub fn check(&self) -> Result<(), Vec<Refusal>> {
         let mut bad = Vec::new();

@@ -3,6 +3,8 @@
 //! The model, its evidence and its limits: `docs/readiness.md`. Everything here is a pure function of its inputs; dates
 //! and instants are arguments.
 
+mod baseline;
+mod book;
 pub mod calibration;
 mod card;
 mod cell;
@@ -10,6 +12,7 @@ mod counterfactual;
 mod day;
 mod feel_first;
 mod flag;
+mod input;
 #[cfg(feature = "daemon")]
 pub mod json;
 mod judge;
@@ -23,12 +26,15 @@ pub mod words;
 #[cfg(test)]
 mod words_tests;
 
+pub use baseline::{Baseline, Mornings, Protocol, Reading, Refused};
+pub use book::{Book, Context, Version};
 pub use card::{Morning, RestDayCard};
 pub use cell::{Cell, Feel, suggests_change};
 pub use counterfactual::{Counterfactual, Lever, counterfactuals};
 pub use day::{Day, PainCourse};
 pub use feel_first::{DEFAULT_WAIT, FeelFirst, FeelInput, Release};
 pub use flag::{Flag, FlagId, Group};
+pub use input::{Caffeine, Entry, LATE_DAYS, Quiet, Side, Source, Wellness, What};
 pub use model::{MODELS, Model, V1, V2};
 pub use norms::{Range, Stage};
 pub use refusal::Refusal;

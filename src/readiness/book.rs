@@ -1,0 +1,259 @@
+//! One person's book: mornings, words, sessions; and every version of every verdict.
+
+use super::baseline::{Mornings, Reading};
+use super::calibration::Answer;
+use super::card::{Morning, RestDayCard};
+use super::cell::{Cell, Feel, suggests_change};
+use super::day::{Day, PainCourse};
+use super::input::{Caffeine, Entry, Order, Quiet, What};
+use super::model::Model;
+use super::verdict::{Verdict, assess};
+use crate::load::rules::{self, RuleNote};
+use crate::load::{Conflict, Ledger, Plan, plus_days};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use std::collections::BTreeMap;
+
+/// Day, kind and name.
+type Slot = (Date, &'static str, String);
+
+/// Everything that is known of one person.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// Frozen checks.
+    pub mornings: Mornings,
+    /// Every input ever taken, those that were corrected later too.
+    log: BTreeMap<(Date, Order), Entry>,
+    /// What counts now: the last word of each slot.
+    said: BTreeMap<Slot, Entry>,
+    /// Sessions.
+    pub ledger: Ledger,
+    /// Planned days.
+    pub plan: Plan,
+    /// Changes of quiet mode.
+    quiet: BTreeMap<Date, Quiet>,
+    frozen: BTreeMap<Date, Vec<Version>>,
+}
+
+/// A verdict as it was given, with everything behind it. Never changed afterwards; what comes later makes a new version.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Version {
+    /// 1 for the morning's.
+    pub number: u32,
+    /// When it was given.
+    pub at: Timestamp,
+    /// All inputs.
+    pub day: Day,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Which inputs differ from the version before; empty for the first.
+    pub changed: Vec<&'static str>,
+}
+
+/// What accompanies a verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Context {
+    /// Where feel and data meet.
+    pub cell: Option<Cell>,
+    /// Whether a change of the plan is suggested.
+    pub suggests_change: bool,
+    /// The plan asks for more than fits.
+    pub conflict: Option<Conflict>,
+    /// What came back since the last hard day, on a day without training behind it.
+    pub card: Option<RestDayCard>,
+    /// Rules of training.
+    pub rules: Vec<RuleNote>,
+    /// Days of the last seven with a motivation of 1 or 2, if there are three.
+    pub low_motivation: Option<u32>,
+    /// Days of the last seven with more caffeine than usual, if there are three.
+    pub more_caffeine: Option<u32>,
+    /// What may be published.
+    pub quiet: Quiet,
+}
+
+impl Book {
+    /// Takes a reading.
+    pub fn put_reading(&mut self, r: Reading) {
+        self.mornings.put(r);
+    }
+
+    /// Takes an input that [`Entry::check`] has passed. The last word of a slot counts, in whatever order they arrive;
+    /// all are kept. The same input twice is one.
+    pub fn put(&mut self, e: Entry) {
+        if self.log.insert((e.date, e.order()), e.clone()).is_some() {
+            return;
+        }
+        let (kind, name) = e.what.slot();
+        // a session is corrected by its id even if it was of another day
+        let date = if matches!(e.what, What::Session(_)) { Date::MIN } else { e.date };
+        let slot = (date, kind, name);
+        if self.said.get(&slot).is_some_and(|old| old.order() > e.order()) {
+            return;
+        }
+        match &e.what {
+            What::Session(s) => drop(self.ledger.put(s.clone())),
+            What::Quiet(q) => drop(self.quiet.insert(e.date, *q)),
+            What::Plan(kind) => self.plan.set(e.date, *kind),
+            What::Recalibrate if !self.mornings.recalibrated.contains(&e.date) => {
+                self.mornings.recalibrated.push(e.date);
+            }
+            _ => {}
+        }
+        self.said.insert(slot, e);
+    }
+
+    /// Every input about a date, corrected ones too, in the order in which they were said.
+    pub fn log(&self, date: Date) -> impl Iterator<Item = &Entry> {
+        self.log.iter().filter(move |((d, _), _)| *d == date).map(|(_, e)| e)
+    }
+
+    fn said(&self, date: Date, kind: &'static str) -> Option<&What> {
+        self.said.get(&(date, kind, String::new())).map(|e| &e.what)
+    }
+
+    fn pain(&self, date: Date) -> Option<PainCourse> {
+        match self.said(date, "pain") {
+            Some(What::Pain(p)) => p.map(|(_, course)| course),
+            _ => None,
+        }
+    }
+
+    fn is_ill(&self, date: Date) -> bool {
+        matches!(self.said(date, "illness"), Some(What::Illness(true)))
+    }
+
+    /// The inputs of a day. `at` is when it is judged; with a reading of that day its own time counts, so that nothing
+    /// depends on when this is asked.
+    pub fn day(&self, today: Date, at: Timestamp, model: &Model) -> Day {
+        let values = self.mornings.values(today, model.base_days);
+        let at = self.mornings.counting(today, None).map_or(at, |r| r.at);
+        let back = |n: usize| (0..=n).rev().map(move |d| plus_days(today, -(d as i64)));
+        let wellness = |d| match self.said(d, "wellness") {
+            Some(What::Wellness(w)) => Some(*w),
+            _ => None,
+        };
+        let sleep_h = back(28).map(|d| match self.said(d, "sleep") {
+            Some(What::Sleep { hours, .. }) => *hours,
+            _ => None,
+        });
+        let items = wellness(today).map(|w| w.items().map(f64::from).to_vec()).unwrap_or_default();
+        let pain = self.pain(today);
+        let stays = |d: &i64| self.pain(plus_days(today, -d)) == Some(PainCourse::Stays);
+        let pain_days = (0..60).take_while(stays).count().max(usize::from(pain.is_some()));
+        Day {
+            ln_rmssd: values.ln_rmssd,
+            rhr: values.rhr,
+            sleep_h: sleep_h.collect(),
+            hooper: back(model.base_days).map(|d| wellness(d).map(|w| w.sum())).collect(),
+            hooper_items: items,
+            load: self.ledger.daily(plus_days(today, -1)).map(|d| d.loads).unwrap_or_default(),
+            hours_since_hard: self.ledger.hours_since_hard(at),
+            sick: self.is_ill(today),
+            pain,
+            pain_days: pain_days as u32,
+        }
+    }
+
+    /// Gives the verdict of a day. The first one is frozen; a later one becomes a new version if an input has changed
+    /// since, and is returned then.
+    pub fn freeze(&mut self, today: Date, at: Timestamp, model: &Model) -> Option<&Version> {
+        let day = self.day(today, at, model);
+        let versions = self.frozen.entry(today).or_default();
+        let changed = match versions.last() {
+            None => Vec::new(),
+            Some(last) => {
+                let changed = differences(&last.day, &day);
+                if changed.is_empty() && last.verdict.algo_version == model.version {
+                    return None;
+                }
+                changed
+            }
+        };
+        let verdict = assess(&day, model);
+        versions.push(Version { number: versions.len() as u32 + 1, at, day, verdict, changed });
+        versions.last()
+    }
+
+    /// Every version of a day's verdict.
+    pub fn versions(&self, date: Date) -> &[Version] {
+        self.frozen.get(&date).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// What accompanies a verdict of that day.
+    pub fn context(&self, today: Date, verdict: &Verdict) -> Context {
+        let feel = match self.said(today, "feel") {
+            Some(What::Feel(f)) => Some(*f),
+            _ => None,
+        };
+        let (ill, hurts) = (self.is_ill(today), self.pain(today).is_some());
+        // a feel of the day's own outranks what sleep and wellness add up to; pain is a bad feel
+        let feel = if hurts { Some(Feel::Bad) } else { feel };
+        let cell = Cell::of(verdict, feel, ill);
+        let hard_fits = verdict.hard != super::verdict::Hard::No;
+        let days = |hit: &dyn Fn(Date) -> bool| {
+            let n = (0..7i64).filter(|d| hit(plus_days(today, -d))).count() as u32;
+            Some(n).filter(|n| *n >= 3)
+        };
+        Context {
+            cell,
+            suggests_change: suggests_change(cell, ill, hurts),
+            conflict: Conflict::of(&self.plan, today, hard_fits),
+            card: self.card(today),
+            rules: rules::notes(&self.ledger, today),
+            low_motivation: days(&|d| matches!(self.said(d, "motivation"), Some(What::Motivation(m)) if *m <= 2)),
+            more_caffeine: days(&|d| matches!(self.said(d, "caffeine"), Some(What::Caffeine(Caffeine::More)))),
+            quiet: self.quiet(today),
+        }
+    }
+
+    /// Quiet mode holds from the day it was set until it is set otherwise.
+    pub fn quiet(&self, today: Date) -> Quiet {
+        self.quiet.range(..=today).next_back().map_or(Quiet::Off, |(_, q)| *q)
+    }
+
+    /// A card needs a day without training behind it and a hard day within the week.
+    fn card(&self, today: Date) -> Option<RestDayCard> {
+        let yesterday = plus_days(today, -1);
+        if !self.ledger.between(yesterday, yesterday).is_empty() {
+            return None;
+        }
+        let week = self.ledger.between(plus_days(today, -7), yesterday);
+        let hard_day = week.iter().filter(|s| s.hard().is_some()).map(|s| s.date).max()?;
+        let protocol = self.mornings.protocol(today);
+        let morning = |d: i64| {
+            let date = plus_days(today, -d);
+            let (ln_rmssd, rhr) = self.mornings.counting(date, protocol)?.valid()?;
+            Some(Morning { date, ln_rmssd, rhr })
+        };
+        let mornings: Vec<Morning> = (0..=7).filter_map(morning).collect();
+        RestDayCard::of(&mornings, hard_day, today)
+    }
+
+    /// Answers to "was this right?", each with the level of the verdict it was about.
+    pub fn answers(&self) -> Vec<Answer> {
+        let answer = |((date, ..), e): (&Slot, &Entry)| match e.what {
+            What::WasRight(right) => {
+                let about =
+                    self.versions(*date).iter().rev().find(|v| v.at <= e.at).or(self.versions(*date).first())?;
+                Some(Answer { date: *date, level: about.verdict.level, right })
+            }
+            _ => None,
+        };
+        self.said.iter().filter_map(answer).collect()
+    }
+}
+
+/// Names of the inputs that differ.
+fn differences(a: &Day, b: &Day) -> Vec<&'static str> {
+    let pairs = [
+        ("ln_rmssd", a.ln_rmssd != b.ln_rmssd),
+        ("rhr", a.rhr != b.rhr),
+        ("sleep_h", a.sleep_h != b.sleep_h),
+        ("wellness", a.hooper != b.hooper || a.hooper_items != b.hooper_items),
+        ("load", a.load != b.load),
+        ("hours_since_hard", a.hours_since_hard != b.hours_since_hard),
+        ("illness", a.sick != b.sick),
+        ("pain", a.pain != b.pain || a.pain_days != b.pain_days),
+    ];
+    pairs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+}
