@@ -351,7 +351,7 @@ const LONG: &[(&str, usize, &str)] = &[
     ("ble/arbiter.rs", 700, "one state machine: who may scan and connect; its transitions are read together"),
     ("ble/link.rs", 650, "one state machine: the life of one strap's link"),
     ("ble/bluez.rs", 650, "every work-around of the Bluetooth client in its one file"),
-    ("check/machine.rs", 500, "one state machine: the protocol of a check"),
+    ("check/machine.rs", 520, "one state machine: the protocol of a check"),
     ("daemon/hub.rs", 500, "the one select loop and what each input means"),
     ("mqtt/entity.rs", 500, "one table: every entity of the three devices"),
     ("store/writer.rs", 480, "one thread's state machine: journal, seal, trouble"),

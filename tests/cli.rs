@@ -175,6 +175,35 @@ fn replay_of_too_little_gives_no_number() {
     assert!(r["why"].is_string(), "{r}");
 }
 
+/// A simulated strap's recording, as `hrvd simulate` writes it.
+fn simulated(profile: &str, seconds: u32) -> String {
+    run(&["simulate", "--profile", profile, "--seconds", &seconds.to_string(), "--recording"]).ends(0).out
+}
+
+#[test]
+fn a_check_that_was_aborted_says_why_and_not_that_the_recording_is_short() {
+    let tape = simulated("hr_only", 600);
+    let words = "this source sends heart rate but no RR intervals.";
+    for flags in [&[][..], &["--json"]] {
+        let (said, ..) = replay("watch.hrvd", &tape, flags);
+        let said = said.ends(4).complains(words);
+        assert!(!said.err.contains("too short"), "{}", said.err);
+    }
+}
+
+#[test]
+fn a_recording_in_milliseconds_is_read_so_from_its_first_beat() {
+    let mean_rr = |profile: &str| {
+        let tape = simulated(profile, 400);
+        let (said, file, _dir) = replay("tape.hrvd", &tape, &["--json"]);
+        let checked = result(&said.ends(0))["mean_rr_ms"].as_f64().unwrap();
+        let all = run(&["analyze", "--json", file.to_str().unwrap()]).ends(0).objects();
+        (checked, all[0]["windows"][0]["mean_rr_ms"].as_f64().unwrap())
+    };
+    let (good, ms) = (mean_rr("plain"), mean_rr("milliseconds"));
+    assert!((ms.0 / good.0 - 1.0).abs() < 0.002 && (ms.1 / good.1 - 1.0).abs() < 0.002, "{ms:?}, true {good:?}");
+}
+
 #[test]
 fn replay_takes_recordings_of_this_version_and_names_newer_ones() {
     // what the text replay said it heard, as a recording
