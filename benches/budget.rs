@@ -1,4 +1,4 @@
-//! Work to be counted by callgrind, without criterion around it: `budget STAGE N`. See scripts/budget.
+//! Work to be counted by callgrind, without criterion around it: `budget STAGE BEATS`. See scripts/budget.
 
 use hrvd::artifact::{Detector, Label, LiveDetector};
 use hrvd::check::{CheckConfig, Posture};
@@ -7,7 +7,7 @@ use hrvd::hrs;
 use hrvd::hrv::rolling::{LIVE_SPANS, Windows};
 use hrvd::sim::{Heart, HeartConfig, Notification, StrapSim};
 use hrvd::timeline::Timeline;
-use hrvd::units::{AthleteId, Mono, Now, StrapId};
+use hrvd::units::{AthleteId, Mono, Now, RrTicks, StrapId};
 use hrvd::verdict::Judge;
 use std::hint::black_box;
 use std::time::Duration;
@@ -18,7 +18,11 @@ fn main() {
     let n: usize = args.next().and_then(|a| a.parse().ok()).unwrap_or(1000);
     let start = Mono::from_secs(1000);
     // all notifications exist before the counted part; the difference of two runs leaves only what grows with n
-    let list: Vec<_> = StrapSim::new(Heart::new(HeartConfig::default())).take(20_000).collect();
+    let list = if stage == "recording" {
+        recorded(20_000)
+    } else {
+        StrapSim::new(Heart::new(HeartConfig::default())).take(20_000).collect()
+    };
     if stage == "engine" {
         engine(start, list.into_iter().take(n));
         return;
@@ -28,8 +32,13 @@ fn main() {
     let mut detector = LiveDetector::new();
     let mut rolling = Windows::over(LIVE_SPANS);
     let mut undecided = std::collections::VecDeque::new();
-    for notification in list.iter().take(n) {
+    let mut beats = 0;
+    for notification in &list {
+        if beats >= n {
+            break;
+        }
         let (m, _) = hrs::decode(black_box(&notification.bytes));
+        beats += m.rr.len();
         if stage == "decode" {
             black_box(&m);
             continue;
@@ -42,12 +51,12 @@ fn main() {
             black_box(&placed);
             continue;
         }
-        for beat in timeline.push(start + notification.at, &m.rr).beats {
+        for beat in &timeline.push(start + notification.at, &m.rr).beats {
             if stage == "rolling" {
                 rolling.push(beat.at, beat.rr, Label::Normal);
                 continue;
             }
-            undecided.push_back(beat);
+            undecided.push_back(*beat);
             if let Some(label) = detector.push(beat.rr.as_ms()) {
                 if let Some(decided) = undecided.pop_front() {
                     rolling.push(decided.at, decided.rr, label);
@@ -58,6 +67,32 @@ fn main() {
     for window in rolling.windows() {
         black_box(window.time_domain());
     }
+}
+
+/// A real heart (`tests/data/pyhrv_long.txt`, an hour of ECG, over and over), as a strap would send it: once a second,
+/// whatever ended since.
+fn recorded(most: usize) -> Vec<Notification> {
+    let text = include_str!("../tests/data/pyhrv_long.txt");
+    let ms: Vec<f64> = text.lines().filter_map(|l| l.trim().parse().ok()).collect();
+    let mut list = Vec::new();
+    let (mut at_us, mut second) = (0, 1);
+    let head = [0x10, 70];
+    let mut bytes = head.to_vec();
+    for rr in ms.iter().cycle().filter_map(|ms| RrTicks::from_ms(*ms)) {
+        at_us += rr.as_micros();
+        while at_us > second * 1_000_000 {
+            if bytes.len() > head.len() {
+                list.push(Notification { at: Duration::from_secs(second), bytes: bytes.iter().copied().collect() });
+                bytes.truncate(head.len());
+            }
+            second += 1;
+        }
+        if list.len() >= most {
+            break;
+        }
+        bytes.extend(rr.0.to_le_bytes());
+    }
+    list
 }
 
 /// The whole engine over a worn strap: live windows, DFA every 5 s, breathing every 10 s and all outputs. A beat at 60

@@ -6,6 +6,7 @@ mod signal_common;
 
 use hrvd::artifact::{Detector, LiveDetector, classify};
 use signal_common::{SCENARIOS, Score, Series, clean_stretches, hearts, insert, read_rr, shared, shared_artifacts};
+use std::path::Path;
 
 fn score(title: &str, series: &[Series]) -> Score {
     assert!(!series.is_empty(), "{title}: nothing to score");
@@ -34,22 +35,49 @@ fn simulated(seeds: std::ops::Range<u64>) -> Vec<Series> {
 fn simulated_hearts() {
     // Seeds that were not used when the constants were chosen.
     let s = score("simulated", &simulated(50..56));
-    // A 20 % change is within the normal swing of the strongest arrhythmia, so some long and short ones stay hidden.
-    assert!(s.sensitivity() >= 0.98, "sensitivity {}", s.sensitivity());
-    assert!(s.ppv() >= 0.972, "PPV {}", s.ppv());
-    assert!(s.false_per_1000() <= 1.0 && s.clean_per_1000() <= 1.0);
-    assert!(s.error(0.5, Score::up_to_5) <= 2.0 && s.error(0.9, Score::up_to_5) <= 8.0);
-    assert!(s.error(0.5, |k| k == "misalign_small2") <= 5.0);
+    reaches_the_goals(&s);
 }
 
-/// Other stretches of real recordings than those of `rr/artifacts`, with artifacts inserted by our own seeds. They hold
-/// unmarked abnormal beats of their own, which count as false alarms here.
+fn reaches_the_goals(s: &Score) {
+    assert!(s.sensitivity() >= 0.985, "sensitivity {}", s.sensitivity());
+    assert!(s.ppv() >= 0.972, "PPV {}", s.ppv());
+    assert!(s.false_per_1000() <= 1.0 && s.clean_per_1000() <= 1.0, "{} {}", s.false_per_1000(), s.clean_per_1000());
+    let (median, tenth) = (s.error(0.5, Score::up_to_5), s.error(0.9, Score::up_to_5));
+    assert!(median <= 2.0 && tenth <= 8.0, "RMSSD {median} {tenth}");
+    let small = s.error(0.5, |k| k == "misalign_small2");
+    assert!(small <= 5.0, "small shifts {small}");
+    let burst = s.error(0.9, |k| k == "burst");
+    assert!(burst <= 10.0, "bursts {burst}");
+}
+
+/// Stretches of real recordings with artifacts inserted by our own seeds: `length_s` long, a new one every `every_s`.
+fn real(dir: &Path, files: &[&str], length_s: f64, every_s: f64, from: usize, seed: u64) -> Vec<Series> {
+    let mut series = Vec::new();
+    for file in files {
+        let rr = read_rr(&dir.join(format!("rr/open/{file}.txt")));
+        let stretches = clean_stretches(rr.get(from..).unwrap_or_default(), length_s, every_s, 24);
+        for (k, clean) in stretches.iter().enumerate() {
+            for (j, scenario) in SCENARIOS.iter().enumerate() {
+                series.push(insert(&format!("{file}_{k}"), clean, scenario, seed + (k * 100 + j) as u64));
+            }
+        }
+    }
+    series
+}
+
+/// Whether a stretch has no interval that differs by more than 20 % from the one before it: Malik's rule for beats of
+/// other than sinus origin, which knows nothing of our detector.
+fn sinus_only(s: &Series) -> bool {
+    s.clean.windows(2).all(|w| (w[1] / w[0] - 1.0).abs() <= 0.2)
+}
+
+/// Other stretches of real recordings than those of `rr/artifacts`. They hold abnormal beats of their own that nobody
+/// marked, and those count as false alarms here.
 #[test]
 fn real_recordings() {
     let Some(dir) = shared() else { return };
-    let mut series = Vec::new();
     // Left out: recordings with 10-ms steps, heart failure or arrhythmia all through, where nothing is known to be clean.
-    for file in [
+    let files = [
         "nsr006_24h",
         "nsr022_24h",
         "nsr047_24h",
@@ -59,31 +87,31 @@ fn real_recordings() {
         "hrv_nb08012805",
         "welltory_01_d324eb",
         "welltory_05_aefbe8",
-    ] {
-        let rr = read_rr(&dir.join(format!("rr/open/{file}.txt")));
-        for (k, clean) in clean_stretches(&rr, 200.0, 3100.0, 20).iter().enumerate() {
-            for (j, scenario) in SCENARIOS.iter().enumerate() {
-                series.push(insert(&format!("{file}_{k}"), clean, scenario, 90_000 + (k * 100 + j) as u64));
-            }
-        }
-    }
-    let s = score("real recordings", &series);
-    assert!(s.sensitivity() >= 0.985, "sensitivity {}", s.sensitivity());
-    // On the same clean stretches the fixed 10 % rule raises 2.4 and its adaptive variant 4.3 alarms per 1000 beats.
-    assert!(s.ppv() >= 0.94 && s.clean_per_1000() <= 1.9, "{} {}", s.ppv(), s.clean_per_1000());
-    assert!(s.error(0.5, Score::up_to_5) <= 2.0 && s.error(0.9, Score::up_to_5) <= 8.0);
-    assert!(s.error(0.5, |k| k == "misalign_small2") <= 5.0);
+    ];
+    let series = real(&dir, &files, 200.0, 3100.0, 0, 90_000);
+    reaches_the_goals(&score("real recordings", &series));
+    let (sinus, _): (Vec<_>, Vec<_>) = series.into_iter().partition(sinus_only);
+    let s = score("the same, sinus rhythm by Malik's rule", &sinus);
+    assert!(s.ppv() >= 0.98 && s.false_per_1000() <= 0.5, "{} {}", s.ppv(), s.false_per_1000());
+}
+
+/// People whose recordings no weight was fitted to. One of them has atrial premature beats through the night.
+#[test]
+fn other_people() {
+    let Some(dir) = shared() else { return };
+    let files = ["nsr022_24h", "healthy009_24h", "systole_task1_ecg", "hrv_nb08012805", "pyhrv_long"];
+    let series = real(&dir, &files, 240.0, 2330.0, 2000, 770_000);
+    score("other people", &series);
+    let (sinus, _): (Vec<_>, Vec<_>) = series.into_iter().partition(sinus_only);
+    let s = score("the same, sinus rhythm by Malik's rule", &sinus);
+    assert!(s.ppv() >= 0.972 && s.false_per_1000() <= 1.0, "{} {}", s.ppv(), s.false_per_1000());
 }
 
 #[test]
 fn shared_series() {
     let Some(dir) = shared() else { return };
     let s = score("rr/artifacts", &shared_artifacts(&dir));
-    assert!(s.sensitivity() >= 0.985, "sensitivity {}", s.sensitivity());
-    assert!(s.ppv() >= 0.972, "PPV {}", s.ppv());
-    assert!(s.false_per_1000() <= 1.0 && s.clean_per_1000() <= 1.0);
-    assert!(s.error(0.5, Score::up_to_5) <= 2.0 && s.error(0.9, Score::up_to_5) <= 8.0);
-    assert!(s.error(0.5, |k| k == "misalign_small2") <= 5.0);
+    reaches_the_goals(&s);
 }
 
 /// Premature beats that cardiologists marked (MIT-BIH 100): all of them, and hardly anything else.

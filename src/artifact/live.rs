@@ -2,51 +2,55 @@
 //!
 //! A short autoregressive model foresees breathing, so what is left of normal intervals is small even with strong
 //! respiratory arrhythmia. Against that remainder three explanations of the next five intervals compete: one interval
-//! is wrong, one beat sits at the wrong time (a pair +d, −d), or the heart changed its pace (a step, never flagged).
-//! Thresholds are quantiles of the same statistics over the person's own normal intervals. Why and what else was
-//! tried: `docs/decisions/0010-artifact-detector.md`.
+//! is wrong, one beat sits at the wrong time (a pair +d, −d), or the heart changed its pace for a while (never flagged).
+//! How large d is beside the person's own normal intervals and beside the interval itself, and how much either
+//! explains, make the odds. Most intervals are decided by two weighted sums. Why and what else was tried:
+//! `docs/decisions/0010-artifact-detector.md`.
 
-use super::autoregression::{Autoregression, Filter, ORDER};
+use super::autoregression::{Autoregression, ORDER};
+use super::evidence::{LEAST_SCALE_MS, PAIR, SINGLE, Seen};
+use super::explanation::{DELAY, Lens, Local, Scene};
+use super::neighbours::Neighbours;
 use super::trailing_quantile::TrailingQuantile;
 use super::{Detector, Label};
 
-/// Intervals that must have arrived after one before it is decided.
-const DELAY: usize = 5;
-/// Intervals that the local median is taken over.
-const NEIGHBOURS: usize = 2 * DELAY + 1;
-/// Normal intervals behind the thresholds.
+/// Normal intervals behind the scales.
 const WINDOW: usize = 90;
-/// A statistic of normal intervals stays below this quantile times the factor below.
+/// The scale of a statistic is this quantile of it over normal intervals.
 const QUANTILE: f64 = 0.85;
-const SINGLE_FACTOR: f64 = 3.7;
-const PAIR_FACTOR: f64 = 2.5;
-/// Thresholds never fall below these: quantised and very regular series make small steps of their own.
+/// Displacements of a beat smaller than both of these are never looked at: quantised and very regular series make such
+/// steps of their own.
 const FLOOR_MS: f64 = 14.0;
-const SINGLE_FLOOR: f64 = 0.045;
-const PAIR_FLOOR: f64 = 0.045;
-/// Thresholds never rise above this share of the local median, however restless the series.
-const CEILING: f64 = 0.20;
-/// Further from the local median than `CEILING` and this far from what was foreseen: an artifact whatever the threshold.
-const UNFORESEEN: f64 = 0.14;
+const PAIR_FLOOR: f64 = 0.04;
+/// Wrong single intervals are looked at from this share of the local median on.
+const SINGLE_FLOOR: f64 = 0.11;
+/// Among calm intervals, single ones are looked at closely from this share of themselves on, displacements if their
+/// square exceeds this share of the scale times the interval: well before their odds can be enough.
+const SINGLE_CLOSE: f64 = 0.09;
+const PAIR_CLOSE: f64 = 0.08;
+/// An interval is calm if it differs by no more than this share from the one before, as it came or repaired.
+const CALM: f64 = 0.16;
 /// Further from the local median than this: an artifact whatever the model says.
 const IMPOSSIBLE: f64 = 0.35;
+/// Beside such ones an interval is wrong if it is off by this many times the scale, or by this share of the median.
+const BESIDE_FACTOR: f64 = 3.7;
+const CEILING: f64 = 0.20;
 /// Undecided neighbours further from the median than this are taken for it.
 const CLIP: f64 = 0.25;
 /// Assumed remainder, as a share of the median, while little has been seen; it fades out over `WARM` intervals.
 const PRIOR: f64 = 0.05;
 const WARM: f64 = 30.0;
-/// The model is fitted at every interval until so many are decided, later at every eighth
-/// and wherever something sticks out.
+/// The model is fitted at every interval until so many are decided, later at every sixteenth and wherever something
+/// sticks out.
 const WARM_UP: usize = 40;
-const REFIT: usize = 8;
-/// What comes this close to its threshold sticks out.
-const CLOSE: f64 = 0.85;
-/// The step must explain clearly less than the artifact does.
-const STEP_MARGIN: f64 = 0.8;
+const REFIT: usize = 16;
+/// Log odds that are asked for: a displacement that is missed costs RMSSD more than a normal beat that is left out.
+const SINGLE_ODDS: f64 = -1.0;
+const PAIR_ODDS: f64 = -0.75;
 /// Each half of a pair carries at least this share of the shift.
-const HALF: f64 = 0.4;
-/// The past alone foresees at least this share of the error.
-const SURPRISE: f64 = 0.5;
+const HALF: f64 = 0.35;
+/// The past alone must have been surprised by at least this share of the error.
+const SURPRISE: f64 = 0.4;
 /// Ridge and assumed white noise (share of the median) of the model.
 const RIDGE: f64 = 0.05;
 const NOISE: f64 = 0.004;
@@ -57,23 +61,21 @@ const LONGEST_MS: f64 = 2000.0;
 /// Causal artifact detector with a delay of five intervals and constant cost per interval.
 #[derive(Clone, Debug)]
 pub struct LiveDetector {
-    /// Intervals that wait for their label, oldest first.
-    waiting: [f64; DELAY + 1],
+    /// The three intervals decided last, artifacts replaced by what was foreseen; then those that wait for their label,
+    /// oldest first.
+    line: Local,
     waits: usize,
-    /// The intervals decided last, oldest first, artifacts replaced by what was foreseen.
-    past: [f64; ORDER],
-    /// As they came: the last six decided ones, oldest first, so that they can leave the median.
-    came: [f64; DELAY + 1],
     decided: usize,
-    /// Everything in `came` and `waiting`, ascending.
-    near: [f64; NEIGHBOURS + 1],
-    nears: usize,
+    /// How many of those that came last were calm.
+    calm: usize,
+    near: Neighbours<DELAY>,
+    /// Whether the interval looked at last was one that no heart makes.
+    after_impossible: bool,
     /// Label and replacement given ahead of time to the second half of a pair.
     ahead: Option<(Label, f64)>,
     model: Autoregression,
-    /// The model as last fitted, and the scale of either statistic as last read, ms.
-    filter: Filter,
-    level: f64,
+    lens: Lens,
+    /// The scale of either statistic as last read, ms.
     single_scale: f64,
     pair_scale: f64,
     singles: TrailingQuantile<WINDOW>,
@@ -86,115 +88,24 @@ impl Default for LiveDetector {
     }
 }
 
-/// Three intervals before the one in question, itself and those after it, around their level.
-type Local = [f64; ORDER + DELAY + 1];
-
-/// What is left of interval `d` after the one in question when all before it are known.
-#[inline(always)]
-fn unforeseen(local: &Local, d: usize, f: &Filter) -> f64 {
-    f[0] * local[d + 3] + f[1] * local[d + 2] + f[2] * local[d + 1] + f[3] * local[d]
-}
-
-/// What the interval in question on its own, or the beat at its end, would have to be off by to explain what follows.
-struct Fit {
-    /// What the interval has too much, ms, if it alone is wrong.
-    single_ms: f64,
-    /// By how much the beat at its end comes late, ms, if that beat alone is displaced.
-    pair_ms: f64,
-    /// What the intervals before it did not foresee, ms: needs none of the later ones.
-    surprise_ms: f64,
-}
-
 impl LiveDetector {
     /// A detector at the start of a segment.
     pub const fn new() -> Self {
         Self {
-            waiting: [0.0; DELAY + 1],
+            line: [0.0; ORDER + DELAY + 1],
             waits: 0,
-            past: [0.0; ORDER],
-            came: [0.0; DELAY + 1],
             decided: 0,
-            near: [0.0; NEIGHBOURS + 1],
-            nears: 0,
+            calm: 0,
+            near: Neighbours::new(),
+            after_impossible: false,
             ahead: None,
             model: Autoregression::new(),
-            filter: [1.0, 0.0, 0.0, 0.0],
-            level: 0.0,
+            lens: Lens::blank(),
             single_scale: 0.0,
             pair_scale: 0.0,
             singles: TrailingQuantile::new(),
             pairs: TrailingQuantile::new(),
         }
-    }
-
-    /// Puts an interval among its neighbours in order.
-    fn meet(&mut self, x: f64) {
-        let mut k = self.nears.min(NEIGHBOURS);
-        while k > 0 && self.near[k - 1] > x {
-            self.near[k] = self.near[k - 1];
-            k -= 1;
-        }
-        self.near[k] = x;
-        self.nears = (self.nears + 1).min(NEIGHBOURS + 1);
-    }
-
-    /// Takes an interval out of its neighbours.
-    fn part(&mut self, x: f64) {
-        let Some(k) = self.near[..self.nears].iter().position(|v| *v == x) else { return };
-        self.nears -= 1;
-        for i in k..self.nears {
-            self.near[i] = self.near[i + 1];
-        }
-    }
-
-    /// Median of the intervals from five before to five after, as far as they exist.
-    fn median(&self) -> f64 {
-        let n = self.nears;
-        0.5 * (self.near[n.saturating_sub(1) / 2] + self.near[n / 2])
-    }
-
-    /// Fits both explanations at the oldest undecided interval. `local` holds the three before it, repaired, then
-    /// itself and those after it, clipped, all around their level; `last` is the place of the last that exists, counted
-    /// from it; `excess` is what was clipped off the next one.
-    fn fit(local: &Local, last: usize, excess: f64, f: &Filter) -> Fit {
-        let pair = [f[0], f[1] - f[0], f[2] - f[1], f[3] - f[2], -f[3]];
-        let e: [f64; ORDER + 2] = std::array::from_fn(|d| unforeseen(local, d, f));
-        // Only what exists counts.
-        let end = last.min(ORDER + 1) + 1;
-        let (mut s1, mut q1, mut s2, mut q2) = (0.0, 0.0, 0.0, 0.0);
-        let mut add = |d: usize| {
-            let (pulse, shifted) = (f.get(d).copied().unwrap_or(0.0), if d > 0 { f[d - 1] } else { 0.0 });
-            s1 += e[d] * pulse;
-            q1 += pulse * pulse;
-            s2 += (e[d] + shifted * excess) * pair[d];
-            q2 += pair[d] * pair[d];
-        };
-        if end == ORDER + 2 {
-            (0..ORDER + 2).for_each(&mut add);
-        } else {
-            (0..end).for_each(&mut add);
-        }
-        Fit { single_ms: s1 / q1, pair_ms: s2 / q2, surprise_ms: e[0] }
-    }
-
-    /// Whether an artifact explains clearly more than a change of pace that starts at this interval or at the next.
-    /// `pair` asks for a displaced beat, otherwise for one wrong interval.
-    fn beats_step(local: &Local, last: usize, excess: f64, f: &Filter, pair: bool) -> bool {
-        let explained = |answer: &dyn Fn(usize) -> f64| {
-            let (mut s, mut q) = (0.0, 0.0);
-            for d in 0..=last.min(ORDER + 1) {
-                let e = unforeseen(local, d, f);
-                let e = if pair && d > 0 { e + f[d - 1] * excess } else { e };
-                s += e * answer(d);
-                q += answer(d) * answer(d);
-            }
-            if q > 1e-9 { s * s / q } else { 0.0 }
-        };
-        let pulse = |d: usize| f.get(d).copied().unwrap_or(0.0);
-        let step = |d: usize| f.iter().take(d + 1).sum::<f64>();
-        let before = |d: usize, of: &dyn Fn(usize) -> f64| d.checked_sub(1).map_or(0.0, of);
-        let artifact = if pair { explained(&|d| pulse(d) - before(d, &pulse)) } else { explained(&pulse) };
-        artifact >= STEP_MARGIN * explained(&step).max(explained(&|d| before(d, &step)))
     }
 
     /// Reads the scale of a statistic; while little has been seen an assumed one takes part.
@@ -204,134 +115,140 @@ impl LiveDetector {
         (seen.quantile(QUANTILE) * n + PRIOR * median * prior_weight) / (n + prior_weight)
     }
 
-    /// The threshold of a statistic within its floor and ceiling.
-    fn threshold(scale: f64, factor: f64, floor: f64, median: f64) -> f64 {
-        (factor * scale).max(FLOOR_MS).max(floor * median).min(CEILING * median)
-    }
-
     /// Fits the model and reads the scales anew.
     fn refit(&mut self, ahead: &[f64], median: f64) {
         let (filter, level) = self.model.fit(ahead, RIDGE, NOISE * median).unwrap_or(([1.0, 0.0, 0.0, 0.0], median));
-        (self.filter, self.level) = (filter, level);
+        self.lens = Lens::new(filter, level);
         self.single_scale = Self::scale(&mut self.singles, median);
         self.pair_scale = Self::scale(&mut self.pairs, median);
     }
 
     /// Decides the oldest undecided interval from what has arrived.
     fn decide(&mut self) -> Label {
-        if self.decided > DELAY {
-            self.part(self.came[0]);
-        }
-        let x = self.waiting[0];
-        let last = self.waits.saturating_sub(1);
-        let median = self.median();
-        let label = match self.ahead.take() {
-            Some((label, repaired)) => {
-                self.settle(repaired);
-                label
-            }
-            None => self.judge(x, last, median),
+        let (label, repaired) = match self.ahead.take() {
+            Some(known) => known,
+            None => self.judge(),
         };
-        self.came.copy_within(1.., 0);
-        self.came[DELAY] = x;
-        self.waiting.copy_within(1.., 0);
-        self.waits = last;
+        if self.decided == 0 {
+            self.line[..ORDER].fill(repaired);
+        }
+        self.line.copy_within(1.., 0);
+        self.line[ORDER - 1] = repaired;
+        self.model.push(repaired);
+        self.waits -= 1;
         self.decided += 1;
         label
     }
 
-    fn judge(&mut self, x: f64, last: usize, median: f64) -> Label {
-        let clip = |v: f64| if (v - median).abs() > CLIP * median { median } else { v };
-        // Beyond the ends of the segment its end values stand in.
-        let mut ahead = [0.0; DELAY + 1];
-        for (k, v) in ahead.iter_mut().enumerate() {
-            *v = clip(self.waiting[k.min(last)]);
+    /// Label of the oldest undecided interval, and what it should have been.
+    #[inline]
+    fn judge(&mut self) -> (Label, f64) {
+        // All that is known is calm and nothing is missing: most intervals.
+        if self.calm > DELAY && self.decided >= WARM_UP {
+            let level = self.line[ORDER];
+            if self.decided % REFIT == 0 {
+                let ahead = self.line;
+                self.refit(&ahead[ORDER..], level);
+            }
+            let (single, pair) = self.lens.sizes(&self.line);
+            let (size, shift) = (single.abs(), pair.abs());
+            let scale = if self.pair_scale > LEAST_SCALE_MS { self.pair_scale } else { LEAST_SCALE_MS };
+            if size <= SINGLE_CLOSE * level && (shift <= FLOOR_MS || shift * shift <= PAIR_CLOSE * scale * level) {
+                self.singles.push(size);
+                self.pairs.push(shift);
+                self.after_impossible = false;
+                return (Label::Normal, level);
+            }
         }
-        let before = if self.decided == 0 { [ahead[0]; ORDER] } else { self.past };
-        let fresh = self.decided < WARM_UP || self.decided % REFIT == 0;
-        if fresh {
-            self.refit(&ahead[..=last], median);
-        }
-        let y = self.waiting[last.min(1)];
-        let (mut local, mut excess, mut fit) = self.look(x, y, last, &before, &ahead);
-        let near = |s: &Self, fit: &Fit| {
-            fit.single_ms.abs() > CLOSE * Self::threshold(s.single_scale, SINGLE_FACTOR, SINGLE_FLOOR, median)
-                || fit.pair_ms.abs() > CLOSE * Self::threshold(s.pair_scale, PAIR_FACTOR, PAIR_FLOOR, median)
-        };
-        // Whatever sticks out is judged by a fresh model.
-        if !fresh && near(self, &fit) {
-            self.refit(&ahead[..=last], median);
-            (local, excess, fit) = self.look(x, y, last, &before, &ahead);
-        }
-        let (level, filter) = (self.level, &self.filter);
-        let (size, shift) = (fit.single_ms.abs(), fit.pair_ms.abs());
-        let single_over = size > Self::threshold(self.single_scale, SINGLE_FACTOR, SINGLE_FLOOR, median);
-        let pair_over = shift > Self::threshold(self.pair_scale, PAIR_FACTOR, PAIR_FLOOR, median);
+        self.look_closely(self.line[ORDER], self.near.median(self.decided))
+    }
 
-        let off = (x - median).abs();
-        let impossible = !(SHORTEST_MS..=LONGEST_MS).contains(&x) || off > IMPOSSIBLE * median;
-        let gross = impossible || (off > CEILING * median && size > UNFORESEEN * median);
+    #[inline(never)]
+    fn look_closely(&mut self, x: f64, median: f64) -> (Label, f64) {
+        let last = self.waits - 1;
+        let mut local = self.line;
+        // Beyond the ends of the segment its end values stand in.
+        let end = ORDER + last;
+        for (k, shown) in local.iter_mut().enumerate().skip(ORDER) {
+            let v = self.line[k.min(end)];
+            *shown = if (v - median).abs() > CLIP * median { median } else { v };
+        }
+        if self.decided == 0 {
+            let first = local[ORDER];
+            local[..ORDER].fill(first);
+        }
+        self.refit(&local[ORDER..=end], median);
+        local[ORDER] = x;
+        let y = self.line[ORDER + last.min(1)];
+        let scene = Scene::new(&local, last, y - local[ORDER + 1], &self.lens);
+        let ((single_ms, single_share), (pair_ms, pair_share)) = (scene.single(), scene.pair());
+        let (size, shift) = (single_ms.abs(), pair_ms.abs());
+        let unlike_a_heart =
+            |v: f64| !(SHORTEST_MS..=LONGEST_MS).contains(&v) || (v - median).abs() > IMPOSSIBLE * median;
+        let impossible = unlike_a_heart(x);
         // What follows may be wrong as well; the past alone must already have spoken against this one.
-        let surprised = |ms: f64| fit.surprise_ms * ms.signum() > SURPRISE * ms.abs();
-        let single = single_over && surprised(fit.single_ms) && Self::beats_step(&local, last, excess, filter, false);
-        let pair = pair_over && last > 0 && surprised(fit.pair_ms) && {
+        let surprised = |ms: f64| scene.surprise_ms() * ms.signum() > SURPRISE * ms.abs();
+        // Where contact is lost several in a row are wrong: beside impossible ones the person's own scale is enough.
+        let beside = self.after_impossible || self.line[ORDER + 1..=end].iter().take(2).any(|v| unlike_a_heart(*v));
+        let usual = (BESIDE_FACTOR * self.single_scale).max(FLOOR_MS).max(PAIR_FLOOR * median);
+        let gross = impossible || (beside && size > usual.min(CEILING * median) && surprised(single_ms));
+        self.after_impossible = impossible;
+        let [b3, b2, before, _, next, a2, a3, a4, a5] = local;
+        let single = size > SINGLE_FLOOR * median && surprised(single_ms) && {
+            let seen = Seen {
+                size,
+                scale: self.single_scale,
+                median,
+                explained: single_share,
+                power: scene.power(false),
+                pace: scene.pace(false),
+                around: &[b2, before, next, a2, a3, a4],
+                least: x,
+            };
+            SINGLE.log_odds(&seen) > SINGLE_ODDS
+        };
+        let pair = shift > FLOOR_MS.max(PAIR_FLOOR * median) && last > 0 && surprised(pair_ms) && {
             // Both halves against the straight line between the neighbours of the pair.
-            let (before, after) = (local[ORDER - 1], local[ORDER + 2]);
-            let first = local[ORDER] - (2.0 * before + after) / 3.0;
-            let second = y - level - (before + 2.0 * after) / 3.0;
-            first * second < 0.0
-                && first.abs().min(second.abs()) > HALF * shift
-                && Self::beats_step(&local, last, excess, filter, true)
+            let first = x - (2.0 * before + a2) / 3.0;
+            let second = y - (before + 2.0 * a2) / 3.0;
+            first * second < 0.0 && first.abs().min(second.abs()) > HALF * shift && {
+                let seen = Seen {
+                    size: shift,
+                    scale: self.pair_scale,
+                    median,
+                    explained: pair_share,
+                    power: scene.power(true),
+                    pace: scene.pace(true),
+                    around: &[b3, b2, before, a2, a3, a4, a5],
+                    least: x.min(y),
+                };
+                PAIR.log_odds(&seen) > PAIR_ODDS
+            }
         };
 
         if !(gross || single || pair) {
             self.singles.push(size);
             self.pairs.push(shift);
-            self.settle(x);
-            return Label::Normal;
+            return (Label::Normal, x);
         }
-        let expected = (x - fit.single_ms).clamp(0.8 * median, 1.2 * median);
+        let plausible = |v: f64| v.clamp(0.8 * median, 1.2 * median);
+        let expected = plausible(x - single_ms);
         let y = if last > 0 { y } else { f64::INFINITY };
         let near = |v: f64, target: f64| (v - target).abs() < 0.2 * target;
-        let label = if x < 0.85 * expected && y < 0.95 * expected && near(x + y, expected) {
+        if x < 0.85 * expected && y < 0.95 * expected && near(x + y, expected) {
             // Something between two beats was counted: both parts are no intervals.
             self.ahead = Some((Label::Extra, expected));
-            Label::Extra
+            (Label::Extra, expected)
         } else if x > 1.6 * expected && (2..=4).any(|k| near(x / f64::from(k), expected)) {
-            Label::Missed
+            (Label::Missed, expected)
         } else if pair {
-            self.ahead = Some((Label::Ectopic, y + fit.pair_ms));
-            self.settle((x - fit.pair_ms).clamp(0.8 * median, 1.2 * median));
-            return Label::Ectopic;
+            self.ahead = Some((Label::Ectopic, y + pair_ms));
+            (Label::Ectopic, plausible(x - pair_ms))
         } else if x > expected {
-            Label::Long
+            (Label::Long, expected)
         } else {
-            Label::Short
-        };
-        self.settle(expected);
-        label
-    }
-
-    /// Sets the intervals around their level and fits both explanations. Gives also what was clipped off the next one.
-    fn look(&self, x: f64, y: f64, last: usize, before: &[f64; ORDER], ahead: &[f64; DELAY + 1]) -> (Local, f64, Fit) {
-        let level = self.level;
-        let mut local: Local = [0.0; ORDER + DELAY + 1];
-        for (v, b) in local[..ORDER].iter_mut().zip(before) {
-            *v = b - level;
+            (Label::Short, expected)
         }
-        for (v, a) in local[ORDER..].iter_mut().zip(ahead) {
-            *v = a - level;
-        }
-        local[ORDER] = x - level;
-        let excess = y - level - local[ORDER + 1];
-        let fit = Self::fit(&local, last, excess, &self.filter);
-        (local, excess, fit)
-    }
-
-    /// Notes what the interval should have been.
-    fn settle(&mut self, repaired: f64) {
-        self.past = if self.decided == 0 { [repaired; ORDER] } else { [self.past[1], self.past[2], repaired] };
-        self.model.push(repaired);
     }
 }
 
@@ -340,21 +257,31 @@ impl Detector for LiveDetector {
         DELAY
     }
 
+    #[inline]
     fn push(&mut self, rr_ms: f64) -> Option<Label> {
         let x = if rr_ms.is_finite() { rr_ms.clamp(1.0, 65_536.0) } else { 1.0 };
         // `waits` never exceeds the delay between two calls.
-        self.waiting[self.waits.min(DELAY)] = x;
-        self.waits += 1;
-        self.meet(x);
+        let waits = self.waits.min(DELAY);
+        let before = self.line[ORDER + waits - 1];
+        let calm = (x - before).abs() <= CALM * before && (SHORTEST_MS..=LONGEST_MS).contains(&x);
+        self.calm = if calm { self.calm + 1 } else { 0 };
+        self.line[ORDER + waits] = x;
+        self.waits = waits + 1;
+        self.near.enter(x);
         (self.waits > DELAY).then(|| self.decide())
     }
 
     fn finish(&mut self) -> Vec<Label> {
-        let owed = (0..self.waits).map(|_| self.decide()).collect();
+        let mut owed = Vec::with_capacity(self.waits);
+        self.calm = 0;
+        while self.waits > 0 {
+            owed.push(self.decide());
+        }
+        self.near.clear();
         self.model.clear();
         self.singles.clear();
         self.pairs.clear();
-        (self.waits, self.decided, self.nears, self.ahead) = (0, 0, 0, None);
+        (self.decided, self.ahead, self.after_impossible) = (0, None, false);
         owed
     }
 }

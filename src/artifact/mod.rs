@@ -4,8 +4,11 @@
 //! each its final label at most [`Detector::delay`] intervals later. A gap starts a new segment.
 
 mod autoregression;
+mod evidence;
+mod explanation;
 mod lipponen;
 mod live;
+mod neighbours;
 mod repair;
 mod trailing_quantile;
 

@@ -32,10 +32,10 @@ impl<const N: usize> TrailingQuantile<N> {
         self.len
     }
 
-    #[inline]
     /// Takes a value, ms; the oldest leaves once the window is full. A NaN counts as zero.
+    #[inline]
     pub(super) fn push(&mut self, ms: f64) {
-        let bin = ((ms * (1.0 / BIN_MS)) as usize).min(BINS - 1);
+        let bin = ((ms * (1.0 / BIN_MS)) as i32).clamp(0, BINS as i32 - 1) as usize;
         if self.len == N {
             let old = usize::from(self.ring[self.next]);
             self.counts[old] -= 1;
