@@ -4,6 +4,8 @@ use super::flag::{Flag, FlagId};
 use super::model::Model;
 use super::table::TABLE;
 use super::verdict::{Confidence, Hard, Level, Pattern};
+use crate::load::Conflict;
+use crate::load::rules::RuleNote;
 
 /// Language of sentences. Ids stay English.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +71,28 @@ pub fn clears(flag: &Flag, model: &Model, language: Language) -> String {
 /// Why the rule of a flag exists, with its source.
 pub fn why(id: FlagId, language: Language) -> String {
     text(&format!("why.{}", why_key(id)), language)
+}
+
+/// What a rule of training says.
+pub fn rule(note: &RuleNote, language: Language) -> String {
+    let blanks = [("value", digits(note.value, 0)), ("limit", digits(note.limit, 0))];
+    fill(&format!("rule.{}", note.id), language, &blanks)
+}
+
+/// A conflict with the plan, and its two options in the order of [`Conflict::OPTIONS`].
+pub fn conflict(c: &Conflict, language: Language) -> (String, [String; 2]) {
+    let planned = text(&format!("planned.{}", c.planned), language);
+    let swap = match c.swap_with {
+        Some(date) => fill("plan.swap", language, &[("date", date.to_string())]),
+        None => text("plan.easier", language),
+    };
+    (fill("plan.conflict", language, &[("planned", planned)]), [text("plan.keep", language), swap])
+}
+
+/// Trends of what a person says about themselves: days of low motivation and of more caffeine.
+pub fn trends(low_motivation: Option<u32>, more_caffeine: Option<u32>, language: Language) -> Vec<String> {
+    let say = |key: &str, n: Option<u32>| Some(fill(key, language, &[("value", n?.to_string())]));
+    [say("trend.motivation", low_motivation), say("trend.caffeine", more_caffeine)].into_iter().flatten().collect()
 }
 
 const fn why_key(id: FlagId) -> &'static str {

@@ -1,9 +1,14 @@
 //! The law of the words, over every sentence of the table.
 
+use super::cell::Cell;
+use super::counterfactual::Lever;
 use super::flag::FlagId;
+use super::norms::Stage;
 use super::table::TABLE;
 use super::verdict::{Confidence, Hard, Level, Pattern};
 use super::words::{self, Language};
+use crate::load::rules::{RuleId, RuleNote};
+use crate::load::{Conflict, PlanKind};
 use std::collections::BTreeSet;
 
 /// Nobody is told what he has to do, nobody is examined, and nothing of science's "claims not to make" is claimed.
@@ -222,6 +227,28 @@ fn both_languages_say_everything() {
     want.extend(Hard::ALL.iter().map(|x| format!("hard.{x}")));
     want.extend(Confidence::ALL.iter().map(|x| format!("confidence.{x}")));
     want.extend(Pattern::ALL.iter().map(|x| format!("pattern.{x}")));
+    want.extend(RuleId::ALL.iter().map(|x| format!("rule.{x}")));
+    want.extend(PlanKind::ALL.iter().map(|x| format!("planned.{x}")));
+    want.extend(Lever::ALL.iter().map(|x| format!("what.{x}")));
+    want.extend(Cell::ALL.iter().map(|x| format!("cell.{x}")));
+    want.extend(Stage::ALL.iter().map(|x| format!("baseline.{x}")));
     let missing: Vec<&String> = want.iter().filter(|k| !keys.contains(k.as_str())).collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn blanks_are_filled_in_both_languages() {
+    let date = jiff::civil::date(2026, 3, 4);
+    for language in [Language::En, Language::De] {
+        let mut said = words::trends(Some(3), Some(4), language);
+        said.extend(RuleId::ALL.iter().map(|id| words::rule(&RuleNote { id: *id, value: 5.0, limit: 4.0 }, language)));
+        for swap_with in [None, Some(date)] {
+            let (note, options) = words::conflict(&Conflict { planned: PlanKind::Quality, swap_with }, language);
+            said.extend(options);
+            said.push(note);
+        }
+        assert!(said.iter().all(|s| !s.contains('{') && s.contains(' ')), "{said:?}");
+    }
+    let decimal = words::fill("rule.ramp", Language::De, &[("value", "10.5".into())]);
+    assert!(decimal.contains("10,5"), "{decimal}");
 }
