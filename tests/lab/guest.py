@@ -58,7 +58,8 @@ class Guest:
 
     def __init__(self, lab, suite):
         self.suite, self.lab = suite, lab
-        self.dir = lab / f"run-{suite}-{os.getpid()}"
+        tried = len(list(lab.glob(f"run-{suite}-*-{os.getpid()}")))
+        self.dir = lab / f"run-{suite}-{tried + 1}-{os.getpid()}"
         self.share = self.dir / "share"
         self.process = None
         self.number = 0
@@ -81,7 +82,7 @@ class Guest:
         command = [
             kernel, f"ubd0={self.dir}/changes.cow,{disk}", "root=/dev/ubda", "rw", f"mem={MEMORY}",
             "con=null", "con0=null,fd:1", "ssl=null", f"labshare={self.share}", f"uml_dir={self.dir}/", "umid=uml",
-            "quiet", "audit=0", "systemd.show_status=0",
+            "quiet", "audit=0", "panic=-1", "systemd.show_status=0",
         ]  # fmt: skip
         began = time.monotonic()
         with open(self.dir / "console.log", "ab") as console:

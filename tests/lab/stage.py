@@ -184,10 +184,11 @@ class Stage:
         return json.loads(answer.out)
 
     def finish(self):
-        """Stops the service; its database and the journal come out. Returns the straps that were not let go."""
+        """Stops the service; its database and the journal come out. Returns when that began, and the straps that were not
+        let go."""
         self.poll()
         self.guest.ask(hrvd={"op": "seal"})
-        stopped = self.guest.sh("systemctl stop hrvd; cp -r /var/lib/hrvd /lab/store").t1
-        self.wait(5, lambda: all(map(self.is_free, ALL)), until=stopped)
+        stop = self.guest.sh("systemctl stop hrvd; cp -r /var/lib/hrvd /lab/store")
+        self.wait(5, lambda: all(map(self.is_free, ALL)), until=stop.t1)
         self.poll()
-        return [s.name for s in ALL if not self.is_free(s)]
+        return stop.t0, [s.name for s in ALL if not self.is_free(s)]
