@@ -149,24 +149,26 @@ impl Smoothing {
         // position after each difference, its sum and sum of squares; a gap only joins two pieces
         let (mut position, mut path, mut squares) = (0i64, 0i64, 0i64);
         let (newer, older) = self.deltas.split_at(self.len % WINDOW);
-        let (mut c, mut b, mut linked_before) = (0, 0, false);
-        for (i, &(d, linked)) in older.iter().chain(newer).enumerate() {
-            let wide = i64::from(d);
-            position += wide;
-            path += position;
-            squares += position * position;
-            power += wide * wide;
-            let linked = linked && i > 0;
-            if linked {
-                product += i64::from(c) * wide;
-                pairs += 1;
-                if linked_before {
-                    thirds += 1;
-                    silent += u32::from((d - 2 * c + b).abs() <= SILENT);
+        let (mut c, mut b, mut linked_before, mut first) = (0, 0, false, true);
+        for part in [older, newer] {
+            for &(d, linked) in part {
+                let wide = i64::from(d);
+                position += wide;
+                path += position;
+                squares += position * position;
+                power += wide * wide;
+                let linked = linked && !first;
+                if linked {
+                    product += i64::from(c) * wide;
+                    pairs += 1;
+                    if linked_before {
+                        thirds += 1;
+                        silent += u32::from((d - 2 * c + b).abs() <= SILENT);
+                    }
                 }
+                (linked_before, first) = (linked, false);
+                (b, c) = (c, d);
             }
-            linked_before = linked;
-            (b, c) = (c, d);
         }
         if pairs < MIN_PAIRS || thirds == 0 || power <= 0 {
             return None;
@@ -183,8 +185,9 @@ impl Smoothing {
         if hr > MAX_HR || hr == 0 {
             return;
         }
-        let near = |minute: f64| (f64::from(rr.0) - minute / f64::from(hr)).abs() <= 1.0;
-        self.matches += u32::from(near(61_440.0) || near(60_000.0));
+        let ticks = u32::from(rr.0) * u32::from(hr);
+        let near = |minute: u32| ticks.abs_diff(minute) <= u32::from(hr);
+        self.matches += u32::from(near(61_440) || near(60_000));
         self.compared += 1;
         let (low, high) = self.hr_range.unwrap_or((hr, hr));
         self.hr_range = Some((low.min(hr), high.max(hr)));
