@@ -44,7 +44,7 @@ fn main() {
         let (rr, first) = (black_box(rr.as_slice()), black_box(first));
         match stage.as_str() {
             "day" => {
-                let labels = artifact::lipponen_tarvainen(rr);
+                let labels = artifact::classify(rr);
                 for w in &windows {
                     let (x, labels) = (&rr[w.clone()], &labels[w.clone()]);
                     black_box(TimeDomain::of(&[Segment::new(x, labels, false)]));

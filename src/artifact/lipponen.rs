@@ -2,22 +2,22 @@
 //! non-iterative pass, and its time-preserving correction, so that results can be compared with other tools.
 
 use super::Label;
+use super::quartiles::{medians_of_eleven, ranges};
 
 const ALPHA: f64 = 5.2;
 const C1: f64 = 0.13;
 const C2: f64 = 0.17;
-/// Half of the 91-beat window of the thresholds, half of the 11-beat median.
+/// Half of the 91-beat window of the thresholds.
 const HALF_WINDOW: usize = 45;
-const HALF_MEDIAN: usize = 5;
 
 /// One label per interval.
 pub fn lipponen_tarvainen(rr_ms: &[f64]) -> Vec<Label> {
     let n = rr_ms.len() + 1;
-    let mut labels = vec![Label::Normal; n];
     // Too short for the padded decisions, or not a series at all.
     if rr_ms.len() < 4 || !rr_ms.iter().all(|x| x.is_finite()) {
         return vec![Label::Normal; rr_ms.len()];
     }
+    let mut labels = vec![Label::Normal; n];
     // The method works on beats; the interval before the first beat is taken to be the mean one.
     let mut rr = Vec::with_capacity(n);
     rr.push(rr_ms.iter().sum::<f64>() / rr_ms.len() as f64);
@@ -25,7 +25,7 @@ pub fn lipponen_tarvainen(rr_ms: &[f64]) -> Vec<Label> {
     let mut d: Vec<f64> = std::iter::once(0.0).chain(rr.windows(2).map(|w| w[1] - w[0])).collect();
     d[0] = d[1..].iter().sum::<f64>() / (n - 1) as f64;
     normalise(&mut d);
-    let median = rolling(&rr, HALF_MEDIAN, |w| quantile(w, 0.5));
+    let median = medians_of_eleven(&rr);
     let mut m: Vec<f64> = rr.iter().zip(&median).map(|(r, c)| if r < c { 2.0 * (r - c) } else { r - c }).collect();
     let threshold2 = normalise(&mut m);
 
@@ -92,50 +92,14 @@ fn smallest(a: f64, b: f64) -> f64 {
 /// Divides by 5.2 quartile deviations of the absolute values around each; where that is zero the quotient is NaN.
 fn normalise(x: &mut [f64]) -> Vec<f64> {
     let absolute: Vec<f64> = x.iter().map(|v| v.abs()).collect();
-    let threshold = rolling(&absolute, HALF_WINDOW, |w| ALPHA * (quantile(w, 0.75) - quantile(w, 0.25)) / 2.0);
+    let mut threshold = ranges(&absolute, HALF_WINDOW);
+    for t in &mut threshold {
+        *t = ALPHA * *t / 2.0;
+    }
     for (v, t) in x.iter_mut().zip(&threshold) {
         *v = if *t > 0.0 { *v / t } else { f64::NAN };
     }
     threshold
-}
-
-/// `f` of the sorted values around each position, the window cut off at the ends.
-fn rolling(x: &[f64], half: usize, f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
-    let n = x.len();
-    let mut sorted = x[..n.min(half)].to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let place = |sorted: &[f64], v: f64| sorted.partition_point(|s| *s < v);
-    let mut out = Vec::with_capacity(n);
-    for i in 0..n {
-        let (enters, leaves) = (x.get(i + half).copied(), (i > half).then(|| x[i - half - 1]));
-        match (enters, leaves) {
-            (Some(new), None) => sorted.insert(place(&sorted, new), new),
-            (None, Some(old)) => drop(sorted.remove(place(&sorted, old))),
-            (Some(new), Some(old)) => {
-                // One value takes the other's room: only those between them move.
-                let (from, to) = (place(&sorted, old), place(&sorted, new));
-                if to > from {
-                    sorted.copy_within(from + 1..to, from);
-                    sorted[to - 1] = new;
-                } else {
-                    sorted.copy_within(to..from, to + 1);
-                    sorted[to] = new;
-                }
-            }
-            (None, None) => {}
-        }
-        out.push(f(&sorted));
-    }
-    out
-}
-
-/// Quantile of sorted values by linear interpolation, from the nearer end as numpy does.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let h = q * (sorted.len() - 1) as f64;
-    let i = h as usize;
-    let (a, b) = (sorted[i], sorted[(i + 1).min(sorted.len() - 1)]);
-    let t = h - i as f64;
-    if t < 0.5 { a + t * (b - a) } else { b - (b - a) * (1.0 - t) }
 }
 
 /// NeuroKit2's correction of one pass: beats that end an extra interval are deleted, a missed beat is put in the

@@ -9,6 +9,7 @@ mod explanation;
 mod lipponen;
 mod live;
 mod neighbours;
+mod quartiles;
 mod repair;
 mod trailing_quantile;
 
