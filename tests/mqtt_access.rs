@@ -147,6 +147,40 @@ async fn the_documented_access_rules_are_enough() {
     observer.until_message(STATUS, "online");
 }
 
+/// The rules of `docs/home-assistant.md`: Home Assistant reads everything and commands, and can forge nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn home_assistants_access_rules_let_it_command_and_not_forge() {
+    let doc = include_str!("../docs/home-assistant.md");
+    let block = doc.split("```acl\n").nth(1).expect("an acl block").split("```").next().unwrap();
+    let rules: String = block.lines().map(|l| format!("{}\n", l.trim())).collect();
+    let broker = Mosquitto::start_with("password_file {dir}/users\nacl_file {dir}/acl\n", |dir| {
+        for user in ["hrvd", "homeassistant", "root"] {
+            add_user(&dir.join("users"), user, "secret");
+        }
+        write_rules(&dir.join("acl"), &format!("{rules}\nuser root\ntopic readwrite #\n"));
+    });
+    let file = broker.dir().join("password");
+    std::fs::write(&file, "secret").unwrap();
+    let home = Observer::login(broker.port, Some(("homeassistant", "secret")));
+    let root = Observer::login(broker.port, Some(("root", "secret")));
+    let mut client = Client::start(login(broker.port, &file));
+    client.handle.set_retained("homeassistant/device/hrvd_g/config".into(), b"{}".to_vec());
+    client.push("result");
+    client.until_sent(1).await;
+    // it sees discovery, states and events
+    home.until_message("homeassistant/device/hrvd_g/config", "{}");
+    home.until_message(RESULT, "result");
+    home.until_message(STATUS, "online");
+    // what it may not say is thrown away; the broker works through one client's messages in order
+    for topic in ["hrvd/g/bridge", "hrvd/g/athlete/alex/morning", "homeassistant/device/hrvd_g/config"] {
+        home.publish(topic, "forged", true);
+    }
+    home.publish(SET, "start", false);
+    client.command().await;
+    root.until_message(SET, "start");
+    assert!(root.seen().iter().all(|m| m.payload != "forged"), "{:?}", root.seen());
+}
+
 /// An authority, and certificates that it signed.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,

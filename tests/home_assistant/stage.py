@@ -14,9 +14,10 @@ import install
 from client import Failed, Rest
 
 HERE = Path(__file__).resolve().parent
-# Lines of Home Assistant's log that say nothing about us: how it was installed, and that we stopped its broker.
+# Lines of Home Assistant's log that say nothing about us: how it was installed, that we stopped its broker, and what
+# 2024.12 says of each entity of a device that goes.
 NOT_OURS = re.compile(
-    r"Skipping pip installation|MQTT server: The connection was lost|paho.mqtt.client\] failed to (receive|send) on socket"
+    r"No device components to cleanup|Skipping pip installation|MQTT server: The connection was lost|paho.mqtt.client\] failed to (receive|send) on socket"
 )
 
 
