@@ -140,6 +140,11 @@ const SLOW_SHARE: f64 = 0.65;
 /// Amplitude of the slow wave, as a share of the mean interval: slow breaths swing the heart far, the wave little.
 const SLOW_AMPLITUDE: f64 = 0.025;
 const SLOW_HALF_WIDTH_HZ: f64 = 0.02;
+/// Where the spontaneous wave of blood pressure lies, Hz. A narrow one looks like breathing at six a minute; only a
+/// swing beyond what that wave does is taken for breaths here.
+const WAVE_HZ: (f64, f64) = (0.08, 0.12);
+const WAVE_SHARE: f64 = 0.75;
+const WAVE_AMPLITUDE: f64 = 0.05;
 /// Breaths counted this regularly and this much faster than the slow peak are the breathing; the peak is something else.
 const FASTER: f64 = 1.3;
 const REGULAR: f64 = 0.6;
@@ -178,8 +183,8 @@ pub fn estimate_of(tachogram: &Tachogram<'_>, lomb: &Spectrum) -> Result<Breathi
     }
     let mean_hr = 60.0 * rr_ms.len() as f64 / length_s;
     match counted {
-        // Beats sample the breath: nothing faster than half the heart rate can be seen.
-        Some(c) if c.coverage >= LEAST_COVERAGE && c.per_min < mean_hr / 2.0 => {
+        // Beats sample the breath: nothing faster than half the heart rate can be seen. Slow ones are the spectrum's.
+        Some(c) if c.coverage >= LEAST_COVERAGE && (SLOW_PER_MIN..mean_hr / 2.0).contains(&c.per_min) => {
             Ok(Breathing { per_min: c.per_min, confidence: c.coverage.min(1.0) })
         }
         _ => Err(Why::Unclear),
@@ -216,7 +221,9 @@ fn slow_peak(s: &Spectrum, rr_ms: &[f64]) -> Option<Breathing> {
     let inside: f64 = near.iter().sum();
     let confidence = inside / total;
     let amplitude = (2.0 * inside * s.step_hz).sqrt();
-    let enough = confidence >= SLOW_SHARE && amplitude >= SLOW_AMPLITUDE * mean(rr_ms);
+    let wave = (WAVE_HZ.0..WAVE_HZ.1).contains(&hz);
+    let (share, swing) = if wave { (WAVE_SHARE, WAVE_AMPLITUDE) } else { (SLOW_SHARE, SLOW_AMPLITUDE) };
+    let enough = confidence >= share && amplitude >= swing * mean(rr_ms);
     enough.then_some(Breathing { per_min: 60.0 * hz, confidence })
 }
 
@@ -244,6 +251,30 @@ mod tests {
             let b = estimate(&heart(per_min, 50.0)).unwrap();
             assert!((b.per_min - per_min).abs() < 0.6, "{per_min}: {b:?}");
             assert_eq!(b.is_slow(), per_min < 9.0);
+        }
+    }
+
+    /// A heart that breathes 15 times a minute, hardly visibly, under a narrow wave near 0.1 Hz.
+    fn under_a_wave(wave_ms: f64, hz: f64) -> Vec<f64> {
+        let (mut t, mut rr, mut k) = (0.0f64, Vec::new(), 0u64);
+        while t < 120.0 {
+            k += 1;
+            let jitter = ((k * k * 7919) % 17) as f64 - 8.0;
+            let wave = wave_ms * (std::f64::consts::TAU * hz * t + 0.5 * (0.05 * t).sin()).sin();
+            let x = 950.0 + 6.0 * (std::f64::consts::TAU * 0.25 * t).sin() + wave + jitter;
+            t += x / 1000.0;
+            rr.push(x);
+        }
+        rr
+    }
+
+    #[test]
+    fn a_wave_near_a_tenth_of_a_hertz_is_no_slow_breathing() {
+        for wave_ms in [20.0, 28.0, 35.0, 42.0] {
+            for hz in [0.09, 0.1, 0.11] {
+                let b = estimate(&under_a_wave(wave_ms, hz));
+                assert!(!b.is_ok_and(Breathing::is_slow), "{wave_ms} ms at {hz} Hz: {b:?}");
+            }
         }
     }
 
