@@ -103,6 +103,9 @@ impl AnalyzeArgs {
 /// Reads one of our recordings, given its text.
 pub type ReadRecording<'a> = &'a dyn Fn(&str) -> Result<Series, String>;
 
+/// Bad lines that are named for one file; a file of another kind has nothing else.
+const MOST_ERRORS: usize = 20;
+
 /// Analyses the files one by one; `false` if any could not be read. `recording` reads a text that begins with
 /// `#hrvd-recording`.
 pub fn run(
@@ -121,8 +124,11 @@ pub fn run(
         let series = match read(path, recording) {
             Ok(series) => series,
             Err(lines) => {
-                for line in lines {
+                for line in lines.iter().take(MOST_ERRORS) {
                     writeln!(err, "error: {line}")?;
+                }
+                if let Some(more @ 1..) = lines.len().checked_sub(MOST_ERRORS) {
+                    writeln!(err, "error: {}: and {more} more", path.display())?;
                 }
                 fine = false;
                 continue;
