@@ -158,7 +158,7 @@ struct Stretch {
 
 /// Analyses one recording.
 pub fn analyze(series: &Series, options: &Options) -> Report {
-    let (stretches, labels, duration_s) = label(series, options.detector);
+    let (stretches, labels, duration_s) = label(series, options);
     let mut tools = Tools { welch: Welch::new(), lomb: Lomb::new(), dfa: Dfa::new() };
     let windows = spans(duration_s, options)
         .into_iter()
@@ -177,7 +177,10 @@ fn spans(duration_s: f64, options: &Options) -> Vec<(f64, f64)> {
     (0..=last).map(|k| (k as f64 * step, length)).collect()
 }
 
-fn label(series: &Series, detector: DetectorKind) -> (Vec<Stretch>, String, f64) {
+fn label(series: &Series, options: &Options) -> (Vec<Stretch>, String, f64) {
+    let drop_out = |x: f64| options.detector == DetectorKind::Live && x > DROP_OUT_MS;
+    // A series that is measured as it is has no gap but those that it came with.
+    let split = |x: f64| options.artifacts != Artifacts::Keep && drop_out(x);
     let rr = &series.rr_ms;
     let mut stretches = Vec::new();
     let mut letters = String::with_capacity(rr.len());
@@ -188,19 +191,18 @@ fn label(series: &Series, detector: DetectorKind) -> (Vec<Stretch>, String, f64)
         if let Some((_, gap_s)) = gaps.next_if(|g| g.0 == from) {
             now += gap_s;
         }
-        let drop_out = |x: f64| detector == DetectorKind::Live && x > DROP_OUT_MS;
-        if drop_out(rr[from]) {
+        if split(rr[from]) {
             letters.push('G');
             now += rr[from] / 1000.0;
             from += 1;
             continue;
         }
         let stop = gaps.peek().map_or(rr.len(), |g| g.0.clamp(from + 1, rr.len()));
-        let to = (from..stop).find(|i| drop_out(rr[*i])).unwrap_or(stop);
+        let to = (from..stop).find(|i| split(rr[*i])).unwrap_or(stop);
         let part = rr[from..to].to_vec();
-        let (labels, fixed) = match detector {
+        let (labels, fixed) = match options.detector {
             DetectorKind::Live => {
-                let labels = artifact::classify(&part);
+                let labels = classify_between(&part, drop_out);
                 let fixed = artifact::repair(&part, &labels);
                 (labels, fixed)
             }
@@ -210,7 +212,7 @@ fn label(series: &Series, detector: DetectorKind) -> (Vec<Stretch>, String, f64)
                 (labels, fixed)
             }
         };
-        letters.extend(labels.iter().map(|l| l.letter()));
+        letters.extend(part.iter().zip(&labels).map(|(x, l)| if drop_out(*x) { 'G' } else { l.letter() }));
         // Sums in ms, as the window rule is defined, and only then seconds.
         let ends = |x: &[f64]| -> Vec<f64> {
             let mut sum = 0.0;
@@ -227,6 +229,17 @@ fn label(series: &Series, detector: DetectorKind) -> (Vec<Stretch>, String, f64)
         from = to;
     }
     (stretches, letters, now)
+}
+
+/// Live labels of what lies between drop-outs; these themselves are far too long.
+fn classify_between(part: &[f64], drop_out: impl Fn(f64) -> bool) -> Vec<Label> {
+    let mut labels = Vec::with_capacity(part.len());
+    for run in part.split(|x| drop_out(*x)) {
+        labels.extend(artifact::classify(run));
+        labels.push(Label::Long);
+    }
+    labels.truncate(part.len());
+    labels
 }
 
 struct Tools {
@@ -396,6 +409,18 @@ mod tests {
             let want = ends.iter().filter(|t| **t > w.start_s && **t <= w.start_s + 60.0).count();
             assert_eq!(w.n, want, "{}", w.start_s);
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_measured_as_it_is() {
+        let rr = vec![1000.0, 1000.0, 5000.0, 1000.0, 1000.0, 1000.0];
+        let whole = |artifacts| run(rr.clone(), vec![], Options { artifacts, ..Options::default() });
+        let kept = whole(Artifacts::Keep);
+        assert_eq!((kept.labels.as_str(), kept.windows[0].n), ("NNGNNN", 6));
+        let rmssd = kept.windows[0].time.rmssd_ms.unwrap();
+        assert!((rmssd - (2.0 * 4000.0_f64.powi(2) / 5.0).sqrt()).abs() < 1e-9, "{rmssd}");
+        let without = whole(Artifacts::Exclude);
+        assert_eq!((without.labels.as_str(), without.windows[0].n), ("NNGNNN", 5));
     }
 
     #[test]
