@@ -88,7 +88,6 @@ pub fn breaks(bytes: &[u8]) -> SmallVec<[usize; 4]> {
     out
 }
 
-#[inline]
 fn read(bytes: &[u8], mut missing: impl FnMut(usize)) -> (Measurement, Option<Defect>) {
     let mut out = Measurement { hr: None, contact: Contact::Unsupported, energy_kj: None, rr: SmallVec::new() };
     let Some((&flags, mut rest)) = bytes.split_first() else {

@@ -178,9 +178,7 @@ impl Timeline {
             return self.expire(arrival);
         }
         let repeats = rr == &self.previous[..];
-        // one by one: mostly there is one
-        self.previous.clear();
-        rr.iter().for_each(|r| self.previous.push(*r));
+        self.previous = SmallVec::from_slice(rr);
         if let Some(held) = &mut self.held {
             // the lag cannot tell now; but where packets came twice just before, a repeat at once is no late beat
             let at_once = arrival.diff_micros(held.last_arrival) < rr[0].as_micros() as i64 / 2;
@@ -255,23 +253,21 @@ impl Timeline {
 
     #[inline(always)] // its value would be copied once more
     fn place(&mut self, rr: &[RrTicks]) -> Placed {
-        let mut placed = Placed { gap: None, beats: SmallVec::new(), duplicate: false };
-        if let Some(anchor) = self.anchor {
-            placed.gap = self.broken.take();
-            let low = self.lags.front().map_or(0, |l| l.1);
-            for &rr in rr {
-                self.ticks += u64::from(rr.0);
-                let most = (rr.as_micros() as f64 * SLEW) as i64;
-                self.offset_us += (low - self.offset_us).clamp(-most, most);
-                let at = anchor.offset_micros(micros(self.ticks) as i64 + self.offset_us);
-                // slewing back is slower than an interval is long, so this only guards the type's promise
-                let at = self.last_at.map_or(at, |last| at.max(last.offset_micros(1)));
-                self.last_at = Some(at);
-                placed.beats.push(Beat { at, rr });
-            }
-            self.last_rr = rr.last().copied();
+        let Some(anchor) = self.anchor else { return Placed::default() };
+        let low = self.lags.front().map_or(0, |l| l.1);
+        let mut beats = SmallVec::new();
+        for &rr in rr {
+            self.ticks += u64::from(rr.0);
+            let most = (rr.as_micros() as f64 * SLEW) as i64;
+            self.offset_us += (low - self.offset_us).clamp(-most, most);
+            let at = anchor.offset_micros(micros(self.ticks) as i64 + self.offset_us);
+            // slewing back is slower than an interval is long, so this only guards the type's promise
+            let at = self.last_at.map_or(at, |last| at.max(last.offset_micros(1)));
+            self.last_at = Some(at);
+            beats.push(Beat { at, rr });
         }
-        placed
+        self.last_rr = rr.last().copied();
+        Placed { gap: self.broken.take(), beats, duplicate: false }
     }
 
     fn lag(&self, arrival: Mono, more: u64) -> i64 {
