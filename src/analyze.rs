@@ -159,7 +159,9 @@ struct Stretch {
 /// Analyses one recording.
 pub fn analyze(series: &Series, options: &Options) -> Report {
     let (stretches, labels, duration_s) = label(series, options);
-    let mut tools = Tools { welch: Welch::new(), lomb: Lomb::new(), dfa: Dfa::new() };
+    let longest = stretches.iter().map(|s| s.rr.len().max(s.fixed.len())).max().unwrap_or(0);
+    let normal = vec![Label::Normal; longest];
+    let mut tools = Tools { normal, welch: Welch::new(), lomb: Lomb::new(), dfa: Dfa::new() };
     let windows = spans(duration_s, options)
         .into_iter()
         .map(|(start, length)| window(&stretches, start, length, options, &mut tools))
@@ -243,6 +245,8 @@ fn classify_between(part: &[f64], drop_out: impl Fn(f64) -> bool) -> Vec<Label> 
 }
 
 struct Tools {
+    /// As many as any part of the recording needs.
+    normal: Vec<Label>,
     welch: Welch,
     lomb: Lomb,
     dfa: Dfa,
@@ -255,7 +259,7 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
         from..to.max(from)
     };
     let keep = options.artifacts == Artifacts::Keep;
-    let normal = vec![Label::Normal; stretches.iter().map(|s| s.rr.len().max(s.fixed.len())).max().unwrap_or(0)];
+    let normal = &tools.normal;
     let (mut n, mut flagged, mut sum, mut used) = (0, 0, 0.0, 0);
     let mut segments = Vec::new();
     let mut longest: &[f64] = &[];
@@ -269,9 +273,9 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
         let fixed = &s.fixed[inside(&s.fixed_ends)];
         let after = raw.start > 0 && !s.labels[raw.start - 1].is_normal();
         segments.push(match options.artifacts {
-            Artifacts::Keep => Segment::new(&s.rr[raw.clone()], &normal, false),
+            Artifacts::Keep => Segment::new(&s.rr[raw.clone()], normal, false),
             Artifacts::Exclude => Segment::new(&s.rr[raw.clone()], labels, after),
-            Artifacts::Correct => Segment::new(fixed, &normal, false),
+            Artifacts::Correct => Segment::new(fixed, normal, false),
         });
         let whole = if keep { &s.rr[raw] } else { fixed };
         if whole.iter().sum::<f64>() > longest.iter().sum::<f64>() {

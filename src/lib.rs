@@ -18,6 +18,7 @@ pub mod diagnosis;
 pub mod engine;
 pub mod hrs;
 pub mod hrv;
+pub mod language;
 pub mod load;
 pub mod player;
 pub mod publication;

@@ -40,7 +40,7 @@ pub(super) struct Beats {
 }
 
 /// What lies inside a window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Judged {
     /// (beat, label) a segment.
     pub(super) segments: Vec<Vec<(Beat, Label)>>,
@@ -99,8 +99,7 @@ impl Beats {
     pub(super) fn judge(&self, from: Mono, until: Mono) -> Judged {
         let inside = |b: &Beat| b.at > from && b.at <= until;
         let overruns = self.overruns.iter().filter(|at| **at > from && **at <= until).count();
-        let mut out =
-            Judged { segments: vec![], after_artifact: vec![], dropout: Duration::ZERO, holes: overruns > 0, overruns };
+        let mut out = Judged { holes: overruns > 0, overruns, ..Judged::default() };
         let mut last: Option<Mono> = None;
         for segment in &self.segments {
             if !segment.beats.iter().any(inside) {
@@ -172,8 +171,7 @@ impl Judged {
 
     /// The part that ends in `(from, until]`.
     fn part(&self, from: Mono, until: Mono) -> Judged {
-        let mut out =
-            Judged { segments: vec![], after_artifact: vec![], dropout: Duration::ZERO, holes: false, overruns: 0 };
+        let mut out = Judged::default();
         for (segment, after) in self.segments.iter().zip(&self.after_artifact) {
             out.keep(segment, *after, |b| b.at > from && b.at <= until);
         }

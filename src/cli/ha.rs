@@ -76,15 +76,7 @@ pub fn run(args: &HaArgs, global: &Global, around: &Surroundings, terminal: &mut
         Some(dir) => write(&documents(args.what, &home, terminal.json), dir, terminal),
         None => print(args.what, &home, terminal),
     };
-    match done {
-        Ok(()) => Exit::Done,
-        // `hrvd ha dashboard | head` is no failure
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(e) => {
-            let _ = writeln!(terminal.err, "error: cannot write: {e}");
-            Exit::Failed
-        }
-    }
+    terminal.ends(done.map(|()| Exit::Done))
 }
 
 /// The people and straps that the daemon knows: the configuration's, and those adopted since. A strap without a name of

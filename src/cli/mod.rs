@@ -88,15 +88,8 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
 }
 
 fn analyze_files(args: &analyze::AnalyzeArgs, terminal: &mut Terminal<'_>) -> Exit {
-    match analyze::run(args, terminal.json, &tape::series, terminal.out, terminal.err) {
-        Ok(true) => Exit::Done,
-        Ok(false) => Exit::Usage,
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(e) => {
-            let _ = writeln!(terminal.err, "error: cannot write: {e}");
-            Exit::Failed
-        }
-    }
+    let fine = analyze::run(args, terminal.json, &tape::series, terminal.out, terminal.err);
+    terminal.ends(fine.map(|fine| if fine { Exit::Done } else { Exit::Usage }))
 }
 
 /// Runs the commands that need neither the daemon nor a runtime; `None` if it is another one.
@@ -109,13 +102,5 @@ pub fn offline(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) ->
         Command::Completions { shell } => completions::run(*shell, terminal.out).map(|()| Exit::Done),
         _ => return None,
     };
-    Some(match done {
-        Ok(exit) => exit,
-        // `hrvd config show | head` is no failure.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(e) => {
-            let _ = writeln!(terminal.err, "error: cannot write: {e}");
-            Exit::Failed
-        }
-    })
+    Some(terminal.ends(done))
 }

@@ -28,11 +28,7 @@ fn model(text: &str) -> Result<&'static Model, String> {
 }
 
 fn language(text: &str) -> Result<Language, String> {
-    match text {
-        "en" => Ok(Language::En),
-        "de" => Ok(Language::De),
-        _ => Err("languages are en and de".into()),
-    }
+    text.parse().map_err(|_: String| "languages are en and de".into())
 }
 
 /// Runs it.
@@ -47,8 +43,8 @@ pub fn run(args: &ReadinessArgs, terminal: &mut Terminal<'_>) -> Exit {
             return Exit::Usage;
         }
     };
-    for (name, day) in &days {
-        let done = if terminal.json {
+    let written = days.iter().try_for_each(|(name, day)| {
+        if terminal.json {
             let mut v = json::what_if(day, args.algo, args.language);
             if let (Some(o), Some(name)) = (v.as_object_mut(), name) {
                 o.insert("name".into(), Value::from(name.as_str()));
@@ -56,17 +52,9 @@ pub fn run(args: &ReadinessArgs, terminal: &mut Terminal<'_>) -> Exit {
             writeln!(terminal.out, "{v}")
         } else {
             page(terminal.out, name.as_deref(), day, args)
-        };
-        match done {
-            Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Exit::Done,
-            Err(e) => {
-                let _ = writeln!(terminal.err, "error: cannot write: {e}");
-                return Exit::Failed;
-            }
         }
-    }
-    Exit::Done
+    });
+    terminal.ends(written.map(|()| Exit::Done))
 }
 
 fn read(file: &Path) -> Result<Vec<(Option<String>, Day)>, Vec<String>> {

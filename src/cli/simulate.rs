@@ -97,15 +97,7 @@ pub fn run(args: &SimulateArgs, terminal: &mut Terminal<'_>) -> Exit {
         let events = ProfileStrap::new(profile, heart, args.seed).take_while(|e| e.at() < end);
         write(events, args.recording, terminal)
     };
-    match done {
-        Ok(()) => Exit::Done,
-        // `hrvd simulate | head` is no failure
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-        Err(e) => {
-            let _ = writeln!(terminal.err, "error: cannot write: {e}");
-            Exit::Failed
-        }
-    }
+    terminal.ends(done.map(|()| Exit::Done))
 }
 
 fn read(path: &Path) -> Result<Vec<RrTicks>, Vec<String>> {

@@ -1,5 +1,6 @@
 //! What a restart knows: the engine is brought to where the last process left it, and nothing is said twice.
 
+use super::straps::stored_source;
 use super::{Settings, roster};
 use crate::check::{CheckId, CheckResult, CheckStatus};
 use crate::engine::{Config, Engine, Input, LinkState, Output, Record, Roster, Strap, StrapFacts};
@@ -57,8 +58,7 @@ impl Known {
         }
         let mut sources = vec![];
         for strap in &merged.straps {
-            let source = query.meta(&super::straps::source_key(strap.id))?.and_then(|t| Source::from_text(&t));
-            sources.extend(source.map(|s| (strap.id, s)));
+            sources.extend(stored_source(&query, strap.id)?.map(|s| (strap.id, s)));
         }
         let records = query.records_since(boot, now - RESUME)?;
         Ok(Self { adopted, facts, sources, checked_on, mornings, stored, failed, records })

@@ -147,9 +147,8 @@ impl Memory {
         let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
         let ids: BTreeSet<StrapId> = of.iter().copied().chain(adopted.iter().map(|s| s.id)).collect();
         let one = |id| {
-            let source = query.meta(&source_key(id))?.and_then(|text| Source::from_text(&text));
             let (readings, release) = (query.battery(id)?, query.meta(&meta_key(id))?);
-            Ok((id, Remembered { readings, release, source: source.unwrap_or_default() }))
+            Ok((id, Remembered { readings, release, source: stored_source(query, id)?.unwrap_or_default() }))
         };
         Ok(Self { adopted, straps: ids.into_iter().map(one).collect::<Result<_, StoreError>>()? })
     }
@@ -202,7 +201,12 @@ fn busy(engine: &Engine, now: Now) -> Vec<AthleteId> {
     engine.check_statuses(now.mono).into_iter().filter(|c| running(c.phase)).map(|c| c.athlete).collect()
 }
 
-/// Where the store keeps what is proven about a strap's intervals.
+/// What the store holds of what is proven about a strap's intervals.
+pub(super) fn stored_source(query: &Query, id: StrapId) -> Result<Option<Source>, StoreError> {
+    Ok(query.meta(&source_key(id))?.and_then(|text| Source::from_text(&text)))
+}
+
+/// Where it keeps that.
 pub(super) fn source_key(id: StrapId) -> String {
     format!("source.{}", id.slug())
 }

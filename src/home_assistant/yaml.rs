@@ -18,7 +18,7 @@ fn block(value: &Value, depth: usize, out: &mut String) {
                     indent(depth, out);
                 }
                 let _ = write!(out, "{}:", scalar(key));
-                below(v, depth + 1, depth + 1, out);
+                below(v, depth + 1, out);
             }
         }
         Value::Array(items) if !items.is_empty() => {
@@ -33,7 +33,7 @@ fn block(value: &Value, depth: usize, out: &mut String) {
                         out.push(' ');
                         block(v, depth + 1, out);
                     }
-                    _ => below(v, depth + 1, depth + 1, out),
+                    _ => below(v, depth + 1, out),
                 }
             }
         }
@@ -44,7 +44,7 @@ fn block(value: &Value, depth: usize, out: &mut String) {
 }
 
 /// What follows a `key:` or a dash.
-fn below(value: &Value, depth: usize, text_depth: usize, out: &mut String) {
+fn below(value: &Value, depth: usize, out: &mut String) {
     match value {
         Value::Object(map) if !map.is_empty() => nested(value, depth, out),
         Value::Array(items) if !items.is_empty() => nested(value, depth, out),
@@ -52,7 +52,7 @@ fn below(value: &Value, depth: usize, text_depth: usize, out: &mut String) {
             out.push_str(if text.ends_with('\n') { " |\n" } else { " |-\n" });
             for line in text.lines() {
                 if !line.is_empty() {
-                    indent(text_depth, out);
+                    indent(depth, out);
                 }
                 out.push_str(line);
                 out.push('\n');

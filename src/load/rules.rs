@@ -148,18 +148,10 @@ fn weeks_since_lighter(ledger: &Ledger, weeks: &[f64], last_day: Date) -> Option
             *slot += 1.0;
         }
     }
-    if n < 4 {
-        return None;
-    }
-    let lighter = |i: usize| {
-        let usual = |x: &[f64]| x.get(i - 3..i).and_then(mean).unwrap_or(0.0);
-        let (load, sessions) = (usual(weeks), usual(&hard));
-        let now = (weeks.get(i).copied().unwrap_or(0.0), hard.get(i).copied().unwrap_or(0.0));
-        load > 0.0 && now.0 <= CUTBACK_RATIO * load && now.1 <= sessions.max(0.0)
-    };
-    let since = (3..n).rev().take_while(|i| !lighter(*i)).count();
-    let all = since == n - 3;
-    u32::try_from(if all { since + 3 } else { since }).ok()
+    week::weeks_since(n, |i| {
+        let (load, sessions) = (week::mean_of_three_before(weeks, i), week::mean_of_three_before(&hard, i));
+        load > 0.0 && weeks[i] <= CUTBACK_RATIO * load && hard[i] <= sessions.max(0.0)
+    })
 }
 
 /// Growth over the last six weeks, % of their mean a week, by least squares; `None` with fewer weeks or an empty one.

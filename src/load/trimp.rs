@@ -72,12 +72,17 @@ pub fn zone_minutes(samples: &[Sample], max_hr: f64) -> [f64; 5] {
 
 /// Edwards' load: minutes in the five zones, weighted 1 to 5.
 pub fn edwards(zones: &[f64; 5]) -> f64 {
-    zones.iter().zip(1..).map(|(m, w)| m * f64::from(w)).sum()
+    by_zone(zones)
 }
 
 /// Lucia's load: minutes below, between and above the two ventilatory thresholds, weighted 1 to 3.
 pub fn lucia(zones: &[f64; 3]) -> f64 {
-    zones.iter().zip(1..).map(|(m, w)| m * f64::from(w)).sum()
+    by_zone(zones)
+}
+
+/// A minute counts as much as the number of its zone.
+fn by_zone(minutes: &[f64]) -> f64 {
+    minutes.iter().zip(1..).map(|(m, w)| m * f64::from(w)).sum()
 }
 
 /// Session RPE: perceived exertion (CR10, 0 to 10) times minutes.

@@ -22,19 +22,25 @@ pub fn strain(days: &[f64; 7]) -> Option<f64> {
 /// Weeks since one was at most `ratio` of the mean of the three before it; `None` with fewer than four weeks. If there
 /// never was one, all weeks count.
 pub fn weeks_since_cutback(weeks: &[f64], ratio: f64) -> Option<u32> {
-    if weeks.len() < 4 {
+    weeks_since(weeks.len(), |i| {
+        let usual = mean_of_three_before(weeks, i);
+        usual > 0.0 && weeks[i] <= ratio * usual
+    })
+}
+
+/// Weeks since a lighter one, of `n`; three have to lie before it. `None` with fewer than four, all if there never was one.
+pub(super) fn weeks_since(n: usize, is_lighter: impl Fn(usize) -> bool) -> Option<u32> {
+    if n < 4 {
         return None;
     }
-    let mut since = 0;
-    for four in weeks.windows(4).rev() {
-        let [a, b, c, week] = four else { break };
-        let usual = (a + b + c) / 3.0;
-        if usual > 0.0 && *week <= ratio * usual {
-            return Some(since);
-        }
-        since += 1;
-    }
-    Some(since + 3)
+    let since = (3..n).rev().take_while(|i| !is_lighter(*i)).count();
+    let never = since == n - 3;
+    u32::try_from(if never { n } else { since }).ok()
+}
+
+/// What is usual for a week.
+pub(super) fn mean_of_three_before(weeks: &[f64], i: usize) -> f64 {
+    i.checked_sub(3).and_then(|from| weeks.get(from..i)).and_then(mean).unwrap_or(0.0)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Home Assistant discovery: one retained message a device.
 
 use super::detail_entity;
-use super::entity::{ATHLETE, Availability, EVENTS, Entity, GATEWAY, Language, STRAPS, Source};
+use super::entity::{ATHLETE, Availability, EVENTS, Entity, GATEWAY, STRAPS, Source};
 use super::live_entity::LIVE;
 use super::privacy::Publish;
 use super::topics::Topics;
 use crate::engine::{Athlete, Strap, StrapFacts};
+use crate::language::Language;
 use crate::units::{AthleteId, StrapId};
 use serde_json::{Map, Value, json};
 use std::time::Duration;

@@ -3,46 +3,8 @@
 use crate::check::{Grade, Phase};
 use crate::diagnosis::Cause;
 use crate::engine::LinkState;
+use crate::language::Language;
 use crate::verdict::Worn;
-
-/// Language of entity names. Enum words, event types and entity ids stay English: automations depend on them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// German.
-    De,
-}
-
-impl Language {
-    /// Every language.
-    pub const ALL: [Self; 2] = [Self::En, Self::De];
-
-    /// As written in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::En => "en",
-            Self::De => "de",
-        }
-    }
-
-    /// One of two texts.
-    pub fn pick<'a>(self, en: &'a str, de: &'a str) -> &'a str {
-        match self {
-            Self::En => en,
-            Self::De => de,
-        }
-    }
-}
-
-impl std::str::FromStr for Language {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Self::ALL.into_iter().find(|l| l.as_str() == text);
-        found.ok_or_else(|| format!("the language {text:?} is not known"))
-    }
-}
 
 /// A name; in other languages by the entity's key.
 #[derive(Clone, Copy, Debug)]

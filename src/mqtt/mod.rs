@@ -32,9 +32,9 @@ mod strap_state;
 mod tls;
 mod topics;
 
+pub use crate::language::Language;
 pub use command::{MAX_COMMAND, Order};
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
-pub use entity::Language;
 pub use handle::{ConnectionState, MqttHandle};
 pub use message::{Delivery, Message};
 pub use monitor::{NoEntry, Seen, follow, probe};

@@ -1,7 +1,7 @@
 //! From what the engine says to messages; no I/O.
 
 use super::discovery::Discovery;
-use super::entity::{EVENTS, Language};
+use super::entity::EVENTS;
 use super::live_state;
 use super::message::{
     Delivery, Message, availability, bytes, idle, iso, no_numbers, number, removed, retained, unknown_strap,
@@ -12,6 +12,7 @@ use super::topics::{Owner, Topics};
 use crate::ble::Counters;
 use crate::check::{AbortCause, CheckId, CheckResult, CheckStatus, Phase};
 use crate::engine::{Athlete, LinkState, Live, Output, Roster, Strap, StrapFacts, StrapStatus};
+use crate::language::Language;
 use crate::publication::Publication;
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use crate::verdict::{FindingId, Source, Worn};

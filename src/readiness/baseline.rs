@@ -196,10 +196,11 @@ impl Mornings {
         let values = self.values(today, model.base_days);
         let past: Vec<f64> = values.ln_rmssd.iter().take(model.base_days).filter_map(|v| *v).collect();
         let valid = past.len();
-        let (stage, next) = match valid {
-            n if n < model.min_base => (Stage::Learning, model.min_base),
-            n if n < model.full_base => (Stage::Provisional, model.full_base),
-            n => (Stage::Normal, n),
+        let stage = Stage::of(valid, model);
+        let next = match stage {
+            Stage::Learning => model.min_base,
+            Stage::Provisional => model.full_base,
+            Stage::Normal => valid,
         };
         let first = plus_days(today, -(model.base_days as i64));
         let mut refused = Vec::new();

@@ -4,6 +4,7 @@ use super::day::View;
 use super::model::Model;
 use crate::check::words;
 use crate::load::stats::{known, mean, median, sd};
+use crate::load::week;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,6 +17,19 @@ words! {
         Provisional = "provisional",
         /// As good as it gets.
         Normal = "normal",
+    }
+}
+
+impl Stage {
+    /// With so many valid days.
+    pub(super) fn of(valid: usize, m: &Model) -> Self {
+        if valid < m.min_base {
+            Self::Learning
+        } else if valid < m.full_base {
+            Self::Provisional
+        } else {
+            Self::Normal
+        }
     }
 }
 
@@ -79,13 +93,7 @@ impl Norms {
     pub(super) fn of(v: &View<'_>, m: &Model) -> Self {
         let past = finite(before(v.ln_rmssd, m.base_days));
         let n_base = past.len();
-        let stage = if n_base < m.min_base {
-            Stage::Learning
-        } else if n_base < m.full_base {
-            Stage::Provisional
-        } else {
-            Stage::Normal
-        };
+        let stage = Stage::of(n_base, m);
         let spread = sd(&past);
         let range = mean(&past).filter(|_| stage != Stage::Learning).map(|mean| {
             let sd = spread.max(m.sd_floor_ln);
@@ -122,10 +130,9 @@ impl LoadNorms {
         let mut out = Self { days: load.len(), ..Self::default() };
         let tail = |n: usize| load.get(load.len().saturating_sub(n)..).unwrap_or_default();
         let sum7: f64 = tail(7).iter().sum();
-        if load.len() >= 7 {
+        if let Some(days) = load.last_chunk() {
             out.load7 = Some(sum7);
-            let spread = sd(tail(7));
-            out.monotony = mean(tail(7)).filter(|_| spread > 0.0).map(|x| x / spread);
+            out.monotony = week::monotony(days);
             out.strain = out.monotony.filter(|x| *x > 0.0).map(|x| x * sum7);
         }
         if load.len() >= m.spike_days + 7 {
@@ -133,9 +140,9 @@ impl LoadNorms {
             out.chronic_week = Some(usual);
             out.ratio = (usual > 0.0).then(|| sum7 / usual);
         }
-        let weeks = crate::load::week::sums(load);
+        let weeks = week::sums(load);
         out.last_week = weeks.last().copied().unwrap_or(0.0);
-        out.weeks_since_cutback = crate::load::week::weeks_since_cutback(&weeks, m.cut_ratio);
+        out.weeks_since_cutback = week::weeks_since_cutback(&weeks, m.cut_ratio);
         out
     }
 }

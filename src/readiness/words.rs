@@ -4,23 +4,14 @@ use super::flag::{Flag, FlagId};
 use super::model::Model;
 use super::table::TABLE;
 use super::verdict::{Confidence, Hard, Level, Pattern};
+pub use crate::language::Language;
 use crate::load::Conflict;
 use crate::load::rules::RuleNote;
-
-/// Language of sentences. Ids stay English.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Language {
-    /// English.
-    #[default]
-    En,
-    /// German.
-    De,
-}
 
 /// The sentence of a key; the key itself where the table has none, which a test forbids.
 pub(crate) fn text(key: &str, language: Language) -> String {
     let found = TABLE.iter().find(|(k, ..)| *k == key);
-    found.map_or(key, |(_, en, de)| if language == Language::De { de } else { en }).to_owned()
+    found.map_or(key, |(_, en, de)| language.pick(en, de)).to_owned()
 }
 
 /// The sentence of a key with its blanks filled in. German numbers get a decimal comma.
