@@ -44,6 +44,7 @@ fn in_child() {
         "idle" => idle(&dir),
         "full" => full_disk(&dir),
         "full at open" => full_at_open(&dir),
+        "full while damaged" => full_while_damaged(&dir),
         "read-only" => read_only(&dir),
         other => panic!("unknown mode {other}"),
     }
@@ -686,4 +687,134 @@ fn a_damaged_file_with_a_write_ahead_log_moves_both() {
         }
         None => assert_eq!(Query::open(&db(image.path())).unwrap().straps().unwrap().len(), 1),
     }
+}
+
+// --- the end of a database: nothing that was kept twice is lost, whenever the power goes ------------------------------
+
+fn adopted_in(dir: &Path) -> Vec<hrvd::engine::Strap> {
+    Query::open(&db(dir)).unwrap().straps().unwrap().into_iter().map(|s| s.strap).collect()
+}
+
+/// What a start makes of these files: the straps, as the database and as the copy have them.
+fn start(dir: &Path) -> store::OpenReport {
+    let opened = store::open(options(dir)).unwrap();
+    opened.handle.stop().unwrap();
+    assert_eq!(adopted_in(dir), [adopted(1), adopted(4)]);
+    assert_eq!(fs::read_to_string(dir.join("hrvd.db.adopted")).unwrap().lines().count(), 3, "the copy");
+    let left: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(left.iter().all(|name| !name.contains("replac")), "{left:?}");
+    opened.report
+}
+
+/// Two straps, a result and its message.
+fn lived_in(dir: &Path) {
+    stored(dir);
+    store::adopt_offline(&db(dir), &adopted(4), None).unwrap();
+}
+
+#[test]
+fn a_database_that_is_missing_or_empty_takes_the_adoptions_from_their_copy() {
+    for how in ["missing", "empty", "its log is left"] {
+        let dir = tempfile::tempdir().unwrap();
+        lived_in(dir.path());
+        let log = dir.path().join("hrvd.db-wal");
+        fs::remove_file(db(dir.path())).unwrap();
+        match how {
+            "empty" => drop(fs::File::create(db(dir.path())).unwrap()),
+            "its log is left" => fs::write(&log, [0x5a; 5000]).unwrap(),
+            _ => {}
+        }
+        let report = start(dir.path());
+        assert_eq!((report.db.salvaged, report.db.migrated.from), (2, 0), "{how}: {report:?}");
+        let aside = report.db.moved_aside.map(|(aside, _)| aside);
+        assert_eq!(aside.is_some(), how == "its log is left", "{how}: {aside:?}");
+        if let Some(aside) = aside {
+            assert_eq!(fs::read(format!("{}-wal", aside.display())).unwrap(), [0x5a; 5000]);
+        }
+        // a second start brings nothing back that was forgotten since
+        store::forget_offline(&db(dir.path()), strap(4)).unwrap();
+        assert_eq!(store::open(options(dir.path())).unwrap().report.db.salvaged, 0);
+        assert_eq!(adopted_in(dir.path()), [adopted(1)]);
+    }
+}
+
+/// Every state that the files can have when the power goes while a damaged database is replaced.
+#[test]
+fn a_crash_at_any_step_of_a_replacement_costs_nothing_that_could_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    lived_in(dir.path());
+    let whole = fs::read(db(dir.path())).unwrap();
+    patch(&db(dir.path()), chunk_page(&whole), &[0xa5; 600]);
+    let damaged = fs::read(db(dir.path())).unwrap();
+    let after = crash_image(dir.path());
+    store::open(options(after.path())).unwrap().handle.stop().unwrap();
+    let replacement = fs::read(db(after.path())).unwrap();
+    let name = |n: &str| format!("hrvd.db{n}");
+    type State<'a> = Vec<(&'a str, &'a [u8])>;
+    let log = [0x77u8; 4000];
+    let states: [(&str, State); 6] = [
+        ("half built", vec![("", &damaged), (".replacing", &replacement[..5000])]),
+        ("half built, in a transaction", vec![("", &damaged), (".replacing", &[]), (".replacing-journal", &[1; 512])]),
+        ("built, not moved", vec![("", &damaged), (".replacement", &replacement)]),
+        ("moved without its log", vec![(".corrupt-1", &damaged), ("-wal", &log), (".replacement", &replacement)]),
+        ("moved", vec![(".corrupt-1", &damaged), (".corrupt-1-wal", &log), (".replacement", &replacement)]),
+        ("in place", vec![(".corrupt-1", &damaged), ("", &replacement)]),
+    ];
+    for (step, files) in &states {
+        let image = crash_image(dir.path());
+        for old in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(image.path().join(name(old)));
+        }
+        for (suffix, bytes) in files {
+            fs::write(image.path().join(name(suffix)), bytes).unwrap();
+        }
+        start(image.path());
+        let query = Query::open(&db(image.path())).unwrap();
+        assert_eq!((query.results(None, 9).unwrap().len(), query.count_unsent().unwrap()), (1, 1), "{step}");
+        let aside = |suffix: &str| fs::read(image.path().join(name(suffix))).ok();
+        assert!(aside(".corrupt-1") == Some(damaged.clone()), "{step}: the damaged file is evidence");
+        assert_eq!(aside(".corrupt-2"), None, "{step}");
+        if files.iter().any(|(_, bytes)| *bytes == log) {
+            assert!(aside(".corrupt-1-wal") == Some(log.to_vec()), "{step}: and so is its log");
+        }
+    }
+}
+
+/// A card without room for the new database: the old one stays where it is until there is some.
+fn full_while_damaged(dir: &Path) {
+    mount(&["-t", "tmpfs", "-o", "size=1m", "tmpfs"], dir);
+    lived_in(dir);
+    let whole = fs::read(db(dir)).unwrap();
+    patch(&db(dir), chunk_page(&whole), &[0xa5; 600]);
+    let damaged = fs::read(db(dir)).unwrap();
+    fill(dir);
+    for _ in 0..2 {
+        let opened = store::open(options(dir)).unwrap();
+        assert!(opened.report.trouble.as_ref().is_some_and(StoreError::is_passing), "{:?}", opened.report);
+        assert!(opened.handle.stop().is_err());
+        assert!(fs::read(db(dir)).unwrap() == damaged, "moved before there was room for another");
+    }
+    let Opened { handle, report, mut events } = store::open(fast(dir)).unwrap();
+    assert!(report.trouble.is_some());
+    handle.record(packet(1, 5000));
+    fs::remove_file(dir.join("filler")).unwrap();
+    wait_ok(&handle);
+    let Ok(StoreEvent::Opened(report)) = events.try_recv() else { panic!("not told") };
+    assert_eq!((report.db.moved_aside.unwrap().0, report.db.salvaged), (dir.join("hrvd.db.corrupt-1"), 5));
+    handle.stop().unwrap();
+    start(dir);
+    let query = Query::open(&db(dir)).unwrap();
+    assert_eq!((query.results(None, 9).unwrap().len(), query.count_unsent().unwrap()), (1, 1));
+    assert_eq!(seconds(dir), [5000]);
+    // and with nothing to take over but the copy
+    fs::write(db(dir), [0xa5; 8192]).unwrap();
+    fill(dir);
+    assert!(store::open(options(dir)).unwrap().report.trouble.is_some());
+    fs::remove_file(dir.join("filler")).unwrap();
+    assert_eq!(start(dir).db.salvaged, 2);
+}
+
+#[test]
+fn a_full_card_under_a_damaged_database_costs_no_adoption_and_no_result() {
+    run_with_mounts("full while damaged");
 }

@@ -7,7 +7,7 @@ use crate::engine::Strap;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 const HEAD: &str =
@@ -35,11 +35,20 @@ fn try_keep(conn: &Connection, db: &Path) -> Result<(), StoreError> {
     fs::rename(&part, &path).and_then(|()| journal::sync_dir(&path)).at(&path)
 }
 
-/// Adopts in an empty database what the file says; the number of straps.
-pub(super) fn restore(conn: &Connection, db: &Path) -> usize {
-    let text = fs::read_to_string(beside(db, "adopted")).unwrap_or_default();
-    let straps = text.lines().filter_map(parse);
-    straps.filter(|(strap, at)| rows::adopt(conn, strap, *at).is_ok()).count()
+/// Adopts in a new database what the file says; the number of straps.
+pub(super) fn restore(conn: &Connection, db: &Path) -> Result<usize, StoreError> {
+    let path = beside(db, "adopted");
+    let text = match fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(e) => return Err(StoreError::io(&path, &e)),
+    };
+    let mut straps = 0;
+    for (strap, at) in text.lines().filter_map(parse) {
+        rows::adopt(conn, &strap, at).at(db)?;
+        straps += 1;
+    }
+    Ok(straps)
 }
 
 fn line(strap: &Strap, first_seen: Option<i64>) -> String {

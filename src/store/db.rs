@@ -1,11 +1,9 @@
 //! Opening the database: settings, version, and what to do with a damaged file.
 
 use super::error::{At, StoreError};
-use super::{adoptions, free_name, journal, migrate};
-use rusqlite::config::DbConfig;
+use super::{adoptions, migrate, replace};
 use rusqlite::{Connection, OpenFlags};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,36 +17,55 @@ pub struct DbReport {
     pub migrated: migrate::Migrated,
     /// A damaged database, moved here, and what was wrong with it.
     pub moved_aside: Option<(PathBuf, String)>,
-    /// Rows of straps, results and outbox that could be taken over from the damaged file.
+    /// Rows of straps, results and outbox that could be taken over from the damaged file, or adoptions from their copy.
     pub salvaged: usize,
 }
 
-/// Opens for writing; a damaged file is moved aside and a new one begun.
+/// Opens for writing. A damaged file is moved aside and a new one begun; a new one knows who adopted which strap if
+/// that was ever known here.
 pub(super) fn open(path: &Path) -> Result<(Connection, DbReport), StoreError> {
-    match open_once(path) {
-        Ok((conn, migrated)) => {
-            adoptions::keep(&conn, path); // a crash may have come between a change and its copy
-            Ok((conn, DbReport { migrated, ..DbReport::default() }))
-        }
-        Err(StoreError::Corrupt { cause, .. }) => replace(path, cause),
-        Err(e) => Err(e),
+    let finished = replace::finish(path)?;
+    if replace::only_log(path) {
+        return replace(path, "there is a log and nothing that it belongs to".to_owned());
     }
+    let (conn, report) = match open_once(path) {
+        Ok(Some((conn, migrated))) => (conn, DbReport { migrated, ..DbReport::default() }),
+        Ok(None) => {
+            let built = replace::begin(path)?;
+            let (conn, _) = open_whole(path)?;
+            (conn, DbReport { migrated: built.migrated, salvaged: built.rows, moved_aside: None })
+        }
+        Err(StoreError::Corrupt { cause, .. }) => return replace(path, cause),
+        Err(e) => return Err(e),
+    };
+    adoptions::keep(&conn, path); // a crash may have come between a change and its copy
+    let Some(aside) = finished else { return Ok((conn, report)) };
+    let salvaged = replace::count(&conn).at(path)?;
+    let why = "found by an earlier start, which was interrupted".to_owned();
+    Ok((conn, DbReport { moved_aside: Some((aside, why)), salvaged, ..report }))
 }
 
-/// Moves a damaged database aside, starts a new one and takes over what can still be read.
+/// Starts a new database with what can still be read of a damaged one, and moves that aside.
 pub(super) fn replace(path: &Path, cause: String) -> Result<(Connection, DbReport), StoreError> {
-    let aside = move_aside(path)?;
-    let (conn, migrated) = open_once(path)?;
-    let salvaged = salvage(&conn, &aside, path);
+    let (built, aside) = replace::replace(path)?;
+    let (conn, _) = open_whole(path)?;
     adoptions::keep(&conn, path);
-    Ok((conn, DbReport { migrated, moved_aside: Some((aside, cause)), salvaged }))
+    Ok((conn, DbReport { migrated: built.migrated, moved_aside: Some((aside, cause)), salvaged: built.rows }))
 }
 
-fn open_once(path: &Path) -> Result<(Connection, migrate::Migrated), StoreError> {
+fn open_whole(path: &Path) -> Result<(Connection, migrate::Migrated), StoreError> {
+    let lost = || StoreError::Io { path: path.to_owned(), cause: "it is gone again".to_owned() };
+    open_once(path)?.ok_or_else(lost)
+}
+
+/// `None` if there is nothing in it.
+fn open_once(path: &Path) -> Result<Option<(Connection, migrate::Migrated)>, StoreError> {
     let unclean = fs::metadata(beside_sqlite(path, "-wal")).is_ok_and(|m| m.len() > 0);
     let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // refuse before anything is changed: also the switch to WAL writes
-    migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)?;
+    if migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)? == 0 {
+        return Ok(None);
+    }
     // no auto_vacuum: nothing large is ever deleted, and its page map costs a page a seal
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).at(path)?;
     conn.pragma_update(None, "synchronous", "NORMAL").at(path)?;
@@ -62,7 +79,7 @@ fn open_once(path: &Path) -> Result<(Connection, migrate::Migrated), StoreError>
     }
     let migrated = migrate::run(&mut conn, path, migrate::MIGRATIONS)?;
     probe(&conn).at(path)?;
-    Ok((conn, migrated))
+    Ok(Some((conn, migrated)))
 }
 
 /// Touches the schema and both ends of the tables that grow.
@@ -96,7 +113,7 @@ pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI)
         .at(path)?;
     conn.busy_timeout(Duration::from_secs(5)).at(path)?;
@@ -104,46 +121,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// The companions that SQLite names by appending to the whole file name.
-fn beside_sqlite(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside_sqlite(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-fn move_aside(path: &Path) -> Result<PathBuf, StoreError> {
-    let aside = free_name(path, "corrupt");
-    fs::rename(path, &aside).at(path)?;
-    for suffix in ["-wal", "-shm"] {
-        match fs::rename(beside_sqlite(path, suffix), beside_sqlite(&aside, suffix)) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(StoreError::io(path, &e)),
-            _ => {}
-        }
-    }
-    journal::sync_dir(path).at(path)?;
-    Ok(aside)
-}
-
-/// Copies whole tables as far as they can be read; adoptions come from their own file otherwise. Raw chunks stay in the
-/// damaged file.
-fn salvage(conn: &Connection, aside: &Path, path: &Path) -> usize {
-    // the damaged file and its WAL are evidence: closing them must not checkpoint
-    let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
-    let (mut rows, mut straps) = (0, false);
-    if conn.execute("ATTACH ?1 AS old", [format!("file:{}?mode=ro", uri_path(aside))]).is_ok() {
-        for table in ["athlete", "strap", "strap_facts", "strap_battery", "check_result", "outbox", "announced", "meta"]
-        {
-            let copy = format!("INSERT OR IGNORE INTO main.{table} SELECT * FROM old.{table}");
-            let copied = conn.execute(&copy, []);
-            straps |= table == "strap" && copied.is_ok();
-            rows += copied.unwrap_or(0);
-        }
-        let _ = conn.execute("DETACH old", []);
-    }
-    let _ = conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false);
-    if straps { rows } else { rows + adoptions::restore(conn, path) }
-}
-
-/// Percent-encodes what means something in an SQLite URI.
-fn uri_path(path: &Path) -> String {
-    path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23")
 }

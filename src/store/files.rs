@@ -73,17 +73,18 @@ impl Files {
         outbox: Outbox,
     ) -> Result<(Self, OpenReport), StoreError> {
         let (conn, db) = db::replace(&options.path, cause)?;
-        conn.execute("DELETE FROM sqlite_sequence WHERE name = 'outbox' AND seq < ?1", [outbox.top])
-            .and_then(|_| {
-                conn.execute(
-                    "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', ?1
-                     WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')",
-                    [outbox.top],
-                )
-            })
-            .at(&options.path)?;
         let files = Self { conn, journal, recordings: Recordings::default() };
+        files.count_on_from(outbox).at(&options.path)?;
         Ok((files, OpenReport { db, ..OpenReport::default() }))
+    }
+
+    /// Gives no outbox id a second time.
+    pub(super) fn count_on_from(&self, outbox: Outbox) -> rusqlite::Result<()> {
+        if self.outbox()?.top >= outbox.top {
+            return Ok(());
+        }
+        self.conn.execute("DELETE FROM sqlite_sequence WHERE name = 'outbox'", [])?;
+        self.conn.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('outbox', ?1)", [outbox.top]).map(drop)
     }
 
     /// Writes records as rows, in one transaction that is on the card when it is committed, and empties the journal.

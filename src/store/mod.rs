@@ -17,6 +17,7 @@ mod migrate;
 mod op;
 mod query;
 mod redate;
+mod replace;
 mod rows;
 mod seal;
 mod tail;

@@ -348,6 +348,7 @@ impl Writer {
         );
         self.anchor = self.anchor.or(anchor);
         self.redate_due = self.anchor.is_some();
+        files.count_on_from(self.outbox).at(&self.options.path)?;
         self.outbox = files.outbox().at(&self.options.path)?;
         // told again at each start until they are published
         let waiting = redate::waiting(&files.conn).at(&self.options.path)?;

@@ -117,6 +117,20 @@ fn a_lost_database_is_opened_again_without_doubling_the_journal() {
 }
 
 #[test]
+fn ids_of_messages_go_on_in_a_database_that_is_begun_anew_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut w, ..) = writer(dir.path());
+    let message = crate::publication::Publication { topic: "t".into(), payload: vec![], retain: true, qos: 1 };
+    w.handle(Message::Op(Op::Publish(vec![message.clone(); 3], None)));
+    w.files = None; // as after a replacement that a full card forbade
+    w.state.ok = false;
+    std::fs::write(dir.path().join("hrvd.db"), [0xa5; 8192]).unwrap();
+    w.handle(Message::Op(Op::Publish(vec![message], None)));
+    let next = Query::open(&dir.path().join("hrvd.db")).unwrap().next_unsent(3).unwrap();
+    assert_eq!(next.map(|row| row.id), Some(4));
+}
+
+#[test]
 fn a_check_is_flushed_to_the_card_and_a_quiet_end_is_sealed() {
     let dir = tempfile::tempdir().unwrap();
     let (mut w, ..) = writer(dir.path());
