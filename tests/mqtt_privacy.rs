@@ -166,6 +166,103 @@ fn words_hold_no_number_that_was_measured() {
     }
 }
 
+/// What is measured of the body through a strap, and what is the device's own.
+const BODY: [&str; 6] = ["contact", "packets", "gaps", "last_packet", "worn", "coverage"];
+const DEVICE: [&str; 20] = [
+    "link",
+    "link_since",
+    "battery",
+    "rssi",
+    "defects",
+    "duplicates",
+    "units",
+    "smoothing",
+    "findings",
+    "cause",
+    "advice",
+    "last_seen",
+    "signal",
+    "signal_trend",
+    "battery_per_week",
+    "battery_days",
+    "released",
+    "released_until",
+    "recovery",
+    "link_counts",
+];
+
+fn strap_states(all: &[(&str, &[u8])]) -> Vec<Value> {
+    all.iter().filter(|(t, p)| t.ends_with("a00101010101/state") && !p.is_empty()).map(|(_, p)| json(p)).collect()
+}
+
+#[test]
+fn words_of_a_strap_are_the_devices_and_not_the_bodys() {
+    let (full, words) = (morning(Publish::Live), morning(Publish::Words));
+    let (full, words) = (strap_states(&alex(&full)), strap_states(&alex(&words)));
+    assert!(full.len() == words.len() && full.len() > 3, "{} {}", full.len(), words.len());
+    for (full, words) in full.iter().zip(&words) {
+        let mut keys: Vec<&str> = full.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut decided = [&BODY[..], &DEVICE[..]].concat();
+        keys.sort_unstable();
+        decided.sort_unstable();
+        assert_eq!(keys, decided, "a key that nobody decided on");
+        assert!(BODY.iter().all(|key| words.get(key).unwrap().is_null()), "{words}");
+        assert!(DEVICE.iter().all(|key| words.get(key) == full.get(key)), "{words} {full}");
+    }
+    // this simulated strap cannot tell contact
+    let silent: Vec<_> = BODY.iter().filter(|key| full.iter().all(|v| v[**key].is_null())).collect();
+    assert_eq!(silent, [&"contact"], "nothing was there to silence");
+    assert_eq!(strap_states(&alex(&morning(Publish::Morning))), full, "morning says all of a strap");
+    // and Home Assistant has no entity that would never say anything
+    let all = morning(Publish::Words);
+    let all = alex(&all);
+    let (_, discovery) = all.iter().find(|(t, _)| t.ends_with("_strap_a00101010101/config")).unwrap();
+    for (key, c) in json(discovery)["cmps"].as_object().unwrap() {
+        let field = c["val_tpl"].as_str().unwrap_or_default();
+        assert!(!BODY.iter().any(|b| field.contains(&format!("value_json.{b} "))), "{key}: {field}");
+        let gone = ["contact", "worn", "packets", "gaps", "coverage"].contains(&key.as_str());
+        assert_eq!(c.get("uniq_id").is_none(), gone, "{key}");
+    }
+}
+
+/// What the broker keeps of the days when more was said is replaced when the first state is said.
+#[test]
+fn the_first_word_takes_back_the_numbers_of_before() {
+    let topics = Topics::new(&MqttConfig { gateway_id: "g".into(), ..MqttConfig::default() });
+    let publish = BTreeMap::from([(id("alex"), Publish::Words)]);
+    let mut renderer = Renderer::new(topics, RenderOptions { publish, ..RenderOptions::default() });
+    let all = renderer.roster(&roster());
+    let first = alex(&all);
+    for end in ["alex/morning", "alex/check", "a00101010101/state"] {
+        let said = last(&first, end).unwrap_or_else(|| panic!("{end} is not replaced"));
+        let said = said.as_object().unwrap();
+        let measured = said
+            .iter()
+            .filter(|(key, v)| v.is_number() && !["percent", "defects", "duplicates"].contains(&key.as_str()));
+        assert_eq!(measured.count(), 0, "{end}: {said:?}");
+    }
+    assert!(last(&of(&all, "kim", KIM), "kim/morning").is_none(), "who says everything keeps what is there");
+}
+
+#[test]
+fn a_strap_that_changes_hands_changes_what_is_said_of_it() {
+    let topics = Topics::new(&MqttConfig { gateway_id: "g".into(), ..MqttConfig::default() });
+    let publish = BTreeMap::from([(id("alex"), Publish::Words)]);
+    let mut renderer = Renderer::new(topics, RenderOptions { publish, ..RenderOptions::default() });
+    renderer.roster(&roster());
+    let outputs = outputs();
+    outputs.iter().for_each(|o| drop(renderer.output(o, now())));
+    let mut next = roster();
+    next.straps[1].athlete = id("alex");
+    let all = renderer.roster(&next);
+    let said = last(&of(&all, "alex", KIM), "a00202020202/state").expect("what was Kim's is taken back");
+    assert!(BODY.iter().all(|key| said[key].is_null()), "{said}");
+    // the newest status is told again, as Alex wants it
+    let Some(status) = outputs.iter().rev().find(|o| matches!(o, Output::Strap(s) if s.strap == KIM)) else { panic!() };
+    let again = renderer.output(status, now());
+    assert!(last(&of(&again, "alex", KIM), "a00202020202/state").is_some());
+}
+
 /// What Home Assistant had before is taken away by name: left out, it would stay.
 #[test]
 fn silenced_entities_are_taken_away() {

@@ -18,7 +18,7 @@ use crate::ble::{self, BleConfig};
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
 use crate::engine::{Input, Output};
-use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Topics};
+use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Sieve, Topics};
 use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
@@ -109,8 +109,9 @@ pub async fn run(
 
     let (mqtt_handle, mqtt_commands, topics) = match &settings.mqtt {
         Some(config) => {
-            let outbox = outbox::StoreOutbox::new(store.clone(), clock.clone());
             let topics = Topics::new(config);
+            let sieve = Sieve::new(topics.clone(), settings.render.publish.clone());
+            let outbox = outbox::StoreOutbox::new(store.clone(), clock.clone(), sieve);
             let (handle, commands) = mqtt::spawn(config.clone(), outbox, &CancellationToken::new())?;
             (handle, commands, topics)
         }

@@ -1,7 +1,8 @@
-//! The store's outbox as the MQTT edge wants to see it.
+//! The store's outbox as the MQTT edge wants to see it. A message may have waited while `publish` of its person was
+//! changed, so it is sifted when it is offered.
 
 use crate::clock::Clock;
-use crate::mqtt::OutboxSource;
+use crate::mqtt::{OutboxSource, Sieve};
 use crate::publication::Publication;
 use crate::store::{OutboxRow, StoreError, StoreHandle};
 use tokio::sync::oneshot;
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 pub(super) struct StoreOutbox {
     store: StoreHandle,
     clock: Clock,
+    sieve: Sieve,
     asked: Option<oneshot::Receiver<Result<Option<OutboxRow>, StoreError>>>,
     /// Rows up to here are acknowledged; the writer may not have marked them yet.
     acknowledged: i64,
@@ -19,13 +21,14 @@ pub(super) struct StoreOutbox {
 
 impl StoreOutbox {
     /// The outbox of a store.
-    pub(super) fn new(store: StoreHandle, clock: Clock) -> Self {
-        Self { store, clock, asked: None, acknowledged: 0, offered: None, complained: false }
+    pub(super) fn new(store: StoreHandle, clock: Clock, sieve: Sieve) -> Self {
+        Self { store, clock, sieve, asked: None, acknowledged: 0, offered: None, complained: false }
     }
 }
 
-impl OutboxSource for StoreOutbox {
-    async fn next(&mut self) -> Option<(i64, Publication)> {
+impl StoreOutbox {
+    /// The oldest unsent row.
+    async fn first(&mut self) -> Option<OutboxRow> {
         let after = self.acknowledged;
         let store = &self.store;
         let asked = self.asked.get_or_insert_with(|| store.read(move |query| query.next_unsent(after)));
@@ -34,10 +37,7 @@ impl OutboxSource for StoreOutbox {
         match answer.unwrap_or(Err(StoreError::Stopped)) {
             Ok(row) => {
                 self.complained = false;
-                let row = row?;
-                let tries = self.offered.filter(|o| o.0 == row.id).map_or(0, |o| o.1);
-                self.offered = Some((row.id, tries + 1));
-                Some((row.id, row.publication))
+                row
             }
             Err(e) => {
                 if !std::mem::replace(&mut self.complained, true) {
@@ -47,10 +47,67 @@ impl OutboxSource for StoreOutbox {
             }
         }
     }
+}
+
+impl OutboxSource for StoreOutbox {
+    async fn next(&mut self) -> Option<(i64, Publication)> {
+        loop {
+            let mut row = self.first().await?;
+            // straps have no message that must arrive
+            if self.sieve.sift(&mut row.publication, |_| None) {
+                let tries = self.offered.filter(|o| o.0 == row.id).map_or(0, |o| o.1);
+                self.offered = Some((row.id, tries + 1));
+                return Some((row.id, row.publication));
+            }
+            tracing::info!(topic = %row.publication.topic, "a message that waited is not sent: `publish` forbids it now");
+            self.acknowledged = self.acknowledged.max(row.id);
+            self.store.mark_sent(row.id, 0, None);
+        }
+    }
 
     fn mark_sent(&mut self, id: i64) {
         self.acknowledged = self.acknowledged.max(id);
         let tries = self.offered.filter(|o| o.0 == id).map_or(1, |o| o.1);
         self.store.mark_sent(id, tries, self.clock.now().wall);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::ClockTrust;
+    use crate::mqtt::{MqttConfig, Publish, Topics};
+    use crate::store::{self, OpenOptions, Query};
+    use crate::units::AthleteId;
+    use std::collections::BTreeMap;
+
+    #[tokio::test]
+    async fn what_waited_is_sent_as_its_person_wants_it_now() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("hrvd.db");
+        let store = store::open(OpenOptions::new(&db, "b")).unwrap().handle;
+        let topics = Topics::new(&MqttConfig::default());
+        let people: Vec<AthleteId> = ["alex", "kim", "sam"].map(|n| n.parse().unwrap()).to_vec();
+        let event = |athlete: &AthleteId| Publication {
+            topic: topics.check_event(athlete),
+            payload: br#"{"grade":"good","rmssd":42.5}"#.to_vec(),
+            retain: false,
+            qos: 1,
+        };
+        store.publish([&people[..], &people[..]].concat().iter().map(event).collect(), None);
+        let publish = people.iter().cloned().zip([Publish::Nothing, Publish::Words, Publish::Live]).collect();
+        let sieve = Sieve::new(topics.clone(), publish);
+        let mut outbox = StoreOutbox::new(store.clone(), Clock::system(ClockTrust::Auto), sieve);
+        let mut said = vec![];
+        while let Some((id, publication)) = outbox.next().await {
+            said.push((id, String::from_utf8(publication.payload).unwrap()));
+            outbox.mark_sent(id);
+        }
+        let (words, all) = (r#"{"grade":"good","rmssd":null}"#, r#"{"grade":"good","rmssd":42.5}"#);
+        assert_eq!(said, [(2, words), (3, all), (5, words), (6, all)].map(|(id, text)| (id, text.to_owned())));
+        store.flush().await.unwrap().unwrap();
+        assert_eq!(Query::open(&db).unwrap().count_unsent().unwrap(), 0, "what is not sent does not wait for ever");
+        let everybody = StoreOutbox::new(store, Clock::system(ClockTrust::Auto), Sieve::new(topics, BTreeMap::new()));
+        assert_eq!({ everybody }.next().await, None, "and is not sent after a second change of mind");
     }
 }

@@ -54,7 +54,7 @@ impl Known {
             let results = query.results(Some(&athlete.id), 20)?;
             stored.extend(results.iter().map(|r| r.id.clone()));
             failed.extend(query.meta(&failed_key(&athlete.id))?.map(CheckId));
-            mornings.extend(results.into_iter().find(|r| r.values.is_some()));
+            mornings.extend(query.newest_valid(&athlete.id)?);
         }
         let mut sources = vec![];
         for strap in &merged.straps {

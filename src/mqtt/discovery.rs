@@ -46,7 +46,7 @@ impl Discovery<'_> {
         self.payload(&device, dev, &[GATEWAY, detail_entity::GATEWAY].concat(), Publish::Live)
     }
 
-    pub(super) fn strap(&self, strap: &Strap, facts: &StrapFacts) -> Value {
+    pub(super) fn strap(&self, strap: &Strap, facts: &StrapFacts, publish: Publish) -> Value {
         let name = strap.name.as_ref().or(facts.name.as_ref());
         let name = name.map_or_else(|| format!("Strap {}", strap.id.slug()), |n| short(n).to_owned());
         let device = Device {
@@ -72,7 +72,7 @@ impl Discovery<'_> {
             }
         }
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, &[STRAPS, detail_entity::STRAPS].concat(), Publish::Live)
+        self.payload(&device, dev, &[STRAPS, detail_entity::STRAPS].concat(), publish)
     }
 
     /// `strap` is the athlete's strap if there is exactly one: Home Assistant cannot express "one of these".

@@ -39,7 +39,7 @@ pub use handle::{ConnectionState, MqttHandle};
 pub use message::{Delivery, Message};
 pub use monitor::{NoEntry, Seen, follow, probe};
 pub use outbox::{NoOutbox, OutboxSource};
-pub use privacy::Publish;
+pub use privacy::{Publish, Sieve};
 pub use render::{BridgeStatus, RenderOptions, Renderer};
 pub use strap_state::Explained;
 pub use topics::{OFFLINE, ONLINE, TOPICS, Topics, Use};

@@ -2,8 +2,11 @@
 //! through it too, and a key that it does not know says nothing.
 
 use super::entity::{Entity, Source};
+use super::topics::{Owner, Topics};
 use crate::publication::Publication;
+use crate::units::{AthleteId, StrapId};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -15,7 +18,7 @@ pub enum Publish {
     Live,
     /// No live values: the check without heart rate, and its result.
     Morning,
-    /// Words and times, no number that was measured.
+    /// Words and times, no number that was measured; of a strap what is the device's own.
     Words,
     /// Neither the person nor the person's straps.
     Nothing,
@@ -37,27 +40,35 @@ impl Publish {
 
     /// Whether an entity would ever say something.
     pub(super) fn keeps(self, entity: &Entity) -> bool {
+        let words = match entity.source {
+            Source::StrapState | Source::StrapRelease => &DEVICE[..],
+            _ => &WORDS[..],
+        };
         match self {
             Self::Live => true,
             Self::Morning => entity.source != Source::Live,
-            Self::Words => entity.source != Source::Live && entity.field.is_none_or(|f| WORDS.contains(&f)),
+            Self::Words => entity.source != Source::Live && entity.field.is_none_or(|f| words.contains(&f)),
             Self::Nothing => false,
         }
     }
 
     /// Takes out of a message of a person's what is not to be said; `false` if nothing is left.
-    pub(super) fn sift(self, publication: &mut Publication) -> bool {
-        // taking away is always allowed
-        if self == Self::Live || publication.payload.is_empty() {
-            return true;
-        }
-        if self == Self::Nothing || publication.topic.ends_with("/live") {
+    fn sift(self, owner: Owner<'_>, publication: &mut Publication) -> bool {
+        let topic = publication.topic.as_str();
+        let words = match (self, owner) {
+            (Self::Nothing, _) => return false,
+            // straps tell of themselves
+            (Self::Live, _) | (Self::Morning, Owner::Strap(_)) => return true,
+            (Self::Words, Owner::Strap(_)) if topic.ends_with("/availability") => return true,
+            (Self::Words, Owner::Strap(_)) => &DEVICE[..],
+            (Self::Morning | Self::Words, Owner::Athlete(_)) => &WORDS[..],
+        };
+        if topic.ends_with("/live") {
             return false;
         }
-        let topic = publication.topic.as_str();
         let progress = topic.ends_with("/check") && !topic.ends_with("/event/check");
         let silenced = |key: &str| match self {
-            Self::Words => !WORDS.contains(&key),
+            Self::Words => !words.contains(&key),
             _ => progress && ["hr", "clean_pct"].contains(&key),
         };
         let Ok(Value::Object(mut object)) = serde_json::from_slice(&publication.payload) else { return false };
@@ -66,6 +77,41 @@ impl Publish {
         }
         publication.payload = Value::Object(object).to_string().into_bytes();
         true
+    }
+}
+
+/// The sieve for everybody: whose a message is, and what of it may be said.
+#[derive(Clone, Debug)]
+pub struct Sieve {
+    topics: Topics,
+    publish: BTreeMap<AthleteId, Publish>,
+}
+
+impl Sieve {
+    /// Everything is said of who is not named.
+    pub fn new(topics: Topics, publish: BTreeMap<AthleteId, Publish>) -> Self {
+        Self { topics, publish }
+    }
+
+    /// How much is said of a person.
+    pub(super) fn of(&self, athlete: &AthleteId) -> Publish {
+        self.publish.get(athlete).copied().unwrap_or_default()
+    }
+
+    /// Takes out what is not to be said; `false` if nothing is left. `wearer` tells whose a strap is; what a strap of
+    /// nobody's says is not said.
+    pub fn sift(&self, publication: &mut Publication, wearer: impl Fn(StrapId) -> Option<AthleteId>) -> bool {
+        // taking away is always allowed
+        if publication.payload.is_empty() {
+            return true;
+        }
+        let topic = publication.topic.clone();
+        let Some(owner) = self.topics.owner(&topic) else { return true };
+        let athlete = match owner {
+            Owner::Athlete(slug) => slug.parse().ok(),
+            Owner::Strap(slug) => slug.parse().ok().and_then(wearer),
+        };
+        athlete.is_some_and(|a| self.of(&a).sift(owner, publication))
     }
 }
 
@@ -84,6 +130,31 @@ const WORDS: [&str; 13] = [
     "percent",
     "hint",
     "level",
+];
+
+/// Keys of a strap's state that are the device's own. What is measured of the body through it (contact, worn, packets,
+/// gaps, coverage) is not among them.
+const DEVICE: [&str; 20] = [
+    "link",
+    "link_since",
+    "battery",
+    "rssi",
+    "defects",
+    "duplicates",
+    "units",
+    "smoothing",
+    "findings",
+    "cause",
+    "advice",
+    "last_seen",
+    "signal",
+    "signal_trend",
+    "battery_per_week",
+    "battery_days",
+    "released",
+    "released_until",
+    "recovery",
+    "link_counts",
 ];
 
 impl fmt::Display for Publish {

@@ -6,9 +6,9 @@ use super::live_state;
 use super::message::{
     Delivery, Message, availability, bytes, idle, iso, no_numbers, number, removed, retained, unknown_strap,
 };
-use super::privacy::Publish;
+use super::privacy::{Publish, Sieve};
 use super::strap_state::{self, Explained};
-use super::topics::{Owner, Topics};
+use super::topics::Topics;
 use crate::ble::Counters;
 use crate::check::{AbortCause, CheckId, CheckResult, CheckStatus, Phase};
 use crate::engine::{Athlete, LinkState, Live, Output, Roster, Strap, StrapFacts, StrapStatus};
@@ -104,6 +104,7 @@ struct Told {
 pub struct Renderer {
     topics: Topics,
     options: RenderOptions,
+    sieve: Sieve,
     athletes: BTreeMap<AthleteId, AthleteView>,
     straps: BTreeMap<StrapId, StrapView>,
 }
@@ -111,11 +112,18 @@ pub struct Renderer {
 impl Renderer {
     /// Knows nobody yet; start with [`Self::roster`].
     pub fn new(topics: Topics, options: RenderOptions) -> Self {
-        Self { topics, options, athletes: BTreeMap::new(), straps: BTreeMap::new() }
+        let sieve = Sieve::new(topics.clone(), options.publish.clone());
+        Self { topics, options, sieve, athletes: BTreeMap::new(), straps: BTreeMap::new() }
     }
 
-    /// Announces who is there, sets who is new to "nothing yet" and removes who is gone.
+    /// Announces who is there, sets who is new to "nothing yet" and removes who is gone. What the broker keeps of an
+    /// earlier run is replaced by it, because more may have been published then.
     pub fn roster(&mut self, roster: &Roster) -> Vec<Message> {
+        let all = self.all_of(roster);
+        all.into_iter().filter_map(|m| self.sift(m)).collect()
+    }
+
+    fn all_of(&mut self, roster: &Roster) -> Vec<Message> {
         let mut out = Vec::new();
         let gone: Vec<_> =
             self.straps.keys().filter(|id| !roster.straps.iter().any(|s| s.id == **id)).copied().collect();
@@ -132,10 +140,12 @@ impl Renderer {
         out.push(retained(self.topics.gateway_discovery(), &self.discovery().gateway()));
         for strap in &roster.straps {
             let old = self.straps.remove(&strap.id);
+            // another wearer may say less of it
+            let old = old.filter(|v| v.strap.athlete == strap.athlete);
             let is_new = old.is_none();
             let view = old.unwrap_or_else(|| StrapView::new(strap.clone()));
             self.straps.insert(strap.id, StrapView { strap: strap.clone(), ..view });
-            if self.publish(&strap.athlete) == Publish::Nothing {
+            if self.sieve.of(&strap.athlete) == Publish::Nothing {
                 out.extend(self.topics.all_of_strap(strap.id).into_iter().map(removed));
                 continue;
             }
@@ -151,7 +161,7 @@ impl Renderer {
             let started = old.and_then(|v| v.started);
             let mut straps = roster.straps.iter().filter(|s| s.athlete == athlete.id).map(|s| s.id);
             let only = straps.next().filter(|_| straps.next().is_none());
-            let publish = self.publish(&athlete.id);
+            let publish = self.sieve.of(&athlete.id);
             if publish == Publish::Nothing {
                 out.extend(self.topics.all_of_athlete(&athlete.id).into_iter().map(removed));
             } else {
@@ -159,6 +169,9 @@ impl Renderer {
                 out.push(retained(self.topics.athlete_discovery(&athlete.id), &discovery));
                 if is_new {
                     out.push(retained(self.topics.check(&athlete.id), &idle()));
+                    if publish == Publish::Words {
+                        out.push(retained(self.topics.morning(&athlete.id), &Value::Object(no_numbers())));
+                    }
                 }
             }
             self.athletes.insert(athlete.id.clone(), AthleteView { athlete: athlete.clone(), started });
@@ -188,22 +201,10 @@ impl Renderer {
         self.sift(retained(self.topics.morning(&result.athlete), &Value::Object(self.numbers(result))))
     }
 
-    fn publish(&self, athlete: &AthleteId) -> Publish {
-        self.options.publish.get(athlete).copied().unwrap_or_default()
-    }
-
     /// The message without what its owner does not want to be said; nothing if nothing is left.
     fn sift(&self, mut message: Message) -> Option<Message> {
-        let publish = match self.topics.owner(&message.publication.topic) {
-            Some(Owner::Athlete(slug)) => self.publish(&slug.parse().ok()?),
-            // straps tell of themselves; of whom nothing is said, theirs do not
-            Some(Owner::Strap(slug)) => match self.publish(&self.straps.get(&slug.parse().ok()?)?.strap.athlete) {
-                Publish::Nothing => Publish::Nothing,
-                _ => Publish::Live,
-            },
-            None => Publish::Live,
-        };
-        publish.sift(&mut message.publication).then_some(message)
+        let wearer = |id| self.straps.get(&id).map(|v| v.strap.athlete.clone());
+        self.sieve.sift(&mut message.publication, wearer).then_some(message)
     }
 
     /// State of the gateway.
@@ -234,8 +235,10 @@ impl Renderer {
     }
 
     fn strap_discovery(&self, id: StrapId) -> Option<Message> {
-        let view = self.straps.get(&id).filter(|v| self.publish(&v.strap.athlete) != Publish::Nothing)?;
-        Some(retained(self.topics.strap_discovery(id), &self.discovery().strap(&view.strap, &view.facts)))
+        let view = self.straps.get(&id)?;
+        let publish = self.sieve.of(&view.strap.athlete);
+        let payload = self.discovery().strap(&view.strap, &view.facts, publish);
+        (publish != Publish::Nothing).then(|| retained(self.topics.strap_discovery(id), &payload))
     }
 
     fn live(&self, live: &Live) -> Message {

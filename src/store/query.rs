@@ -155,6 +155,15 @@ impl Query {
         )
     }
 
+    /// A person's newest result that holds values.
+    pub fn newest_valid(&self, athlete: &AthleteId) -> Result<Option<CheckResult>, StoreError> {
+        self.first(
+            "SELECT * FROM check_result WHERE athlete = ?1 AND has_values ORDER BY id DESC LIMIT 1",
+            [athlete.as_str()],
+            rows::result,
+        )
+    }
+
     /// Per person the local date of the newest check that holds values.
     pub fn checked_on(&self) -> Result<Vec<(AthleteId, Date)>, StoreError> {
         self.list(
