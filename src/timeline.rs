@@ -3,12 +3,14 @@
 //! A notification says which intervals ended since the last one, not when. The sum of intervals is the strap's own
 //! clock and far better than arrival times, so beat times are that sum, held to arrival by the *lag* (arrival − sum):
 //!
-//! * a lag that rises and stays up: beats were lost. A gap is marked and no difference crosses it. Because a stalled
-//!   radio link delivers everything late and in one burst, the verdict waits [`BURST_WAIT`] for the beats to catch up.
+//! * a lag that rises above its lowest of the last 30 s and stays up: beats were lost. A gap is marked and no difference
+//!   crosses it. Because a stalled radio link delivers everything late and in one burst, the verdict waits [`BURST_WAIT`]
+//!   for the beats to catch up.
 //! * a lag that falls: more beats than time. If the packet repeats the one before, it is a duplicate and dropped.
 //!   Equality alone never drops anything: equal neighbouring intervals are real.
 //! * a lag that creeps: strap and gateway clocks differ, or the strap sends ms and nobody knows yet; beat times follow by
-//!   at most [`SLEW`] of each interval, and a creep is no loss.
+//!   at most [`SLEW`] of each interval. A creep is no loss: the lowest lag is led on by as much as the lag may have crept
+//!   since, which is next to nothing once units are proven.
 
 use crate::units::{Mono, RrTicks};
 use smallvec::SmallVec;
@@ -17,10 +19,15 @@ use std::time::Duration;
 
 /// How long the lower envelope of the lag remembers.
 const LAG_MEMORY: Duration = Duration::from_secs(30);
-/// Least rise of the lag that means lost beats: jitter of real notifications stays below.
-const LOST_MIN_US: i64 = 1_500_000;
-/// How fast the lag may creep without loss: 2.34 % on a strap that sends ms, and clocks that differ.
-const CREEP: f64 = 0.025;
+/// Least rise of the lag that means lost beats: half a beat more than a notification waits with its beat, and no less
+/// than this. Jitter that takes it higher for a moment is waited for.
+const LOST_MIN_US: i64 = 1_000_000;
+/// So far ahead of the clock the time base is lost.
+const AHEAD_US: i64 = 1_500_000;
+/// How fast the lag may creep without loss, in 2⁻²⁰: 2.5 % while the strap may be one that sends ms (2.34 %), then 0.1 %
+/// for clocks that differ.
+const CREEP_UNPROVEN: i64 = 26_214;
+const CREEP_PROVEN: i64 = 1_049;
 /// How long after a late packet the beats may still catch up.
 pub const BURST_WAIT: Duration = Duration::from_millis(1500);
 /// Share of an interval by which beat times may follow the arrival clock. Above the 2.4 % of a strap that sends ms.
@@ -98,8 +105,11 @@ pub struct Timeline {
     ticks: u64,
     /// Correction of beat times against the arrival clock, µs.
     offset_us: i64,
-    /// (arrival, lag without offset) of the last 30 s; the lags ascend: front is the lower envelope.
+    /// (arrival, lag without offset) of the last 30 s; led on to now by the creep the lags ascend: front is the lower
+    /// envelope.
     lags: VecDeque<(Mono, i64)>,
+    /// Whether the units in which intervals are given are proven to be those of the strap.
+    proven: bool,
     /// Time of the last beat placed, also across breaks: time never runs back.
     last_at: Option<Mono>,
     last_rr: Option<RrTicks>,
@@ -138,13 +148,23 @@ impl Timeline {
         held.chain(&mut self.previous).chain(&mut self.last_rr).for_each(|rr| *rr = reread(*rr));
         // in units that were not its own the lag has crept: the envelope is where that led to
         let now = self.lags.back().map(|l| l.0);
-        let low =
-            now.and_then(|now| Some((now, self.lags.iter().map(|l| l.1 + creep(now, l.0)).min()? - self.offset_us)));
+        let low = now.and_then(|now| Some((now, self.low(now)? - self.offset_us)));
         self.lags.clear();
         self.lags.extend(low);
         if self.anchor.is_some() {
             (self.anchor, self.ticks, self.offset_us) = (self.last_at, 0, 0);
             self.broken.get_or_insert(GapReason::Units);
+        }
+    }
+
+    /// Whether the units in which intervals are given are proven: then the lag of a whole series hardly creeps.
+    pub fn know_units(&mut self, proven: bool) {
+        if self.proven == proven {
+            return;
+        }
+        self.proven = proven;
+        for (at, lag) in std::mem::take(&mut self.lags) {
+            self.remember(at, lag);
         }
     }
 
@@ -199,12 +219,13 @@ impl Timeline {
             self.held = Some(Held { first_arrival: arrival, last_arrival: arrival, rr: SmallVec::from_slice(rr) });
             return Placed::default();
         }
-        let ahead = low - lag;
-        if repeats && ahead > rr[0].as_micros() as i64 / 2 {
+        let (ahead, half) = (low - lag, rr[0].as_micros() as i64 / 2);
+        let at_once = || self.lags.back().is_some_and(|l| arrival.diff_micros(l.0) < half);
+        if repeats && ahead > half && at_once() {
             self.last_duplicate = Some(arrival);
             return Placed { duplicate: true, ..Placed::default() };
         }
-        if ahead > LOST_MIN_US {
+        if ahead > AHEAD_US {
             self.forget_base(GapReason::TimeBase);
             return self.place_anchored(arrival, rr);
         }
@@ -278,13 +299,22 @@ impl Timeline {
     /// Whether a lag is higher above its lower envelope than jitter and creeping explain.
     fn is_late(&self, arrival: Mono, lag: i64, rr: Option<RrTicks>) -> bool {
         let limit = LOST_MIN_US.max(rr.map_or(0, |r| r.as_micros() as i64) * 3 / 2);
-        // the first is the lowest: without a creep it decides alone
-        self.lags.front().is_some_and(|l| lag - l.1 > limit)
-            && self.lags.iter().all(|l| lag - l.1 - creep(arrival, l.0) > limit)
+        self.low(arrival).is_some_and(|low| lag - low > limit)
+    }
+
+    /// Where the lower envelope of the lag has crept to.
+    fn low(&self, now: Mono) -> Option<i64> {
+        self.lags.front().map(|l| l.1 + self.creep(now, l.0))
+    }
+
+    /// How far the lag may creep between two moments, µs.
+    fn creep(&self, now: Mono, since: Mono) -> i64 {
+        let share = if self.proven { CREEP_PROVEN } else { CREEP_UNPROVEN };
+        now.diff_micros(since).saturating_mul(share) >> 20
     }
 
     fn remember(&mut self, arrival: Mono, lag: i64) {
-        while self.lags.back().is_some_and(|l| l.1 >= lag) {
+        while self.lags.back().is_some_and(|l| l.1 + self.creep(arrival, l.0) >= lag) {
             self.lags.pop_back();
         }
         self.lags.push_back((arrival, lag));
@@ -292,11 +322,6 @@ impl Timeline {
             self.lags.pop_front();
         }
     }
-}
-
-/// How far the lag may creep between two moments, µs.
-fn creep(now: Mono, since: Mono) -> i64 {
-    (now.diff_micros(since) as f64 * CREEP) as i64
 }
 
 fn sum(rr: &[RrTicks]) -> u64 {
@@ -310,3 +335,7 @@ fn micros(ticks: u64) -> u64 {
 #[cfg(test)]
 #[path = "timeline_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "timeline_loss_tests.rs"]
+mod loss;

@@ -334,6 +334,31 @@ fn no_gap_is_marked_where_nothing_is_lost() {
     }
 }
 
+/// Two beats lost 25 s apart, each of which alone may have slipped past a notification: with proven units the clock
+/// hardly creeps in between, so that both together are seen.
+#[test]
+fn the_timeline_knows_that_units_are_proven() {
+    for phase_ms in (0..1000).step_by(50) {
+        let mut w = World::new();
+        w.input(at(0), Input::Known { strap: STRAP, source: Source { units: Units::Ticks1024, ..Source::default() } });
+        let (mut beat, mut end_ms) = (0u64, 1000);
+        for second in 1..150 {
+            let due = second * 1000 + phase_ms;
+            let mut bytes = vec![0x10, 60];
+            while end_ms <= due {
+                beat += 1;
+                end_ms += 1000;
+                if beat != 100 && beat != 125 {
+                    bytes.extend(1024u16.to_le_bytes());
+                }
+            }
+            let now = START + Duration::from_millis(due);
+            w.input(now, Input::Packet { strap: STRAP, bytes: bytes.into_iter().collect() });
+        }
+        assert_eq!(w.status().gaps, 1, "phase {phase_ms} ms");
+    }
+}
+
 #[test]
 fn a_battery_level_of_last_week_is_not_told_as_one_of_now() {
     let mut w = World::new();

@@ -6,7 +6,7 @@ use crate::hrs;
 use crate::recording::text;
 use crate::timeline::{Beat, GapReason, Placed, Timeline};
 use crate::units::{RrTicks, StrapId};
-use crate::verdict::source_of;
+use crate::verdict::{Units, source_of};
 use std::collections::BTreeMap;
 
 /// Beats without a gap inside, and why they do not follow the beats before.
@@ -17,6 +17,7 @@ pub(super) fn segments(records: &[Record], of: StrapId) -> Vec<Segment> {
     let mut segments: Vec<Segment> = vec![];
     let units = source_of(records, of).units;
     let mut timeline = Timeline::new();
+    timeline.know_units(units != Units::Unknown);
     let mut take = |p: Placed| {
         if p.beats.is_empty() {
             return;

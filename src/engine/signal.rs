@@ -47,6 +47,11 @@ impl Signal {
         self.reread()
     }
 
+    /// Whether the clock has proven the units in which intervals are read.
+    pub(super) fn knows_units(&self) -> bool {
+        self.reads != Units::Unknown
+    }
+
     /// Intervals as they are meant: in ticks, and without those that this strap is known to invent.
     pub(super) fn read(&self, m: &Measurement, breaks: &[usize]) -> SmallVec<[RrTicks; 9]> {
         // where something is missing already, positions count

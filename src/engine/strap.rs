@@ -161,14 +161,18 @@ impl StrapState {
         if let Some(reread) = heard.reread {
             self.change_units(reread);
         }
+        self.timeline.know_units(self.signal.knows_units());
         heard
     }
 
     /// Earlier sessions proved this about the strap.
     pub(super) fn remember(&mut self, source: Source) -> Option<Reread> {
-        let reread = self.signal.remember(source)?;
-        self.change_units(reread);
-        Some(reread)
+        let reread = self.signal.remember(source);
+        if let Some(reread) = reread {
+            self.change_units(reread);
+        }
+        self.timeline.know_units(self.signal.knows_units());
+        reread
     }
 
     /// The live windows begin anew: they must not mix units.
