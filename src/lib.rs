@@ -21,6 +21,7 @@ pub mod hrv;
 pub mod language;
 pub mod load;
 pub mod player;
+pub mod preference;
 pub mod publication;
 pub mod readiness;
 pub mod recording;

@@ -375,6 +375,50 @@ fn putting_the_strap_on_starts_one_check_a_morning_whatever_restarts_in_between(
 }
 
 #[test]
+fn what_is_set_by_mqtt_decides_whether_a_strap_starts_the_check() {
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let home = Home::new();
+    configure(&home, broker.port);
+    let auto = |s: &mut hrvd::daemon::Settings| s.roster.athletes[0].wake_window = Some(all_day());
+    let set = |what: &str, payload: &str, then: &str| {
+        observer.publish(&format!("hrvd/g/athlete/alex/setting/{what}/set"), payload, false);
+        observer.until(&format!("{what} is {payload}"), |all| {
+            let told = all.iter().rfind(|s| s.topic == "hrvd/g/athlete/alex/settings");
+            told.is_some_and(|s| s.payload.contains(then))
+        });
+    };
+    let still = Still::start(&home, broker.port, BEGIN, auto);
+    online(&observer);
+    set("auto_start", "off", "\"auto_start\":false");
+    still.link(LinkState::Connected);
+    still.play(&home, BEGIN, 30);
+    assert_eq!(status(&home)["checks"][0]["phase"], "idle");
+    // it is a quarter past six: not inside this window
+    set("auto_start", "on", "\"auto_start\":true");
+    set("wake_start", "07:00", "\"wake_start\":\"07:00\"");
+    still.link(LinkState::NotSeen);
+    still.advance(Duration::from_secs(300));
+    still.link(LinkState::Connected);
+    still.play(&home, BEGIN, 30);
+    assert_eq!(status(&home)["checks"][0]["phase"], "idle");
+    let now = still.manual.get().mono;
+    still.hrvd.stop();
+    // a restart keeps it, and taking it back opens the window again
+    let still = Still::start(&home, broker.port, now + Duration::from_secs(60), auto);
+    still.link(LinkState::Connected);
+    still.play(&home, BEGIN, 30);
+    assert_eq!(status(&home)["checks"][0]["phase"], "idle");
+    set("all", "default", "\"set\":[]");
+    still.link(LinkState::NotSeen);
+    still.advance(Duration::from_secs(300));
+    still.link(LinkState::Connected);
+    still.play(&home, BEGIN, 30);
+    assert_eq!(status(&home)["checks"][0]["phase"], "settling");
+    still.hrvd.stop();
+}
+
+#[test]
 fn a_packet_stamped_before_a_command_that_was_taken_first_turns_no_time_back() {
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);

@@ -439,6 +439,21 @@ fn a_stale_value_is_never_live() {
 }
 
 #[test]
+fn another_interval_holds_from_now_on() {
+    let mut w = World::new(None);
+    w.play(START, heart(steady(), 60), |_| true);
+    w.input(at(60), Input::LiveInterval(Duration::from_secs(60)));
+    let slow = w.lives().len();
+    w.play(START, heart(steady(), 240).into_iter().filter(|n| n.at > Duration::from_secs(60)), |_| true);
+    assert!((3..=4).contains(&(w.lives().len() - slow)), "{}", w.lives().len() - slow);
+    // the next one does not wait for the minute that was agreed before
+    w.input(at(241), Input::LiveInterval(Duration::from_secs(1)));
+    let fast = w.lives().len();
+    w.play(START, heart(steady(), 250).into_iter().filter(|n| n.at > Duration::from_secs(241)), |_| true);
+    assert!((7..=9).contains(&(w.lives().len() - fast)), "{}", w.lives().len() - fast);
+}
+
+#[test]
 fn live_values_come_at_the_interval() {
     let mut w = World::new(None);
     w.play(at(0), heart(steady(), 120), |_| true);

@@ -12,6 +12,7 @@ use hrvd::hrv::{Metric, Why};
 use hrvd::mqtt::{
     BridgeStatus, Delivery, Explained, Language, Message, MqttConfig, RenderOptions, Renderer, TOPICS, Topics, Use,
 };
+use hrvd::preference::{LogLevel, Personal, Preference};
 use hrvd::units::{AthleteId, Mono, Now, StrapId};
 use hrvd::verdict::*;
 use jiff::tz::{self, TimeZone};
@@ -264,7 +265,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 4 + 19 + 24);
+    assert_eq!(before.len(), 7 + 19 + 30);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -298,6 +299,11 @@ fn discovery_obeys_home_assistant() {
         "avty",
         "avty_mode",
         "message_expiry_interval",
+        "min",
+        "max",
+        "step",
+        "mode",
+        "ptrn",
     ];
     const CLASS_UNITS: &[(&str, Option<&str>)] = &[
         ("battery", Some("%")),
@@ -335,9 +341,22 @@ fn discovery_obeys_home_assistant() {
             }
             assert!(unique.insert(c["uniq_id"].as_str().unwrap().to_owned()), "{key} twice");
             let platform = c["p"].as_str().unwrap();
-            assert!(["sensor", "binary_sensor", "button", "event", "switch"].contains(&platform));
-            let topic_key = if platform == "button" { "cmd_t" } else { "stat_t" };
-            assert!(c[topic_key].as_str().unwrap().starts_with("hrvd/a1b2c3/"));
+            let commands = ["button", "switch", "number", "select", "text"];
+            assert!(["sensor", "binary_sensor", "event"].contains(&platform) || commands.contains(&platform));
+            for topic in [c.get("stat_t"), c.get("cmd_t")].into_iter().flatten() {
+                assert!(topic.as_str().unwrap().starts_with("hrvd/a1b2c3/"));
+            }
+            assert_eq!(c.get("stat_t").is_some(), platform != "button", "{key}");
+            assert_eq!(c.get("cmd_t").is_some(), commands.contains(&platform), "{key}");
+            assert_eq!(c.get("message_expiry_interval").is_some(), c.get("cmd_t").is_some(), "{key}");
+            // Home Assistant refuses settings that cannot be set
+            assert!(c.get("ent_cat") != Some(&json!("config")) || c.get("cmd_t").is_some(), "{key}");
+            if platform == "number" {
+                assert!(c["min"].as_f64() < c["max"].as_f64() && c["step"].as_f64() > Some(0.0), "{key}");
+            }
+            if platform == "text" {
+                assert!(c["max"].as_f64() <= Some(255.0), "{key}");
+            }
             // The same id comes out of the names, for versions that do not know default_entity_id.
             let slug = |s: &str| s.to_lowercase().replace([' ', '-'], "_");
             let wanted = format!("{platform}.{}_{}", slug(name), slug(c["name"].as_str().unwrap()));
@@ -348,7 +367,7 @@ fn discovery_obeys_home_assistant() {
                 let unit = if key == "battery_days" { &Some("d") } else { unit };
                 assert_eq!(c.get("unit_of_meas").and_then(Value::as_str), *unit, "{key}");
             }
-            assert_eq!(class == Some("enum"), c.get("ops").is_some(), "{key}");
+            assert_eq!(class == Some("enum") || platform == "select", c.get("ops").is_some(), "{key}");
             if class == Some("enum") || class == Some("timestamp") {
                 assert!(c.get("stat_cla").is_none(), "{key}");
             }
@@ -357,8 +376,7 @@ fn discovery_obeys_home_assistant() {
             if platform == "binary_sensor" {
                 assert!(c["pl_on"].is_string() && c["pl_off"].is_string());
             }
-            // A switch shows what is, not what was pressed: it has a state topic beside its command topic.
-            assert_eq!(platform == "switch", c.get("stat_t").is_some() && c.get("cmd_t").is_some(), "{key}");
+            // A switch shows what is, not what was pressed.
             if platform == "switch" {
                 for field in ["pl_on", "pl_off", "stat_on", "stat_off"] {
                     assert!(c[field].is_string(), "{key}: {field}");
@@ -442,6 +460,8 @@ fn sample(topic: &str) -> Value {
     all.extend(r.output(&Output::Check(check(Phase::Recording, true)), now(1000)));
     all.extend(r.output(&Output::Result(Box::new(result())), now(1000)));
     all.push(r.bridge(&BridgeStatus::default()));
+    all.push(r.gateway_settings(Duration::from_secs(5), Some(LogLevel::Info), &[]));
+    all.extend(r.personal_settings(&alex(), &Personal::default(), &[]));
     let m = all.iter().find(|m| m.publication.topic == topic).unwrap_or_else(|| panic!("nothing on {topic}"));
     serde_json::from_slice(&m.publication.payload).unwrap()
 }
@@ -498,6 +518,9 @@ fn payloads_are_pinned() {
     all.extend(r.explain(strap_id(), explained, now(1000)));
     let freed = Explained { cause: Some(Cause::Released), released_until: Some(Mono::from_secs(4600)), ..explained };
     all.extend(r.explain(strap_id(), freed, now(1000)));
+    all.push(r.gateway_settings(Duration::from_secs(5), Some(LogLevel::Info), &[]));
+    let personal = Personal { max_hr: Some(190), ..Personal::default() };
+    all.extend(r.personal_settings(&alex(), &personal, &[Preference::MaxHr]));
     insta::assert_snapshot!("payloads", lines(&all));
 }
 
@@ -664,6 +687,7 @@ fn who_leaves_is_removed_from_the_broker() {
             "homeassistant/device/hrvd_a1b2c3_strap_a09e1a9f6e53/config",
             "hrvd/a1b2c3/athlete/alex/check",
             "hrvd/a1b2c3/athlete/alex/morning",
+            "hrvd/a1b2c3/athlete/alex/settings",
             "hrvd/a1b2c3/strap/a09e1a9f6e53/availability",
             "hrvd/a1b2c3/strap/a09e1a9f6e53/state",
         ]
@@ -717,6 +741,10 @@ fn the_list_covers_what_the_code_builds() {
         t.morning(&a),
         t.check_event(&a),
         t.check_set(&a),
+        t.personal_settings(&a),
+        t.setting_set(Some(&a), "max_hr"),
+        t.gateway_settings(),
+        t.setting_set(None, "log_level"),
         t.gateway_discovery(),
         t.strap_discovery(s),
         t.athlete_discovery(&a),
@@ -728,6 +756,7 @@ fn the_list_covers_what_the_code_builds() {
             let t = t.replace("homeassistant/status", "<ha_status>").replace("homeassistant", "<discovery>");
             let t = t.replace("hrvd/a1b2c3", "<base>/<gateway>");
             let t = t.replace("/a09e1a9f6e53", "/<strap>").replace("/alex", "/<athlete>");
+            let t = t.replace("/max_hr/", "/<setting>/").replace("/log_level/", "/<setting>/");
             match t.strip_prefix("<discovery>/device/").and_then(|t| t.strip_suffix("/config")) {
                 Some(_) => "<discovery>/device/<object>/config".to_owned(),
                 None => t,

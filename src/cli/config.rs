@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::terminal::Terminal;
 use crate::config::{Loaded, Origin, Problem, Request, Setting, Severity, Surroundings, load};
+use crate::store::Query;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::io;
@@ -62,6 +63,7 @@ fn origin_json(origin: &Origin) -> Value {
         Origin::Derived(from) => json!({ "kind": "derived", "from": from }),
         Origin::Variable(name) => json!({ "kind": "environment", "variable": name }),
         Origin::Flag(name) => json!({ "kind": "flag", "flag": name }),
+        Origin::Set(at) => json!({ "kind": "mqtt", "at": at.map(|t| t.to_string()) }),
         Origin::File { file, .. } => {
             let position = origin.position();
             let (line, column) = (position.map(|p| p.0), position.map(|p| p.1));
@@ -72,7 +74,7 @@ fn origin_json(origin: &Origin) -> Value {
 
 /// Prints the configuration in force.
 pub fn show(request: &Request, around: &Surroundings, origin: bool, terminal: &mut Terminal<'_>) -> io::Result<Exit> {
-    let loaded = match load(request, around) {
+    let mut loaded = match load(request, around) {
         Ok(loaded) => loaded,
         Err(error) => {
             writeln!(terminal.err, "{error}")?;
@@ -81,6 +83,16 @@ pub fn show(request: &Request, around: &Surroundings, origin: bool, terminal: &m
     };
     for warning in &loaded.warnings {
         writeln!(terminal.err, "{warning}")?;
+    }
+    // what was set while the daemon ran lies in its database, if this user may look there
+    let path = &loaded.config.store.path;
+    match path.try_exists() {
+        Ok(false) => {}
+        Ok(true) => match Query::open(path).and_then(|q| q.preferences()) {
+            Ok(stored) => loaded.overlay(&stored),
+            Err(e) => writeln!(terminal.err, "warning: what was set by MQTT is not shown: {e}")?,
+        },
+        Err(e) => writeln!(terminal.err, "warning: what was set by MQTT is not shown: {}: {e}", path.display())?,
     }
     if terminal.json {
         writeln!(terminal.out, "{:#}", tree(&loaded, origin))?;

@@ -4,7 +4,7 @@ use super::Exit;
 use super::args::Global;
 use super::terminal::colors;
 use crate::clock::{self, Clock, ClockTrust};
-use crate::config::{self, Loaded, Surroundings};
+use crate::config::{self, Loaded, Origin, Setting, Surroundings};
 use crate::daemon::{self, Ended, Radio, Settings};
 use crate::logging;
 use std::io;
@@ -25,13 +25,17 @@ pub fn run(global: &Global, around: &Surroundings) -> Exit {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
-    if let Err(e) = logging::start(&loaded.config.log_level, colors(&io::stderr(), global, around), around) {
+    let log = logging::start(&loaded.config.log_level, colors(&io::stderr(), global, around), around);
+    if let Err(e) = &log {
         logging::last_word(&format!("error: the log cannot be started: {e}"), around);
     }
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let settings = Settings::from(&loaded.config);
+    let mut settings = Settings::from(&loaded.config);
+    settings.configured.log = log.ok();
+    let by_flag = |s: &Setting| s.key == "log.level" && matches!(s.origin, Origin::Flag(_));
+    settings.configured.log_by_flag = loaded.settings.iter().any(by_flag);
     let radio = settings.bluetooth.clone().map_or(Radio::Off, Radio::Bluetooth);
     let boot = match clock::boot_id() {
         Ok(id) => id,

@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, where exactly, and what would help.
 
+use jiff::Timestamp;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ pub enum Origin {
     Variable(String),
     /// A flag of the command line.
     Flag(String),
+    /// An MQTT command while the daemon ran, and when that was.
+    Set(Option<Timestamp>),
 }
 
 impl Origin {
@@ -63,6 +66,7 @@ impl Origin {
             }
             Self::Variable(name) => (250, name.into(), 0),
             Self::Flag(name) => (251, name.into(), 0),
+            Self::Set(_) => (252, PathBuf::new(), 0),
         }
     }
 }
@@ -78,6 +82,8 @@ impl fmt::Display for Origin {
                 write!(f, "{}:{}", file.path.display(), Position::of(&file.text, span).line)
             }
             Self::Variable(name) | Self::Flag(name) => f.write_str(name),
+            Self::Set(Some(at)) => write!(f, "set by MQTT, {}", at.strftime("%Y-%m-%d")),
+            Self::Set(None) => f.write_str("set by MQTT"),
         }
     }
 }
@@ -209,6 +215,7 @@ impl fmt::Display for Problem {
             }
             Origin::Variable(name) => writeln!(f, "  --> environment variable {}", printable(name))?,
             Origin::Flag(name) => writeln!(f, "  --> flag {name}")?,
+            Origin::Set(_) => writeln!(f, "  --> set by MQTT")?,
             Origin::Default => writeln!(f, "  --> the built-in default")?,
             Origin::Derived(from) => writeln!(f, "  --> {from}")?,
         }

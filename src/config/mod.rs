@@ -7,6 +7,8 @@ mod build;
 mod error;
 mod load;
 mod model;
+mod number;
+mod overlay;
 mod raw;
 mod read;
 mod roster;

@@ -4,6 +4,7 @@ use super::secret::PasswordFile;
 use crate::check::{CheckConfig, Posture};
 use crate::engine::{Athlete, Roster, Strap, WakeWindow};
 use crate::mqtt::Publish;
+use crate::preference::Personal;
 use crate::units::{AthleteId, StrapId};
 use jiff::tz::TimeZone;
 use std::path::PathBuf;
@@ -125,6 +126,18 @@ pub struct AthleteConfig {
     pub wake_window: WakeWindow,
     /// How much of the person goes to the broker.
     pub publish: Publish,
+    /// Maximum heart rate, bpm, if it is known.
+    pub max_hr: Option<u16>,
+    /// Resting heart rate, bpm, if it is known.
+    pub rest_hr: Option<u16>,
+}
+
+impl AthleteConfig {
+    /// What the person may change while the daemon runs, as configured.
+    pub fn personal(&self) -> Personal {
+        let Self { max_hr, rest_hr, auto_start, wake_window, .. } = *self;
+        Personal { max_hr, rest_hr, auto_start, wake_window }
+    }
 }
 
 /// An adopted strap.
@@ -148,7 +161,7 @@ impl Config {
             name: a.name.clone(),
             time_zone: a.time_zone.clone(),
             posture: a.posture,
-            wake_window: a.auto_start.then_some(a.wake_window),
+            wake_window: a.personal().window(),
         });
         let straps =
             self.straps.iter().map(|s| Strap { id: s.address, athlete: s.athlete.clone(), name: s.name.clone() });

@@ -1,10 +1,12 @@
 //! The configuration as typed. Field names here are the keys of the file; the defaults stand here and nowhere else.
 
+use super::number::{Bpm, Port};
 use super::value::{
-    AbsolutePath, Adapter, GatewayId, Host, Language, Line, LogFilter, Parsed, Period, Port, TimeOfDay, Topic, Zone,
+    AbsolutePath, Adapter, GatewayId, Host, Language, Line, LogFilter, Parsed, Period, TimeOfDay, Topic, Zone,
 };
 use crate::check::Posture;
 use crate::mqtt::Publish;
+use crate::preference::{MAX_HR, REST_HR};
 use crate::units::{AthleteId, StrapId};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -200,6 +202,8 @@ pub(super) struct RawAthlete {
     pub(super) auto_start: Option<bool>,
     pub(super) wake_window: Option<RawWindow>,
     pub(super) publish: Option<Parsed<Publish>>,
+    pub(super) max_hr: Option<Bpm<{ MAX_HR.0 }, { MAX_HR.1 }>>,
+    pub(super) rest_hr: Option<Bpm<{ REST_HR.0 }, { REST_HR.1 }>>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

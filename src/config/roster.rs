@@ -11,8 +11,8 @@ use super::value::{TimeOfDay, Zone};
 use crate::check::Posture;
 use crate::engine::WakeWindow;
 use crate::mqtt::Publish;
+use crate::preference::Personal;
 use crate::units::AthleteId;
-use jiff::civil::{Time, time};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,10 +49,6 @@ pub(super) struct Roster {
     pub(super) incomplete: bool,
 }
 
-/// When the window is not given.
-const WAKE_FROM: Time = time(4, 30, 0, 0);
-const WAKE_TO: Time = time(10, 0, 0, 0);
-
 impl Build<'_> {
     pub(super) fn athletes(&mut self, roster: &Roster) -> Option<Vec<AthleteConfig>> {
         let mut seen: BTreeMap<AthleteId, Origin> = BTreeMap::new();
@@ -78,8 +74,9 @@ impl Build<'_> {
                 Zone::System => self.system_zone(entry.at("timezone")),
             };
             let window = raw.wake_window.clone().unwrap_or_default();
-            let from = window.from.map_or(WAKE_FROM, |t| t.0.0);
-            let until = window.to.map_or(WAKE_TO, |t| t.0.0);
+            let usual = Personal::default();
+            let from = window.from.map_or(usual.wake_window.from, |t| t.0.0);
+            let until = window.to.map_or(usual.wake_window.until, |t| t.0.0);
             let window_ok = !entry.refused.iter().any(|field| field.starts_with("wake_window"));
             if from == until && window_ok {
                 let problem =
@@ -88,7 +85,7 @@ impl Build<'_> {
             }
             let name = raw.name.as_ref().map_or_else(|| slug.to_string(), |name| name.0.0.clone());
             let posture = raw.posture.as_ref().map_or(Posture::Supine, |posture| posture.0);
-            let auto_start = raw.auto_start.unwrap_or(true);
+            let auto_start = raw.auto_start.unwrap_or(usual.auto_start);
             let publish = raw.publish.as_ref().map_or(Publish::default(), |publish| publish.0);
             let path = format!("athlete[{n}]");
             self.show(&path, "slug", slug.as_str(), entry);
@@ -99,8 +96,22 @@ impl Build<'_> {
             self.show(&path, "wake_window.from", TimeOfDay(from).to_string(), entry);
             self.show(&path, "wake_window.to", TimeOfDay(until).to_string(), entry);
             self.show(&path, "publish", publish.as_str(), entry);
+            let (max_hr, rest_hr) = (raw.max_hr.map(|n| n.0), raw.rest_hr.map(|n| n.0));
+            for (field, value) in [("max_hr", max_hr), ("rest_hr", rest_hr)] {
+                value.into_iter().for_each(|n| self.show(&path, field, i64::from(n), entry));
+            }
             let wake_window = WakeWindow { from, until };
-            all.push(AthleteConfig { slug, name, time_zone, posture, auto_start, wake_window, publish });
+            all.push(AthleteConfig {
+                slug,
+                name,
+                time_zone,
+                posture,
+                auto_start,
+                wake_window,
+                publish,
+                max_hr,
+                rest_hr,
+            });
         }
         complete.then_some(all)
     }

@@ -2,6 +2,7 @@
 
 use crate::check::Posture;
 use crate::mqtt::Publish;
+use crate::preference::LogLevel;
 use crate::units::{AthleteId, StrapId};
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -97,38 +98,6 @@ pub(super) fn show_duration(d: Duration) -> String {
         (0, s) if s >= 300 && s % 60 == 0 => format!("{}m", s / 60),
         (0, s) => format!("{s}s"),
         _ => format!("{}ms", d.as_millis()),
-    }
-}
-
-/// A TCP port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Port(pub(super) u16);
-
-impl<'de> Deserialize<'de> for Port {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct PortVisitor;
-        impl Visitor<'_> for PortVisitor {
-            type Value = Port;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a port number without quotes, such as 1883")
-            }
-            fn visit_i64<E: Error>(self, n: i64) -> Result<Port, E> {
-                match u16::try_from(n) {
-                    Ok(port) if port > 0 => Ok(Port(port)),
-                    _ => Err(E::custom(format!("the port {n} is out of range: 1 to 65535"))),
-                }
-            }
-            fn visit_u64<E: Error>(self, n: u64) -> Result<Port, E> {
-                self.visit_i64(i64::try_from(n).unwrap_or(i64::MAX))
-            }
-        }
-        from.deserialize_any(PortVisitor)
-    }
-}
-
-impl Serialize for Port {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_u16(self.0)
     }
 }
 
@@ -246,7 +215,9 @@ checked_text!(
 );
 
 /// The log levels, quietest first.
-pub(super) const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+pub(super) fn levels() -> Vec<&'static str> {
+    LogLevel::ALL.iter().map(|l| l.as_str()).collect()
+}
 
 checked_text!(
     /// Log level, with exceptions for modules.
@@ -257,8 +228,8 @@ checked_text!(
                 None if at == 0 => part,
                 _ => return Err(format!("{part:?} is out of place in a log filter{HINT}write a level, then modules: \"info,hrvd::mqtt=debug\"")),
             };
-            if !LEVELS.contains(&level) {
-                return Err(format!("{level:?} is not a log level{HINT}one of {}", LEVELS.join(", ")));
+            if level.parse::<LogLevel>().is_err() {
+                return Err(format!("{level:?} is not a log level{HINT}one of {}", levels().join(", ")));
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! nobody: each way out returns at once.
 
 use super::audience;
+use super::preferences::Preferences;
 use super::report::adapter_problem;
 use super::roster;
 use super::straps::{Recalled, Straps, answer};
@@ -61,6 +62,7 @@ pub(super) struct Hub {
     /// Straps adopted into the store.
     pub(super) adopted: Vec<Strap>,
     pub(super) roster: Roster,
+    pub(super) preferences: Preferences,
     pub(super) straps: Straps,
     pub(super) started: Option<Timestamp>,
     pub(super) checking: bool,
@@ -141,6 +143,7 @@ impl Hub {
     fn order(&mut self, order: Order, radio: &watch::Receiver<ble::Status>) {
         match order {
             Order::Engine(command) => self.handle(self.clock.now(), Input::Command(command)),
+            Order::Prefer(who, wish) => self.prefer(who, wish),
             Order::Release(strap, ask) => {
                 if self.release(strap, ask, &radio.borrow().clone()).is_none() {
                     tracing::warn!("not done: nobody has a strap {strap} that could be let go");
@@ -428,7 +431,7 @@ impl Hub {
     }
 
     pub(super) fn new_roster(&mut self, now: Now) {
-        self.roster = roster::merge(&self.configured, &self.adopted);
+        self.roster = self.preferences.apply(roster::merge(&self.configured, &self.adopted));
         self.store.athletes(self.roster.athletes.clone());
         self.store.straps(self.configured.straps.clone());
         self.straps.set_roster(&self.roster);
@@ -440,6 +443,7 @@ impl Hub {
         for message in self.renderer.roster(&self.roster) {
             self.tell(message);
         }
+        self.say_settings();
     }
 }
 

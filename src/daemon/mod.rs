@@ -4,6 +4,7 @@
 mod audience;
 mod hub;
 mod outbox;
+mod preferences;
 mod report;
 mod revive;
 mod roster;
@@ -11,6 +12,7 @@ mod settings;
 mod straps;
 mod systemd;
 
+pub use preferences::Configured;
 pub(crate) use roster::merge;
 pub use settings::Settings;
 
@@ -22,6 +24,7 @@ use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Sieve, Topics};
 use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
+use preferences::Preferences;
 use revive::{Known, revive};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -99,7 +102,15 @@ pub async fn run(
 
     // what the last runs left
     let known = Known::read(&settings, &boot, clock.now());
-    let merged = roster::merge(&settings.roster, &known.adopted);
+    let preferences = Preferences::new(
+        settings.configured.clone(),
+        &settings.roster.athletes,
+        settings.live_interval,
+        known.preferences.clone(),
+    );
+    preferences.log_again();
+    let settings = Settings { live_interval: preferences.live_interval(), ..settings };
+    let merged = preferences.apply(roster::merge(&settings.roster, &known.adopted));
     store.athletes(merged.athletes.clone());
     let revived = revive(&settings, &boot, &merged, &known, clock.now());
     for record in revived.records {
@@ -121,6 +132,7 @@ pub async fn run(
         }
     };
     let mut renderer = Renderer::new(topics, settings.render.clone());
+    renderer.set_live_interval(settings.live_interval);
     let mut first = renderer.roster(&merged);
     first.extend(known.mornings.iter().filter_map(|r| renderer.morning(r)));
     let durable: Vec<_> = first.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
@@ -139,7 +151,6 @@ pub async fn run(
         let durable = messages.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
         store.result(result, durable);
     }
-    mqtt_handle.begin();
 
     let mut straps = straps::Straps::new(&boot, settings.releases);
     straps.set_roster(&merged);
@@ -181,6 +192,7 @@ pub async fn run(
         configured: settings.roster,
         adopted: known.adopted,
         roster: merged,
+        preferences,
         straps,
         checking: false,
         bridge: None,
@@ -190,6 +202,8 @@ pub async fn run(
         latest: known.records.last().map_or(Mono::default(), |r| r.at),
     };
     hub.say_bridge(&radio_status);
+    hub.say_settings();
+    mqtt_handle.begin();
     let inlets = Inlets { radio: radio_rx, mqtt: mqtt_commands, requests, store_events: opened.events, radio_status };
     hub.systemd.ready();
     let hub_stop = CancellationToken::new();

@@ -23,6 +23,7 @@ fn settings(dir: &Path) -> Settings {
     };
     let strap = Strap { id: STRAP, athlete: alex.id.clone(), name: None };
     Settings {
+        configured: Configured::default(),
         live_interval: Duration::from_secs(5),
         check: crate::check::CheckConfig::default(),
         roster: Roster { athletes: vec![alex], straps: vec![strap] },

@@ -5,7 +5,7 @@ use super::{Settings, roster};
 use crate::check::{CheckId, CheckResult, CheckStatus};
 use crate::engine::{Config, Engine, Input, LinkState, Output, Record, Roster, Strap, StrapFacts};
 use crate::player::Player;
-use crate::store::{Query, StoreError};
+use crate::store::{Preferred, Query, StoreError};
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use crate::verdict::Source;
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ const RESUME: Duration = Duration::from_secs(15 * 60);
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) adopted: Vec<Strap>,
+    /// What was set above the configuration.
+    pub(super) preferences: Vec<Preferred>,
     facts: Vec<(StrapId, StrapFacts)>,
     /// What is proven about straps' intervals.
     sources: Vec<(StrapId, Source)>,
@@ -47,6 +49,7 @@ impl Known {
         let query = Query::open(&settings.store)?;
         let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
         let facts = query.facts()?;
+        let preferences = query.preferences()?;
         let checked_on = query.checked_on()?;
         let merged = roster::merge(&settings.roster, &adopted);
         let (mut mornings, mut stored, mut failed) = (vec![], BTreeSet::new(), vec![]);
@@ -61,7 +64,7 @@ impl Known {
             sources.extend(stored_source(&query, strap.id)?.map(|s| (strap.id, s)));
         }
         let records = query.records_since(boot, now - RESUME)?;
-        Ok(Self { adopted, facts, sources, checked_on, mornings, stored, failed, records })
+        Ok(Self { adopted, preferences, facts, sources, checked_on, mornings, stored, failed, records })
     }
 }
 

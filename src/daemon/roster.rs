@@ -1,9 +1,9 @@
 //! Who lives here: the configuration's people and straps, and those adopted since.
 
 use crate::check::Posture;
-use crate::engine::{Athlete, Roster, Strap, WakeWindow};
+use crate::engine::{Athlete, Roster, Strap};
+use crate::preference::Personal;
 use crate::units::AthleteId;
-use jiff::civil::time;
 use jiff::tz::TimeZone;
 
 /// The configuration's roster plus the straps adopted into the store. The configuration wins where both name a strap.
@@ -32,7 +32,7 @@ fn plain_athlete(id: &AthleteId) -> Athlete {
         name,
         time_zone: TimeZone::system(),
         posture: Posture::Supine,
-        wake_window: Some(WakeWindow { from: time(4, 30, 0, 0), until: time(10, 0, 0, 0) }),
+        wake_window: Personal::default().window(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The configuration in the words of the edges.
 
+use super::Configured;
 use crate::ble::{BleConfig, arbiter::ArbiterConfig, link::LinkConfig};
 use crate::check::CheckConfig;
 use crate::config::Config;
@@ -13,6 +14,8 @@ use std::time::Duration;
 /// Everything the daemon needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What can be changed while the daemon runs, as configured.
+    pub configured: Configured,
     /// How often live values are said.
     pub live_interval: Duration,
     /// The morning check.
@@ -38,6 +41,11 @@ pub struct Settings {
 impl From<&Config> for Settings {
     fn from(c: &Config) -> Self {
         Self {
+            configured: Configured {
+                people: c.athletes.iter().map(|a| (a.slug.clone(), a.personal())).collect(),
+                log_level: c.log_level.clone(),
+                ..Configured::default()
+            },
             live_interval: c.live_interval,
             check: c.check.clone(),
             roster: c.roster(),

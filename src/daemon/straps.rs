@@ -8,7 +8,7 @@ use crate::diagnosis::{Cause, diagnose};
 use crate::engine::{Engine, Input, LinkState, Roster, Strap, WakeWindow};
 use crate::mqtt::Explained;
 use crate::release::{Ask, By, Release, Released};
-use crate::store::{Query, StoreError};
+use crate::store::{Preferred, Query, StoreError};
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use crate::verdict::{SmoothingVerdict, Source, Units};
 use jiff::civil::Date;
@@ -130,6 +130,7 @@ impl Straps {
 /// What the store keeps of straps.
 pub(super) struct Memory {
     adopted: Vec<Strap>,
+    preferences: Vec<Preferred>,
     straps: BTreeMap<StrapId, Remembered>,
 }
 
@@ -150,7 +151,11 @@ impl Memory {
             let (readings, release) = (query.battery(id)?, query.meta(&meta_key(id))?);
             Ok((id, Remembered { readings, release, source: stored_source(query, id)?.unwrap_or_default() }))
         };
-        Ok(Self { adopted, straps: ids.into_iter().map(one).collect::<Result<_, StoreError>>()? })
+        Ok(Self {
+            adopted,
+            preferences: query.preferences()?,
+            straps: ids.into_iter().map(one).collect::<Result<_, StoreError>>()?,
+        })
     }
 }
 
@@ -183,6 +188,9 @@ impl Hub {
                         self.adopted.push(s.clone());
                     }
                 }
+                self.preferences.restore(memory.preferences.clone());
+                self.pace();
+                self.preferences.log_again();
                 let now = self.clock.now();
                 self.new_roster(now);
                 self.straps.restore(&memory, now);

@@ -6,6 +6,7 @@ use crate::verdict::Source;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use smallvec::SmallVec;
+use std::time::Duration;
 
 /// The bytes of one 0x2A37 notification, as received. 20 fit the default MTU without an allocation.
 pub type PacketBytes = SmallVec<[u8; 20]>;
@@ -54,6 +55,8 @@ pub enum Input {
         /// Local date of the newest completed check.
         date: Date,
     },
+    /// How often live values are said from now on.
+    LiveInterval(Duration),
 }
 
 /// A request by a person or an automation.

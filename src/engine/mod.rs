@@ -81,6 +81,10 @@ impl Engine {
                     p.checked_on = p.checked_on.max(Some(date));
                 }
             }
+            Input::LiveInterval(interval) => {
+                self.config.live_interval = interval;
+                self.people.values_mut().for_each(|p| p.hurry_live(now.mono, interval));
+            }
         }
         self.on_time(now);
     }

@@ -84,6 +84,11 @@ impl Person {
 
     /// Live values, when they are due: together with a packet, so that they are as fresh as can be, and once at the
     /// moment when beats are no longer fresh. The last message of a stream holds nothing: an old value is never live.
+    /// The interval changed: the next value comes no later than it would by the new one.
+    pub(super) fn hurry_live(&mut self, now: Mono, interval: Duration) {
+        self.next_live = self.next_live.map(|due| due.min(now + interval.saturating_sub(GRACE)));
+    }
+
     pub(super) fn poll_live(&mut self, now: Mono, interval: Duration, strap: Option<&StrapState>) -> Option<Live> {
         let due = self.next_live?;
         let id = self.live_strap?;

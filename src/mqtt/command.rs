@@ -4,6 +4,7 @@ use super::link::Message;
 use super::topics::Topics;
 use crate::check::Posture;
 use crate::engine::{Command, Trigger};
+use crate::preference::{self, Choice, Preference};
 use crate::release::{self, Ask};
 use crate::units::{AthleteId, StrapId};
 use serde::Deserialize;
@@ -23,6 +24,19 @@ pub enum Order {
     Engine(Command),
     /// A strap shall be let go, or taken back.
     Release(StrapId, Ask),
+    /// Something shall be set, of a person or of the gateway.
+    Prefer(Option<AthleteId>, Wish),
+}
+
+/// What is wished of a preference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// It shall be this.
+    Set(Preference, Choice),
+    /// What the configuration says shall hold again.
+    Default(Preference),
+    /// The same of everything that was set.
+    Defaults,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +66,12 @@ pub(super) enum Ignored {
     Release,
     #[error("the posture is none of supine, seated, standing")]
     Posture,
+    #[error("there is no such setting here")]
+    Setting,
+    #[error("all settings at once can only be set to default")]
+    Defaults,
+    #[error("{} is {} or default", .0, .0.takes())]
+    Choice(Preference),
 }
 
 /// Reads a message as a command.
@@ -67,6 +87,9 @@ pub(super) fn parse(topics: &Topics, message: &Message) -> Result<Order, Ignored
     }
     if let Some(strap) = topics.command_strap(&message.topic) {
         return release(strap, &message.payload);
+    }
+    if let Some((athlete, name)) = topics.command_setting(&message.topic) {
+        return prefer(athlete, name, &message.payload);
     }
     let athlete = topics.command_athlete(&message.topic).ok_or(Ignored::Topic)?;
     let athlete: AthleteId = athlete.parse().map_err(|_| Ignored::Athlete)?;
@@ -84,6 +107,30 @@ pub(super) fn parse(topics: &Topics, message: &Message) -> Result<Order, Ignored
         "cancel" => Ok(Order::Engine(Command::CancelCheck { athlete })),
         _ => Err(Ignored::Payload),
     }
+}
+
+/// The name that means all of them.
+const ALL: &str = "all";
+
+fn prefer(athlete: Option<&str>, name: &str, payload: &[u8]) -> Result<Order, Ignored> {
+    let athlete: Option<AthleteId> = athlete.map(str::parse).transpose().map_err(|_| Ignored::Athlete)?;
+    let text = std::str::from_utf8(payload).unwrap_or_default().trim();
+    if name == ALL {
+        return match text {
+            preference::DEFAULT => Ok(Order::Prefer(athlete, Wish::Defaults)),
+            _ => Err(Ignored::Defaults),
+        };
+    }
+    let what: Preference = name.parse().map_err(|_| Ignored::Setting)?;
+    if what.is_personal() != athlete.is_some() {
+        return Err(Ignored::Setting);
+    }
+    let wish = match (text, what.read(text)) {
+        (preference::DEFAULT, _) => Wish::Default(what),
+        (_, Some(choice)) => Wish::Set(what, choice),
+        (_, None) => return Err(Ignored::Choice(what)),
+    };
+    Ok(Order::Prefer(athlete, wish))
 }
 
 fn release(strap: &str, payload: &[u8]) -> Result<Order, Ignored> {
@@ -154,6 +201,39 @@ mod tests {
         assert_eq!(read(FREE, b"on", true), Err(Ignored::Retained));
         assert_eq!(read("hrvd/g/strap/h10/release/set", b"on", false), Err(Ignored::Strap));
         assert_eq!(read("hrvd/g/strap/a09e1a9f6e53/release", b"on", false), Err(Ignored::Topic));
+    }
+
+    #[test]
+    fn a_setting_is_set_and_taken_back() {
+        let alex: Option<AthleteId> = Some("alex".parse().unwrap());
+        let set = |what: Preference, text: &str| Wish::Set(what, what.read(text).unwrap());
+        let mine = |name: &str, payload: &str| {
+            read(&format!("hrvd/g/athlete/alex/setting/{name}/set"), payload.as_bytes(), false)
+        };
+        let gateways =
+            |name: &str, payload: &str| read(&format!("hrvd/g/setting/{name}/set"), payload.as_bytes(), false);
+        let order = |wish| Ok(Order::Prefer(alex.clone(), wish));
+        assert_eq!(mine("max_hr", " 191\n"), order(set(Preference::MaxHr, "191")));
+        assert_eq!(mine("wake_start", "05:00"), order(set(Preference::WakeStart, "05:00")));
+        assert_eq!(mine("wake_start", "default"), order(Wish::Default(Preference::WakeStart)));
+        assert_eq!(mine("all", "default"), order(Wish::Defaults));
+        assert_eq!(gateways("log_level", "debug"), Ok(Order::Prefer(None, set(Preference::LogLevel, "debug"))));
+        for (name, payload, why) in [
+            ("max_hr", "300", Ignored::Choice(Preference::MaxHr)),
+            ("max_hr", "", Ignored::Choice(Preference::MaxHr)),
+            ("auto_start", "yes", Ignored::Choice(Preference::AutoStart)),
+            ("all", "off", Ignored::Defaults),
+            ("log_level", "debug", Ignored::Setting),
+            ("shoe_size", "44", Ignored::Setting),
+        ] {
+            assert_eq!(mine(name, payload), Err(why), "{name} {payload}");
+        }
+        assert_eq!(gateways("max_hr", "190"), Err(Ignored::Setting));
+        assert_eq!(read("hrvd/g/setting/log_level/set", b"debug", true), Err(Ignored::Retained));
+        assert_eq!(
+            Ignored::Choice(Preference::MaxHr).to_string(),
+            "max_hr is a whole number of beats a minute from 120 to 230 or default"
+        );
     }
 
     #[test]

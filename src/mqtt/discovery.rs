@@ -4,6 +4,7 @@ use super::detail_entity;
 use super::entity::{ATHLETE, Availability, EVENTS, Entity, GATEWAY, STRAPS, Source};
 use super::live_entity::LIVE;
 use super::privacy::Publish;
+use super::setting_entity;
 use super::topics::Topics;
 use crate::engine::{Athlete, Strap, StrapFacts};
 use crate::language::Language;
@@ -43,7 +44,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Heart rate strap gateway"));
         dev.insert("sw".into(), json!(self.version));
-        self.payload(&device, dev, &[GATEWAY, detail_entity::GATEWAY].concat(), Publish::Live)
+        self.payload(&device, dev, &[GATEWAY, setting_entity::GATEWAY, detail_entity::GATEWAY].concat(), Publish::Live)
     }
 
     pub(super) fn strap(&self, strap: &Strap, facts: &StrapFacts, publish: Publish) -> Value {
@@ -89,7 +90,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Athlete"));
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, &[LIVE, ATHLETE, detail_entity::ATHLETE].concat(), publish)
+        self.payload(&device, dev, &[LIVE, ATHLETE, setting_entity::ATHLETE, detail_entity::ATHLETE].concat(), publish)
     }
 
     fn gateway_id(&self) -> String {
@@ -133,16 +134,17 @@ impl Discovery<'_> {
             c.insert(key.to_owned(), value);
         };
         let topic = self.source(device, e.source);
-        let command = match (e.source, device.strap) {
-            (Source::CheckSet, _) => Some(topic.clone()),
-            (Source::StrapRelease, Some(strap)) => Some(self.topics.release_set(strap)),
+        let command = match (e.source, device.strap, e.takes) {
+            (Source::CheckSet, ..) => Some(topic.clone()),
+            (Source::StrapRelease, Some(strap), _) => Some(self.topics.release_set(strap)),
+            (Source::Settings, _, Some(what)) => Some(self.topics.setting_set(device.athlete, what)),
             _ => None,
         };
         put("p", json!(e.platform));
         put("name", json!(e.shown(self.language)));
         put("uniq_id", json!(format!("{}.{}", device.id, e.key)));
         put("def_ent_id", json!(format!("{}.{}_{}", e.platform, device.slug, slugify(e.name.en))));
-        if e.source != Source::CheckSet {
+        if e.platform != "button" {
             put("stat_t", json!(topic));
         }
         if let Some(command) = command {
@@ -154,6 +156,17 @@ impl Discovery<'_> {
         }
         if e.attributes {
             put("json_attr_t", json!(topic));
+        }
+        if let Some((low, high, step)) = e.limits {
+            put("min", json!(low));
+            put("max", json!(high));
+            step.into_iter().for_each(|step| put("step", json!(step)));
+        }
+        if e.platform == "number" {
+            put("mode", json!("box"));
+        }
+        if let Some(pattern) = e.pattern {
+            put("ptrn", json!(pattern));
         }
         for (key, payload) in e.payloads {
             put(key, json!(payload));
@@ -179,8 +192,8 @@ impl Discovery<'_> {
         if let Some(icon) = e.icon {
             put("ic", json!(icon));
         }
-        if e.diagnostic {
-            put("ent_cat", json!("diagnostic"));
+        if e.diagnostic || e.setting {
+            put("ent_cat", json!(if e.setting { "config" } else { "diagnostic" }));
         }
         if !e.enabled {
             put("en", json!(false));
@@ -202,6 +215,8 @@ impl Discovery<'_> {
             (Source::CheckEvent, _, Some(a)) => t.check_event(a),
             (Source::CheckSet, _, Some(a)) => t.check_set(a),
             (Source::Morning, _, Some(a)) => t.morning(a),
+            (Source::Settings, _, Some(a)) => t.personal_settings(a),
+            (Source::Settings, _, None) => t.gateway_settings(),
             // The tables give no other pair; the tests walk through all of them.
             _ => t.bridge(),
         }

@@ -25,6 +25,8 @@ pub(super) enum Source {
     CheckEvent,
     CheckSet,
     Morning,
+    /// What can be set, of the device's athlete or of the gateway.
+    Settings,
 }
 
 /// Whose absence makes an entity unavailable.
@@ -53,6 +55,14 @@ pub(super) struct Entity {
     /// Whether long-term statistics make sense.
     pub(super) measurement: bool,
     pub(super) diagnostic: bool,
+    /// Whether it belongs to the settings of the device.
+    pub(super) setting: bool,
+    /// What it sets: a level of the command topic.
+    pub(super) takes: Option<&'static str>,
+    /// Lowest, highest and step of a number; shortest and longest text.
+    pub(super) limits: Option<(u16, u16, Option<f64>)>,
+    /// Which texts are taken, as a regular expression.
+    pub(super) pattern: Option<&'static str>,
     /// Whether it is there without being asked for.
     pub(super) enabled: bool,
     pub(super) icon: Option<&'static str>,
@@ -88,6 +98,10 @@ pub(super) const SENSOR: Entity = Entity {
     precision: None,
     measurement: false,
     diagnostic: false,
+    setting: false,
+    takes: None,
+    limits: None,
+    pattern: None,
     enabled: true,
     icon: None,
     words: None,
@@ -383,6 +397,7 @@ pub(super) const ATHLETE: &[Entity] = &[
 mod tests {
     use super::super::detail_entity;
     use super::super::live_entity::LIVE;
+    use super::super::setting_entity;
     use super::*;
 
     #[test]
@@ -410,9 +425,9 @@ mod tests {
     #[test]
     fn no_key_and_no_name_twice_on_a_device_and_a_german_name_for_each() {
         let tables = [
-            [GATEWAY, detail_entity::GATEWAY].concat(),
+            [GATEWAY, setting_entity::GATEWAY, detail_entity::GATEWAY].concat(),
             [STRAPS, detail_entity::STRAPS].concat(),
-            [LIVE, ATHLETE, detail_entity::ATHLETE].concat(),
+            [LIVE, ATHLETE, setting_entity::ATHLETE, detail_entity::ATHLETE].concat(),
         ];
         for table in tables {
             for (i, a) in table.iter().enumerate() {

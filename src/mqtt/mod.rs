@@ -25,15 +25,17 @@ mod live_state;
 mod message;
 mod monitor;
 mod outbox;
+mod preference_state;
 mod privacy;
 mod render;
 mod session;
+mod setting_entity;
 mod strap_state;
 mod tls;
 mod topics;
 
 pub use crate::language::Language;
-pub use command::{MAX_COMMAND, Order};
+pub use command::{MAX_COMMAND, Order, Wish};
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
 pub use handle::{ConnectionState, MqttHandle};
 pub use message::{Delivery, Message};

@@ -47,7 +47,11 @@ impl Publish {
         match self {
             Self::Live => true,
             Self::Morning => entity.source != Source::Live,
-            Self::Words => entity.source != Source::Live && entity.field.is_none_or(|f| words.contains(&f)),
+            Self::Words => {
+                // what a person may set is taken, also where it is not said back
+                let spoken = entity.takes.is_some() || entity.field.is_none_or(|f| words.contains(&f));
+                entity.source != Source::Live && spoken
+            }
             Self::Nothing => false,
         }
     }
@@ -116,7 +120,7 @@ impl Sieve {
 }
 
 /// Keys that hold a word, a time, or how far a check has come; never how a heart beats.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 17] = [
     "event_type",
     "cause",
     "grade",
@@ -130,6 +134,10 @@ const WORDS: [&str; 13] = [
     "percent",
     "hint",
     "level",
+    "wake_start",
+    "wake_end",
+    "auto_start",
+    "set",
 ];
 
 /// Keys of a strap's state that are the device's own. What is measured of the body through it (contact, worn, packets,

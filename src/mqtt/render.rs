@@ -201,8 +201,18 @@ impl Renderer {
         self.sift(retained(self.topics.morning(&result.athlete), &Value::Object(self.numbers(result))))
     }
 
+    /// The topics that it writes to.
+    pub(super) fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// Live values come at another interval from now on; said with the next [`Self::roster`].
+    pub fn set_live_interval(&mut self, interval: Duration) {
+        self.options.live_interval = interval;
+    }
+
     /// The message without what its owner does not want to be said; nothing if nothing is left.
-    fn sift(&self, mut message: Message) -> Option<Message> {
+    pub(super) fn sift(&self, mut message: Message) -> Option<Message> {
         let wearer = |id| self.straps.get(&id).map(|v| v.strap.athlete.clone());
         self.sieve.sift(&mut message.publication, wearer).then_some(message)
     }

@@ -20,6 +20,10 @@ pub const TOPICS: &[(&str, Use)] = &[
     ("<base>/<gateway>/athlete/<athlete>/morning", Use::State),
     ("<base>/<gateway>/athlete/<athlete>/event/check", Use::Event),
     ("<base>/<gateway>/athlete/<athlete>/check/set", Use::Command),
+    ("<base>/<gateway>/athlete/<athlete>/settings", Use::State),
+    ("<base>/<gateway>/athlete/<athlete>/setting/<setting>/set", Use::Command),
+    ("<base>/<gateway>/settings", Use::State),
+    ("<base>/<gateway>/setting/<setting>/set", Use::Command),
     ("<discovery>/device/<object>/config", Use::State),
     ("<ha_status>", Use::Birth),
 ];
@@ -121,6 +125,21 @@ impl Topics {
     pub fn check_set(&self, athlete: &AthleteId) -> String {
         format!("{}/athlete/{athlete}/check/set", self.root)
     }
+    /// What may be changed of a person while the daemon runs, and what it is.
+    pub fn personal_settings(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/settings", self.root)
+    }
+    /// The same of the gateway.
+    pub fn gateway_settings(&self) -> String {
+        format!("{}/settings", self.root)
+    }
+    /// Where one of a person's, or of the gateway's own, is set.
+    pub fn setting_set(&self, athlete: Option<&AthleteId>, what: &str) -> String {
+        match athlete {
+            Some(athlete) => format!("{}/athlete/{athlete}/setting/{what}/set", self.root),
+            None => format!("{}/setting/{what}/set", self.root),
+        }
+    }
     /// Discovery of the gateway.
     pub fn gateway_discovery(&self) -> String {
         format!("{}/config", self.discovery)
@@ -164,6 +183,8 @@ impl Topics {
         vec![
             format!("{}/athlete/+/check/set", self.root),
             format!("{}/strap/+/release/set", self.root),
+            format!("{}/athlete/+/setting/+/set", self.root),
+            format!("{}/setting/+/set", self.root),
             self.status(),
             self.ha_status.clone(),
         ]
@@ -176,9 +197,20 @@ impl Topics {
     pub(super) fn command_strap<'t>(&self, topic: &'t str) -> Option<&'t str> {
         topic.strip_prefix(self.root.as_str())?.strip_prefix("/strap/")?.strip_suffix("/release/set")
     }
+    /// Whose setting a command topic means (nobody's: the gateway's), and which; the texts are whatever stands there.
+    pub(super) fn command_setting<'t>(&self, topic: &'t str) -> Option<(Option<&'t str>, &'t str)> {
+        let rest = topic.strip_prefix(self.root.as_str())?.strip_suffix("/set")?;
+        if let Some(name) = rest.strip_prefix("/setting/") {
+            return Some((None, name));
+        }
+        let (athlete, name) = rest.strip_prefix("/athlete/")?.split_once("/setting/")?;
+        Some((Some(athlete), name))
+    }
     /// Whether a topic is one of those that we take commands from.
     pub(super) fn is_command(&self, topic: &str) -> bool {
-        self.command_athlete(topic).is_some() || self.command_strap(topic).is_some()
+        self.command_athlete(topic).is_some()
+            || self.command_strap(topic).is_some()
+            || self.command_setting(topic).is_some()
     }
     /// Retained topics of a strap; an empty retained payload on each removes it from broker and Home Assistant.
     pub fn all_of_strap(&self, strap: StrapId) -> Vec<String> {
@@ -186,7 +218,12 @@ impl Topics {
     }
     /// Retained topics of an athlete.
     pub fn all_of_athlete(&self, athlete: &AthleteId) -> Vec<String> {
-        vec![self.athlete_discovery(athlete), self.check(athlete), self.morning(athlete)]
+        vec![
+            self.athlete_discovery(athlete),
+            self.check(athlete),
+            self.morning(athlete),
+            self.personal_settings(athlete),
+        ]
     }
     pub(super) fn rank(&self, topic: &str) -> Rank {
         match topic.strip_prefix(self.discovery.as_str()) {

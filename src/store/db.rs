@@ -89,6 +89,7 @@ fn probe(conn: &Connection) -> rusqlite::Result<()> {
         "strap",
         "strap_facts",
         "strap_battery",
+        "preference",
         "recording",
         "packet_chunk",
         "event_log",

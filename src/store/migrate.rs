@@ -9,8 +9,11 @@ use std::path::{Path, PathBuf};
 pub(super) const APPLICATION_ID: i64 = 0x6872_7664;
 
 /// All migrations, oldest first. Append only.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_init.sql"), include_str!("migrations/0002_battery.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_init.sql"),
+    include_str!("migrations/0002_battery.sql"),
+    include_str!("migrations/0003_preference.sql"),
+];
 
 /// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

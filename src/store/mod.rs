@@ -15,6 +15,7 @@ mod inbox;
 mod journal;
 mod migrate;
 mod op;
+mod preferences;
 mod query;
 mod redate;
 mod replace;
@@ -26,12 +27,14 @@ mod writer;
 pub use db::DbReport;
 pub use error::StoreError;
 pub use migrate::Migrated;
+pub use preferences::Preferred;
 pub use query::{OutboxRow, Query, RecordingInfo};
 pub use rows::AdoptedStrap;
 pub use tail::is_ram;
 
 use crate::check::{CheckId, CheckResult};
 use crate::engine::{Athlete, Record, Strap, StrapFacts};
+use crate::preference::{Choice, Preference};
 use crate::publication::Publication;
 use crate::units::{AthleteId, StrapId};
 use error::At;
@@ -284,6 +287,11 @@ impl StoreHandle {
     /// Sets or clears a small setting.
     pub fn set_meta(&self, key: impl Into<String>, value: Option<String>) {
         self.op(Op::Meta(key.into(), value));
+    }
+
+    /// Keeps what a preference is set to, of a person or of the gateway; `None` takes it back.
+    pub fn prefer(&self, athlete: Option<AthleteId>, what: Preference, choice: Option<Choice>, at: Option<Timestamp>) {
+        self.op(Op::Prefer { athlete, what, choice, at });
     }
 
     /// Forces all that was sent before to the card; the answer says whether it is there. Await it, or use

@@ -1,10 +1,11 @@
 //! What is written as rows at once, beside the raw records.
 
-use super::rows;
+use super::{preferences, rows};
 use crate::check::{CheckId, CheckResult};
 use crate::engine::{Athlete, Strap, StrapFacts};
+use crate::preference::{Choice, Preference};
 use crate::publication::Publication;
-use crate::units::StrapId;
+use crate::units::{AthleteId, StrapId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{Connection, params};
@@ -26,12 +27,21 @@ pub(super) enum Op {
     Announce(Vec<String>),
     Unannounce(Vec<String>),
     Meta(String, Option<String>),
+    Prefer { athlete: Option<AthleteId>, what: Preference, choice: Option<Choice>, at: Option<Timestamp> },
 }
 
 impl Op {
     /// Whether it must be on the card before the next thing happens.
     pub(super) fn is_precious(&self) -> bool {
-        matches!(self, Self::Result(..) | Self::Republish(..) | Self::Publish(..) | Self::Adopt(..) | Self::Forget(_))
+        matches!(
+            self,
+            Self::Result(..)
+                | Self::Republish(..)
+                | Self::Publish(..)
+                | Self::Adopt(..)
+                | Self::Forget(_)
+                | Self::Prefer { .. }
+        )
     }
 
     /// Applies it; call inside a transaction. `straps` are those that need no adoption.
@@ -107,6 +117,9 @@ impl Op {
             }
             Self::Meta(key, None) => {
                 conn.execute("DELETE FROM meta WHERE key = ?1", [key])?;
+            }
+            Self::Prefer { athlete, what, choice, at } => {
+                preferences::set(conn, athlete.as_ref(), *what, *choice, *at)?;
             }
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::batch::{Numbered, packet_record};
 use super::error::{At, StoreError};
+use super::preferences::{self, Preferred};
 use super::rows::{self, AdoptedStrap, mono, mono_us};
 use super::{db, journal, seal};
 use crate::battery::Reading;
@@ -135,6 +136,19 @@ impl Query {
         )?;
         all.reverse();
         Ok(all)
+    }
+
+    /// What is set above the configuration.
+    pub fn preferences(&self) -> Result<Vec<Preferred>, StoreError> {
+        // a file that no daemon of this version has opened yet has none
+        let here =
+            self.first("SELECT 1 FROM sqlite_master WHERE name = 'preference'", [], |row| row.get::<_, i64>(0))?;
+        if here.is_none() {
+            return Ok(Vec::new());
+        }
+        let all = self.list("SELECT * FROM preference ORDER BY athlete, name", [], preferences::row)?;
+        // a name or value of another version is kept and means nothing here
+        Ok(all.into_iter().flatten().collect())
     }
 
     /// The newest result of a person.

@@ -5,7 +5,7 @@ use super::daemon::{Home, wait_for};
 use super::mosquitto::Observer;
 use hrvd::check::{CheckConfig, Posture};
 use hrvd::clock::{Clock, ClockTrust};
-use hrvd::daemon::{self, Ended, Radio, Settings};
+use hrvd::daemon::{self, Configured, Ended, Radio, Settings};
 use hrvd::engine::{Athlete, Input, LinkState, Roster, Strap, StrapFacts, WakeWindow};
 use hrvd::mqtt::{MqttConfig, RenderOptions, Timing};
 use hrvd::sim::{Heart, HeartConfig, StrapSim};
@@ -81,6 +81,7 @@ pub fn roster(people: &[(&str, u8)]) -> Roster {
 pub fn settings(home: &Home, port: u16, people: &[(&str, u8)]) -> Settings {
     let s = Duration::from_secs;
     Settings {
+        configured: Configured { log_level: "info".into(), ..Configured::default() },
         live_interval: s(5),
         check: CheckConfig { settle: s(30), settle_min: s(30), record: s(90), ..CheckConfig::default() },
         roster: roster(people),

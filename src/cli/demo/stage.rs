@@ -5,7 +5,7 @@ use crate::check::{CheckConfig, Posture};
 use crate::cli::guide::{Guide, Look};
 use crate::clock::{Clock, ClockTrust};
 use crate::control::Op;
-use crate::daemon::{self, Radio, Settings};
+use crate::daemon::{self, Configured, Radio, Settings};
 use crate::engine::{Athlete, Input, LinkState, Roster, Strap, StrapFacts};
 use crate::mqtt::{self, MqttConfig, RenderOptions};
 use crate::sim::StrapSim;
@@ -107,6 +107,7 @@ impl Stage {
     fn settings(&self, alex: &AthleteId) -> Settings {
         let live_interval = Duration::from_secs(5);
         Settings {
+            configured: Configured { log_level: "info".into(), ..Configured::default() },
             live_interval,
             check: CheckConfig::default(),
             roster: Roster {
