@@ -28,7 +28,7 @@ pub struct Cli {
 fn after_help() -> String {
     let codes: Vec<String> = Exit::ALL.iter().map(|e| format!("  {}  {}", e.code(), e.meaning())).collect();
     format!(
-        "Examples:\n  hrvd scan                                    show the straps in reach\n  \
+        "Examples:\n  sudo hrvd setup                              find the broker, adopt a strap, test it\n  hrvd scan                                    show the straps in reach\n  \
          hrvd adopt A0:9E:1A:9F:6E:53 --athlete alex  make one of them alex's\n  \
          hrvd check                                   take a morning check\n  \
          hrvd doctor                                  find out what does not work\n\n\
@@ -86,6 +86,14 @@ impl Global {
 pub enum Command {
     /// Run the daemon in the foreground; systemd starts it like this
     Run,
+    /// Set everything up: broker, login, your strap and a test of its signal
+    ///
+    /// Asks at a terminal; in a script its flags answer. What it will write is shown before, a file that you edited is
+    /// left alone, and it can be run again at any time.
+    #[command(
+        after_help = "Examples:\n  sudo hrvd setup\n  sudo hrvd setup --yes --broker homeassistant.local --username hrvd --password-file pw.txt --athlete Alex --strap A0:9E:1A:9F:6E:53"
+    )]
+    Setup(super::setup::SetupArgs),
     /// Show the heart-rate straps in reach
     ///
     /// Asks the daemon, which scans anyway; without one it scans by itself. A strap advertises only while it is worn

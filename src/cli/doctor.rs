@@ -140,7 +140,11 @@ fn daemon(config: &Config) -> (Vec<Finding>, Option<Value>) {
     let mut out = vec![ok("daemon", format!("running, version {}", status["version"].as_str().unwrap_or("?")))];
     let straps = status["straps"].as_array().cloned().unwrap_or_default();
     if straps.is_empty() {
-        out.push(warn("straps", "none adopted", "hrvd scan, then hrvd adopt ADDRESS --athlete NAME"));
+        out.push(warn(
+            "straps",
+            "none adopted",
+            "sudo hrvd setup; or hrvd scan, then hrvd adopt ADDRESS --athlete NAME",
+        ));
     }
     for s in &straps {
         out.push(straps::strap(s));
@@ -233,8 +237,9 @@ async fn broker(config: &Config, daemon: Option<&Value>) -> Finding {
     match mqtt::probe(&m, BROKER_LIMIT).await {
         Ok(()) => ok("broker", format!("{place} lets us in")),
         Err(e) => {
-            let hint =
-                e.hint.unwrap_or("is it running there? sudo apt-get install mosquitto installs one on this machine");
+            let hint = e.hint.unwrap_or(
+                "is it running there? sudo hrvd setup finds one; sudo apt-get install mosquitto installs one here",
+            );
             fail("broker", format!("{place}: {e}"), hint)
         }
     }

@@ -67,11 +67,7 @@ pub fn run(args: &HaArgs, global: &Global, around: &Surroundings, terminal: &mut
         let _ = writeln!(terminal.err, "error: {who}\nhint: {hint}");
         return Exit::NotFound;
     }
-    let settings = Settings::from(&config);
-    let topics = Topics::new(
-        &settings.mqtt.unwrap_or_else(|| MqttConfig { gateway_id: config.gateway.id.clone(), ..MqttConfig::default() }),
-    );
-    let home = Home::new(&topics, settings.render, &roster);
+    let home = home(&config, &roster);
     let done = match &args.write {
         Some(dir) => write(&documents(args.what, &home, terminal.json), dir, terminal),
         None => print(args.what, &home, terminal),
@@ -79,9 +75,18 @@ pub fn run(args: &HaArgs, global: &Global, around: &Surroundings, terminal: &mut
     terminal.ends(done.map(|()| Exit::Done))
 }
 
+/// What the daemon announces for these people.
+pub(super) fn home(config: &Config, roster: &Roster) -> Home {
+    let settings = Settings::from(config);
+    let topics = Topics::new(
+        &settings.mqtt.unwrap_or_else(|| MqttConfig { gateway_id: config.gateway.id.clone(), ..MqttConfig::default() }),
+    );
+    Home::new(&topics, settings.render, roster)
+}
+
 /// The people and straps that the daemon knows: the configuration's, and those adopted since. A strap without a name of
 /// its own has the one that it told.
-fn roster(config: &Config) -> Result<Roster, StoreError> {
+pub(super) fn roster(config: &Config) -> Result<Roster, StoreError> {
     let configured = config.roster();
     if !config.store.path.exists() {
         return Ok(configured);

@@ -19,6 +19,7 @@ pub mod release;
 pub mod replay;
 pub mod run;
 pub mod scan;
+pub mod setup;
 pub mod simulate;
 mod tape;
 pub mod terminal;
@@ -66,6 +67,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
             let args = demo::DemoArgs { speed: *speed, keep: *keep, broker: broker.clone() };
             demo::run(&args, global, around, terminal)
         }
+        Command::Setup(args) => setup::run(args, global, around, terminal),
         Command::Scan { seconds } => scan::run(*seconds, global, around, terminal),
         Command::Analyze(args) => analyze_files(args, terminal),
         Command::Readiness(args) => readiness::run(args, terminal),

@@ -13,15 +13,16 @@ use crate::units::StrapId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// One strap, everything known of it.
 #[derive(Clone, Debug, Default)]
-struct Row {
-    name: Option<String>,
-    rssi: Option<i16>,
-    battery: Option<u8>,
-    connected: bool,
-    athlete: Option<String>,
+pub(super) struct Row {
+    pub(super) name: Option<String>,
+    pub(super) rssi: Option<i16>,
+    pub(super) battery: Option<u8>,
+    pub(super) connected: bool,
+    pub(super) athlete: Option<String>,
     link: Option<String>,
     cause: Option<String>,
     advice: Option<String>,
@@ -33,56 +34,83 @@ struct Row {
     findings: Vec<String>,
 }
 
+impl Row {
+    /// Seen now, or connected to this machine.
+    pub(super) fn is_here(&self) -> bool {
+        self.rssi.is_some() || self.connected
+    }
+
+    /// Its name for a terminal: names come from the air, and no control character shall reach one.
+    pub(super) fn shown_name(&self) -> String {
+        self.name.as_deref().unwrap_or("–").chars().filter(|c| !c.is_control()).take(26).collect()
+    }
+}
+
 /// Scans for some seconds and lists what was seen.
 pub fn run(seconds: u16, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
     let config = match super::run::load(global, around) {
         Ok(loaded) => loaded.config,
         Err(exit) => return exit,
     };
-    let mut rows = adopted(&config);
-    daemon_view(&config, &mut rows);
+    let mut rows = known(&config);
+    if !terminal.json {
+        let _ = writeln!(terminal.err, "Looking for {seconds} s. Wear the strap, pads wet: it sleeps otherwise.");
+    }
+    let mut failed = None;
+    let exit =
+        super::run::with_runtime(around, async |cancel| match look(seconds, &config, &mut rows, &cancel).await {
+            Ok(()) => Exit::Done,
+            Err(e) => {
+                failed = Some(e);
+                Exit::Failed
+            }
+        });
+    if let Some(e) = failed {
+        return complain(e, terminal);
+    }
+    let seen = rows.values().any(Row::is_here);
+    let _ = if terminal.json { print_json(&rows, terminal) } else { print_table(&rows, terminal) };
+    if exit == Exit::Done && !seen {
+        let _ = writeln!(terminal.err, "{NOTHING}");
+        return Exit::NotFound;
+    }
+    exit
+}
+
+/// What to say when no strap was seen.
+pub(super) const NOTHING: &str =
+    "No strap seen. Is it worn and wet? Does a watch, phone or trainer hold its only connection? Is it in reach?";
+
+/// What is known before anybody looks: adopted straps, and what a running daemon knows of them.
+pub(super) fn known(config: &Config) -> BTreeMap<StrapId, Row> {
+    let mut rows = adopted(config);
+    daemon_view(config, &mut rows);
+    rows
+}
+
+/// Looks for so long, or until cancelled, and adds what is seen.
+pub(super) async fn look(
+    seconds: u16,
+    config: &Config,
+    rows: &mut BTreeMap<StrapId, Row>,
+    cancel: &CancellationToken,
+) -> Result<(), ScanError> {
     let options = ScanOptions {
         adapter: config.bluetooth.as_ref().and_then(|b| b.adapter.clone()),
         all: false,
         power_on: config.bluetooth.as_ref().is_some_and(|b| b.power_on),
         duration: Duration::from_secs(u64::from(seconds)),
     };
-    if !terminal.json {
-        let _ = writeln!(terminal.err, "Looking for {seconds} s. Wear the strap, pads wet: it sleeps otherwise.");
-    }
-    let mut failed = None;
-    let exit = super::run::with_runtime(around, async |cancel| {
-        let mut adverts = match ble::scan(options, Clock::system(ClockTrust::Auto)).await {
-            Ok(rx) => rx,
-            Err(e) => {
-                failed = Some(e);
-                return Exit::Failed;
-            }
-        };
-        loop {
-            tokio::select! {
-                () = cancel.cancelled() => break,
-                advert = adverts.recv() => match advert {
-                    Some(advert) => see(&mut rows, advert),
-                    None => break,
-                },
-            }
+    let mut adverts = ble::scan(options, Clock::system(ClockTrust::Auto)).await?;
+    loop {
+        tokio::select! {
+            () = cancel.cancelled() => return Ok(()),
+            advert = adverts.recv() => match advert {
+                Some(advert) => see(rows, advert),
+                None => return Ok(()),
+            },
         }
-        Exit::Done
-    });
-    if let Some(e) = failed {
-        return complain(e, terminal);
     }
-    let seen = rows.values().any(|r| r.rssi.is_some() || r.connected);
-    let _ = if terminal.json { print_json(&rows, terminal) } else { print_table(&rows, terminal) };
-    if exit == Exit::Done && !seen {
-        let _ = writeln!(
-            terminal.err,
-            "No strap seen. Is it worn and wet? Does a watch, phone or trainer hold its only connection? Is it in reach?"
-        );
-        return Exit::NotFound;
-    }
-    exit
 }
 
 fn see(rows: &mut BTreeMap<StrapId, Row>, advert: Advert) {
@@ -152,8 +180,7 @@ fn print_table(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> st
     }
     writeln!(terminal.out, "{:<18} {:<26} {:>8} {:>8}  STATE", "ADDRESS", "NAME", "SIGNAL", "BATTERY")?;
     for (id, r) in rows {
-        // names come from the air: no control characters on a terminal
-        let name: String = r.name.as_deref().unwrap_or("–").chars().filter(|c| !c.is_control()).take(26).collect();
+        let name = r.shown_name();
         let signal = r.rssi.map_or("–".to_owned(), |x| format!("{x} dBm"));
         let battery = r.battery.map_or("–".to_owned(), |x| format!("{x} %"));
         let whose = r.athlete.as_ref().map_or("not adopted".to_owned(), |a| format!("{a}'s"));
@@ -183,7 +210,7 @@ fn print_table(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> st
     Ok(())
 }
 
-fn complain(e: ScanError, terminal: &mut Terminal<'_>) -> Exit {
+pub(super) fn complain(e: ScanError, terminal: &mut Terminal<'_>) -> Exit {
     let _ = writeln!(terminal.err, "error: {e}");
     let hint = match e {
         ScanError::NoAdapter => "is a Bluetooth adapter plugged in? bluetoothctl list shows what the system sees",

@@ -20,6 +20,7 @@ pub(super) struct Build<'a> {
     merged: &'a Merged,
     refused: &'a BTreeSet<String>,
     pub(super) around: &'a Surroundings,
+    main: &'a Path,
     pub(super) problems: &'a mut Vec<Problem>,
     /// Values that were found and not typed.
     derived: BTreeMap<&'static str, (toml::Value, Origin)>,
@@ -31,10 +32,11 @@ pub(super) fn build(
     merged: &Merged,
     roster: &Roster,
     refused: &BTreeSet<String>,
-    around: &Surroundings,
+    (around, main): (&Surroundings, &Path),
     problems: &mut Vec<Problem>,
 ) -> (Option<Config>, Vec<Setting>) {
-    let mut build = Build { merged, refused, around, problems, derived: BTreeMap::new(), list_settings: Vec::new() };
+    let mut build =
+        Build { merged, refused, around, main, problems, derived: BTreeMap::new(), list_settings: Vec::new() };
     let raw = &merged.raw;
     let gateway = build.gateway();
     let mqtt = build.mqtt();
@@ -184,9 +186,9 @@ impl Build<'_> {
                 self.secret_file("mqtt.password_file", &path);
                 (PasswordFile { path }, self.merged.origin("mqtt.password_file"))
             }
-            // systemd's LoadCredential=. The unit gives an empty one if the owner made none.
             None => {
-                let directory = self.around.variable("CREDENTIALS_DIRECTORY")?;
+                let Some(directory) = self.around.variable("CREDENTIALS_DIRECTORY") else { return self.kept() };
+                // systemd's LoadCredential=. The unit gives an empty one if the owner made none.
                 let file = PasswordFile { path: Path::new(directory).join("mqtt-password") };
                 match file.read() {
                     Ok(_) => {}
@@ -207,6 +209,15 @@ impl Build<'_> {
                 Problem::error(origin, "there is a password and no user name: MQTT sends none without the other");
             self.problems.push(problem.hint("set username under [mqtt]"));
         }
+        Some(file)
+    }
+
+    /// The file that systemd would hand over, for who may read it himself: root, or a daemon started by hand.
+    fn kept(&mut self) -> Option<PasswordFile> {
+        self.merged.raw.mqtt.username.as_ref()?;
+        let file = PasswordFile { path: credential_beside(self.main) };
+        file.read().ok()?;
+        self.derive("mqtt.password_file", file.path.display().to_string(), "beside the configuration");
         Some(file)
     }
 
@@ -285,6 +296,11 @@ impl Build<'_> {
         all.append(&mut self.list_settings);
         all
     }
+}
+
+/// Where the broker's password is kept, for systemd to hand over: beside the configuration file.
+pub fn credential_beside(main: &Path) -> std::path::PathBuf {
+    main.with_file_name("credentials").join("mqtt-password")
 }
 
 /// Whether a broker is on this machine, so that nobody can listen on the way.

@@ -100,6 +100,7 @@ pub fn load(request: &Request, around: &Surroundings) -> Result<Loaded, ConfigEr
     for o in &request.overrides {
         loader.value(&o.key, &o.value, Origin::Flag(o.flag.clone()));
     }
+    let main = request.file.clone().unwrap_or_else(|| DEFAULT_FILE.into());
     let Loader { layers, roster, refused, mut problems, .. } = loader;
     let merged = match layers.merge() {
         Ok(merged) => merged,
@@ -108,7 +109,7 @@ pub fn load(request: &Request, around: &Surroundings) -> Result<Loaded, ConfigEr
             return Err(ConfigError::new(problems));
         }
     };
-    let (config, settings) = build::build(&merged, &roster, &refused, around, &mut problems);
+    let (config, settings) = build::build(&merged, &roster, &refused, (around, &main), &mut problems);
     match config {
         Some(config) if problems.iter().all(|p| p.severity == Severity::Warning) => {
             Ok(Loaded { config, warnings: problems, settings, files })

@@ -16,8 +16,10 @@ mod schema;
 mod secret;
 mod value;
 
+pub use build::credential_beside;
 pub use error::{ConfigError, Origin, Problem, Severity, SourceFile};
 pub use load::{DEFAULT_FILE, Loaded, Override, Request, Setting, Surroundings, load, variable_of};
 pub use model::{AthleteConfig, Bluetooth, ClientCertificate, Config, Gateway, Mqtt, Store, StrapConfig, Tls};
 pub use schema::known_keys;
 pub use secret::{PasswordFile, Secret, SecretError};
+pub use value::slug_of;

@@ -135,7 +135,7 @@ checked_text!(
 );
 
 /// The nearest short name to any text, if something remains.
-pub(super) fn slug_of(text: &str) -> Option<String> {
+pub fn slug_of(text: &str) -> Option<String> {
     let mapped: String =
         text.to_ascii_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
     let slug: String = mapped.trim_matches('-').chars().take(32).collect();

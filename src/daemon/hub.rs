@@ -289,7 +289,7 @@ impl Hub {
         let troubles: Vec<String> = troubles.collect();
         let mut parts = vec![match (straps.len(), problem) {
             (_, Some(problem)) => problem,
-            (0, None) => "no strap adopted yet (hrvd scan, hrvd adopt)".to_owned(),
+            (0, None) => "no strap adopted yet: run sudo hrvd setup".to_owned(),
             (n, None) => format!("{online} of {n} straps sending"),
         }];
         parts.extend(troubles);
