@@ -334,6 +334,46 @@ fn no_gap_is_marked_where_nothing_is_lost() {
     }
 }
 
+/// Beats stop for 25 s, or the heart rate goes on without them: what is live afterwards holds no more than what was heard
+/// in its window of time.
+#[test]
+fn live_windows_hold_only_their_time_after_a_gap() {
+    for heart_rate_goes_on in [false, true] {
+        let mut w = World::new();
+        let mut heard: Vec<Mono> = vec![];
+        for second in 1..400u64 {
+            let now = at(second);
+            let silent = (350..375).contains(&second);
+            if silent && !heart_rate_goes_on {
+                continue;
+            }
+            // a beat a second and 20 ms of difference between neighbours
+            let rr = if second % 2 == 0 { 1014u16 } else { 1034 };
+            let mut bytes = vec![0x10, 60];
+            if !silent {
+                bytes.extend(rr.to_le_bytes());
+                heard.push(now);
+            }
+            w.input(now, Input::Packet { strap: STRAP, bytes: bytes.into_iter().collect() });
+        }
+        let said = &mut w.said;
+        w.player.advance(at(400), &mut |at, o| said.push((at, o)));
+        let mut seen = 0;
+        for (t, live) in w.lives().into_iter().filter(|(t, _)| *t >= at(375)) {
+            let Some(beats) = &live.beats else { continue };
+            seen += 1;
+            for window in [&beats.last_30, &beats.last_60, &beats.last_300] {
+                // what is judged is at most eight seconds behind
+                let from = t.offset_micros(-(window.span.as_micros() as i64) - 8_000_000);
+                let true_n = heard.iter().filter(|h| **h > from && **h <= t).count();
+                assert!(window.n <= true_n, "{:?} s after: {} of {true_n}", t.since(at(375)), window.n);
+            }
+            assert!(beats.dfa.alpha1.is_err() && beats.breathing.per_min.is_err());
+        }
+        assert!(seen >= 3, "{seen}");
+    }
+}
+
 /// Two beats lost 25 s apart, each of which alone may have slipped past a notification: with proven units the clock
 /// hardly creeps in between, so that both together are seen.
 #[test]

@@ -69,6 +69,7 @@ pub(super) struct StrapState {
     timeline: Timeline,
     pub(super) windows: Windows,
     pub(super) last_packet: Option<Mono>,
+    /// When beats were last placed: intervals that are still held are not.
     pub(super) last_beats: Option<Mono>,
     pub(super) hr: Option<u16>,
     pub(super) last_rr: Option<f64>,
@@ -136,6 +137,7 @@ impl StrapState {
             Some(false) => drop(self.signs.no_contact_since.get_or_insert(now)),
             _ => self.signs.no_contact_since = None,
         }
+        let silent = self.signs.last_rr.is_none_or(|t| now.since(t) >= PUT_ON_AFTER);
         if !m.rr.is_empty() {
             (self.signs.last_rr, self.signs.any_rr) = (Some(now), true);
         }
@@ -148,14 +150,10 @@ impl StrapState {
             self.set_link(now, LinkState::Connected);
         }
         let mut heard = Heard { hr: m.hr, contact: self.contact, has_rr: !m.rr.is_empty(), ..Heard::default() };
-        heard.put_on =
-            heard.has_rr && self.contact != Some(false) && self.last_beats.is_none_or(|t| now.since(t) >= PUT_ON_AFTER);
-        if heard.has_rr {
-            self.last_beats = Some(now);
-        }
+        heard.put_on = heard.has_rr && self.contact != Some(false) && silent;
         heard.placed = self.timeline.packet(now, &self.signal.read(&m, &breaks), &breaks);
         for placed in &heard.placed {
-            self.take(placed, out);
+            self.take(now, placed, out);
         }
         heard.reread = self.signal.packet(now, &m, defect, &heard.placed);
         if let Some(reread) = heard.reread {
@@ -204,7 +202,7 @@ impl StrapState {
         self.hr = None;
         self.signs = Signs { last_rr: self.signs.last_rr, taken_off: self.looks_taken_off(), ..Signs::default() };
         let owed = self.timeline.break_off(GapReason::LinkUp);
-        self.take(&owed, out);
+        self.take(now, &owed, out);
         self.signal.placed(&owed);
         self.signal.link(now, false);
         owed
@@ -266,7 +264,7 @@ impl StrapState {
     }
 
     /// Beats that were placed: into the live window, and out to whoever listens.
-    fn take(&mut self, placed: &Placed, out: &mut VecDeque<Output>) {
+    fn take(&mut self, now: Mono, placed: &Placed, out: &mut VecDeque<Output>) {
         self.duplicates += u64::from(placed.duplicate);
         if placed.beats.is_empty() {
             return;
@@ -278,6 +276,7 @@ impl StrapState {
                 out.push_back(Output::Notice(Notice::Gap { strap: self.id, reason }));
             }
         }
+        self.last_beats = Some(now);
         self.windows.take(placed.gap.is_some(), &placed.beats);
         self.last_rr = placed.beats.last().map(|b| b.rr.as_ms());
         out.push_back(Output::Beats(Beats {
@@ -291,7 +290,7 @@ impl StrapState {
     /// Time passed: held beats may be due. Returns them.
     pub(super) fn on_time(&mut self, now: Mono, out: &mut VecDeque<Output>) -> Placed {
         let placed = self.timeline.expire(now);
-        self.take(&placed, out);
+        self.take(now, &placed, out);
         self.signal.placed(&placed);
         placed
     }

@@ -1,8 +1,8 @@
 //! The live windows of one strap: time domain over the last 30, 60 and 300 s, DFA α1 and breathing over the last 120 s.
 //!
-//! Everything counts from the last *judged* beat, at most five beats behind the newest. So each value is a function of
-//! beats and labels alone: any chunking of packets, and a replay, gives the same bits. What is true only by time is the
-//! reader's: when beats no longer come, nothing here is live.
+//! Everything counts from the last *judged* beat, at most five beats behind the newest, or from the start of the first one
+//! after a gap. So each value is a function of beats and labels alone: any chunking of packets, and a replay, gives the
+//! same bits. What is true only by time is the reader's: when beats no longer come, nothing here is live.
 
 use super::output::{LiveBeats, LiveBreathing, LiveDfa, LiveWindow};
 use crate::artifact::{self, Detector, Label, LiveDetector};
@@ -39,9 +39,10 @@ pub(super) struct Windows {
     undecided: VecDeque<Beat>,
     rolling: rolling::Windows<3>,
     stretch: Stretch,
-    /// Last beat before the last gap, and last one judged.
-    before_gap: Option<Mono>,
-    judged: Option<Mono>,
+    /// End of the last gap.
+    gap_end: Option<Mono>,
+    /// Where the windows end.
+    until: Option<Mono>,
     dfa: LiveDfa,
     breathing: LiveBreathing,
 }
@@ -53,8 +54,8 @@ impl Windows {
             undecided: VecDeque::new(),
             rolling: rolling::Windows::over(LIVE_SPANS),
             stretch: Stretch::default(),
-            before_gap: None,
-            judged: None,
+            gap_end: None,
+            until: None,
             dfa: LiveDfa::none(Why::TooShort),
             breathing: LiveBreathing::none(Why::TooShort),
         }
@@ -62,8 +63,8 @@ impl Windows {
 
     /// Beats that were placed, oldest first; `gap`: the first does not follow the one before.
     pub(super) fn take(&mut self, gap: bool, beats: &[Beat]) {
-        if gap {
-            self.gap();
+        if let Some(first) = beats.first().filter(|_| gap) {
+            self.gap(first.start());
         }
         for beat in beats {
             self.undecided.push_back(*beat);
@@ -73,15 +74,17 @@ impl Windows {
         }
     }
 
-    /// Ends the segment: what was owed is judged, and nothing compares across.
-    fn gap(&mut self) {
+    /// Ends the segment: what was owed is judged, nothing compares across, and what is too old by the end of the gap leaves.
+    fn gap(&mut self, end: Mono) {
         for label in self.detector.finish() {
             self.decide(label);
         }
         self.undecided.clear();
-        let why = if self.judged.is_some() { Why::Gap } else { Why::TooShort };
-        self.before_gap = self.judged;
+        let why = if self.until.is_some() { Why::Gap } else { Why::TooShort };
+        self.until = self.until.map(|before| before.max(end));
+        self.gap_end = self.until;
         self.rolling.gap();
+        self.rolling.advance(end);
         self.stretch = Stretch::default();
         self.dfa = LiveDfa::none(why);
         self.breathing = LiveBreathing::none(why);
@@ -89,7 +92,7 @@ impl Windows {
 
     fn decide(&mut self, label: Label) {
         let Some(beat) = self.undecided.pop_front() else { return };
-        self.judged = Some(beat.at);
+        self.until = Some(beat.at);
         self.rolling.push(beat.at, beat.rr, label);
         let (before, now) = (self.stretch.last_slot, beat.at.as_micros() / EVERY_US);
         self.stretch.push(beat, label, now);
@@ -105,8 +108,8 @@ impl Windows {
     /// Everything as it may be shown.
     pub(super) fn read(&self) -> LiveBeats {
         let [last_30, last_60, last_300] = self.rolling.windows().map(|window| {
-            let from = self.judged.map(|at| at.offset_micros(-(window.span().as_micros() as i64)));
-            let gap = self.before_gap.zip(from).is_some_and(|(before, from)| before > from);
+            let from = self.until.map(|at| at.offset_micros(-(window.span().as_micros() as i64)));
+            let gap = self.gap_end.zip(from).is_some_and(|(end, from)| end > from);
             read(&window, if gap { Why::Gap } else { Why::TooShort })
         });
         LiveBeats { last_30, last_60, last_300, dfa: self.dfa, breathing: self.breathing }
@@ -119,7 +122,7 @@ fn read(window: &rolling::Window, little: Why) -> LiveWindow {
     let time = window.time_domain();
     let pairs = time.pairs;
     let time = match artifact_pct {
-        None => time,
+        None => time.refused(little),
         Some(_) if coverage < MIN_COVERAGE => time.refused(little),
         Some(pct) if pct > MAX_ARTIFACT_PCT => time.refused(Why::Artifacts),
         Some(_) if (pairs as f64) < MIN_PAIRS_A_SECOND * window.span().as_secs_f64() => {

@@ -104,7 +104,7 @@ fn batch_window(all: &[Vec<(Beat, Label)>], until: Mono, got: &LiveWindow) -> Re
     let flagged = parts.iter().flat_map(|p| &p.1).filter(|l| !l.is_normal()).count();
     let seconds: f64 = parts.iter().flat_map(|p| &p.0).sum::<f64>() / 1000.0;
     let pct = 100.0 * flagged as f64 / n as f64;
-    prop_assert_eq!((got.n, got.artifact_pct), (n, Some(pct)));
+    prop_assert_eq!((got.n, got.artifact_pct), (n, (n > 0).then_some(pct)));
     prop_assert!((got.coverage - seconds / got.span.as_secs_f64()).abs() < 1e-9);
     let segments: Vec<Segment<'_>> = parts.iter().map(|(rr, l, after)| Segment::new(rr, l, *after)).collect();
     let want = TimeDomain::of(&segments);
@@ -133,18 +133,18 @@ proptest! {
         let beats = stream(&plan);
         let all = judged(&beats_of(&beats));
         let mut one_by_one = Windows::new();
-        let mut at_judged = std::collections::BTreeMap::new();
+        let mut at_each = std::collections::BTreeMap::new();
         for (gap, beat) in &beats {
             one_by_one.take(*gap, &[*beat]);
-            at_judged.insert(beat.at, (one_by_one.judged, one_by_one.read()));
+            at_each.insert(beat.at, (one_by_one.until, one_by_one.read()));
         }
         let mut live = Windows::new();
         for (k, (gap, packet)) in packets(&beats, &sizes).iter().enumerate() {
             live.take(*gap, packet);
-            let (judged, read) = at_judged[&packet.last().unwrap().at];
-            prop_assert_eq!(live.judged, judged);
+            let (until, read) = at_each[&packet.last().unwrap().at];
+            prop_assert_eq!(live.until, until);
             prop_assert_eq!(live.read(), read);
-            if let Some(until) = judged.filter(|_| k % 7 == 0) {
+            if let Some(until) = until.filter(|_| k % 7 == 0) {
                 for window in [read.last_30, read.last_60, read.last_300] {
                     batch_window(&all, until, &window)?;
                 }
@@ -188,7 +188,7 @@ proptest! {
                 (dfa, breathing, at) = (Err(Why::Gap), Err(Why::Gap), None);
             }
             // in the first beats after a gap the last judged one still lies before it
-            let Some(now) = live.judged.filter(|now| all[segment].iter().any(|(b, _)| b.at == *now)) else { continue };
+            let Some(now) = live.until.filter(|now| all[segment].iter().any(|(b, _)| b.at == *now)) else { continue };
             if at.is_some_and(|at| at.as_micros() / 5_000_000 != now.as_micros() / 5_000_000) {
                 let (rr, labels, _) = cut(&all[segment..=segment], now, STRETCH).remove(0);
                 let flagged = labels.iter().filter(|l| !l.is_normal()).count() as f64;
@@ -251,8 +251,10 @@ fn each_value_comes_when_its_window_is_full_and_goes_with_a_gap() {
     let after = Beat { at: last.at + Duration::from_secs(8), rr: RrTicks(440) };
     w.take(true, &[after]);
     let r = w.read();
-    // nothing was judged since: the windows still end before the gap, but for what one segment alone may carry
-    assert!(r.last_30.time.rmssd_ms.is_ok() && r.last_300.time.rmssd_ms.is_ok());
+    // time went on, although nothing was judged since: the windows end where the beat after the gap begins
+    assert_eq!((r.last_30.time.rmssd_ms, r.last_60.time.rmssd_ms), (Err(Why::Gap), Err(Why::Gap)));
+    assert!((0.70..0.76).contains(&r.last_30.coverage), "{}", r.last_30.coverage);
+    assert!(r.last_300.time.rmssd_ms.is_ok(), "eight seconds of five minutes");
     assert_eq!((r.dfa.alpha1, r.breathing.per_min), (Err(Why::Gap), Err(Why::Gap)));
     let mut at = after.at;
     for _ in 0..12 {
@@ -262,6 +264,19 @@ fn each_value_comes_when_its_window_is_full_and_goes_with_a_gap() {
     let r = w.read();
     assert_eq!((r.last_30.time.rmssd_ms, r.last_60.time.rmssd_ms), (Err(Why::Gap), Err(Why::Gap)));
     assert!(r.last_300.time.rmssd_ms.is_ok(), "eight seconds of five minutes");
+}
+
+#[test]
+fn after_a_long_gap_nothing_of_before_is_left() {
+    let mut w = Windows::new();
+    let beats = runner(900);
+    w.take(false, &beats);
+    let at = beats.last().unwrap().at + Duration::from_secs(70);
+    w.take(true, &[Beat { at, rr: RrTicks(440) }]);
+    let r = w.read();
+    assert_eq!((r.last_30.n, r.last_60.n), (0, 0));
+    assert_eq!((r.last_30.coverage, r.last_30.time.mean_rr_ms), (0.0, Err(Why::Gap)));
+    assert_eq!(r.last_300.time.rmssd_ms, Err(Why::Gap), "a quarter is missing");
 }
 
 #[test]
