@@ -32,6 +32,10 @@ impl LoadUnit {
     }
 }
 
+/// Loads are looked at this many days back; what lies before has left the long average but for a 10,000th. So a ledger
+/// that was read from this far back says what one says that holds everything.
+pub const REACH_DAYS: i64 = 400;
+
 /// Sessions that hold two units from which one can be converted into the other.
 const MIN_PAIRS: usize = 3;
 
@@ -88,10 +92,16 @@ impl Ledger {
         all
     }
 
+    /// The sessions that loads up to this date are made of.
+    fn reached(&self, to: Date) -> impl Iterator<Item = &Session> {
+        let ids = self.days.range(plus_days(to, 1 - REACH_DAYS)..=to).flat_map(|(_, ids)| ids);
+        ids.filter_map(|id| self.sessions.get(id))
+    }
+
     /// The unit that most sessions up to this date have; TRIMP where it is even.
     pub fn unit(&self, to: Date) -> LoadUnit {
         let mut counts = [0u32; 3];
-        for s in self.sessions.values().filter(|s| s.date <= to) {
+        for s in self.reached(to) {
             for (n, u) in counts.iter_mut().zip(LoadUnit::ALL) {
                 *n += u32::from(u.of(s).is_some());
             }
@@ -109,20 +119,20 @@ impl Ledger {
     fn rate(&self, from: LoadUnit, to: LoadUnit, until: Date) -> Option<f64> {
         let both = |s: &Session| {
             let (a, b) = (from.of(s)?, to.of(s)?);
-            (a > 0.0 && b > 0.0 && s.date <= until).then(|| b / a)
+            (a > 0.0 && b > 0.0).then(|| b / a)
         };
-        let rates: Vec<f64> = self.sessions.values().filter_map(both).collect();
+        let rates: Vec<f64> = self.reached(until).filter_map(both).collect();
         median(&rates).filter(|_| rates.len() >= MIN_PAIRS)
     }
 
-    /// Load of each day from the first session to `to`; `None` without a session until then.
+    /// Load of each day from the first session of the last [`REACH_DAYS`] to `to`; `None` without one.
     pub fn daily(&self, to: Date) -> Option<Daily> {
-        let first = *self.days.range(..=to).next()?.0;
+        let first = *self.days.range(plus_days(to, 1 - REACH_DAYS)..=to).next()?.0;
         let unit = self.unit(to);
         let days = usize::try_from(days_between(first, to)).ok()? + 1;
         let mut out = Daily { unit, first, loads: vec![0.0; days], unknown: Vec::new() };
         let mut rates: BTreeMap<&str, Option<f64>> = BTreeMap::new();
-        for s in self.sessions.values().filter(|s| s.date <= to) {
+        for s in self.reached(to) {
             let mut converted = || {
                 LoadUnit::ALL.iter().filter(|u| **u != unit).find_map(|u| {
                     let load = u.of(s)?;

@@ -12,7 +12,7 @@ pub(crate) mod stats;
 pub mod trimp;
 pub mod week;
 
-pub use ledger::{Daily, Ledger, LoadUnit};
+pub use ledger::{Daily, Ledger, LoadUnit, REACH_DAYS};
 pub(crate) use ledger::{days_between, plus_days};
 pub use plan::{Conflict, Plan, PlanKind};
 pub use session::{HardBecause, Session, SessionKind};

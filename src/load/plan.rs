@@ -2,7 +2,7 @@
 
 use super::ledger::plus_days;
 use crate::check::words;
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -30,29 +30,36 @@ impl PlanKind {
     }
 }
 
-/// Planned days.
+/// Planned days: a week that repeats, and dates that outrank it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    days: BTreeMap<Date, PlanKind>,
+    /// By the weekday's number, Monday first.
+    week: [Option<PlanKind>; 7],
+    days: BTreeMap<Date, Option<PlanKind>>,
 }
 
 impl Plan {
-    /// Plans a day; `None` takes the plan for it back.
+    /// Plans a day; `None`: nothing is planned for it, whatever the week says.
     pub fn set(&mut self, day: Date, kind: Option<PlanKind>) {
-        match kind {
-            Some(kind) => drop(self.days.insert(day, kind)),
-            None => drop(self.days.remove(&day)),
+        self.days.insert(day, kind);
+    }
+
+    /// Plans a weekday.
+    pub fn set_weekday(&mut self, day: Weekday, kind: PlanKind) {
+        if let Some(slot) = self.week.get_mut(day.to_monday_zero_offset() as usize) {
+            *slot = Some(kind);
         }
     }
 
     /// What a day is planned for.
     pub fn on(&self, day: Date) -> Option<PlanKind> {
-        self.days.get(&day).copied()
+        let weekday = || self.week.get(day.weekday().to_monday_zero_offset() as usize).copied().flatten();
+        self.days.get(&day).copied().unwrap_or_else(weekday)
     }
 
     /// The next race from this day on.
     pub fn next_race(&self, from: Date) -> Option<Date> {
-        self.days.range(from..).find(|(_, k)| **k == PlanKind::Race).map(|(d, _)| *d)
+        self.days.range(from..).find(|(_, k)| **k == Some(PlanKind::Race)).map(|(d, _)| *d)
     }
 
     /// The next day within a week that is planned easy and has no hard day beside it once both are swapped.
@@ -111,5 +118,17 @@ mod tests {
         assert_eq!(plan.next_race(date(2026, 3, 1)), Some(tuesday));
         plan.set(tuesday, None);
         assert_eq!((plan.on(tuesday), plan.next_race(date(2026, 3, 1))), (None, None));
+    }
+
+    #[test]
+    fn a_date_outranks_its_weekday() {
+        let mut plan = Plan::default();
+        plan.set_weekday(Weekday::Tuesday, PlanKind::Quality);
+        let tuesday = date(2026, 3, 3);
+        assert_eq!((plan.on(tuesday), plan.on(date(2026, 3, 4))), (Some(PlanKind::Quality), None));
+        plan.set(tuesday, Some(PlanKind::Rest));
+        assert_eq!((plan.on(tuesday), plan.on(date(2026, 3, 10))), (Some(PlanKind::Rest), Some(PlanKind::Quality)));
+        plan.set(tuesday, None);
+        assert_eq!(plan.on(tuesday), None, "taken back for this day");
     }
 }

@@ -5,7 +5,7 @@ use super::calibration::Answer;
 use super::card::{Morning, RestDayCard};
 use super::cell::{Cell, Feel, suggests_change};
 use super::day::{Day, PainCourse};
-use super::input::{Caffeine, Entry, Order, Quiet, What};
+use super::input::{Caffeine, Entry, Item, Order, Quiet, Side, Wellness, What};
 use super::model::Model;
 use super::verdict::{Verdict, assess};
 use crate::load::rules::{self, RuleNote};
@@ -44,10 +44,12 @@ pub struct Version {
     pub at: Timestamp,
     /// All inputs.
     pub day: Day,
+    /// How the person felt by a button: no input of the verdict, but of what accompanies it.
+    pub feel: Option<Feel>,
     /// The verdict.
     pub verdict: Verdict,
     /// Which inputs differ from the version before; empty for the first.
-    pub changed: Vec<&'static str>,
+    pub changed: Vec<String>,
 }
 
 /// What accompanies a verdict.
@@ -104,7 +106,89 @@ impl Book {
 
     /// Every input about a date, corrected ones too, in the order in which they were said.
     pub fn log(&self, date: Date) -> impl Iterator<Item = &Entry> {
-        self.log.iter().filter(move |((d, _), _)| *d == date).map(|(_, e)| e)
+        let first = (date, (Timestamp::MIN, "", String::new()));
+        self.log.range(first..).take_while(move |((d, _), _)| *d == date).map(|(_, e)| e)
+    }
+
+    /// Hooper's items of a day, each as it was last said.
+    pub fn items(&self, date: Date) -> [Option<u8>; 4] {
+        let mut items = [None; 4];
+        for e in self.log(date) {
+            match &e.what {
+                What::Wellness(w) => items = w.items().map(Some),
+                What::Item(item, x) => {
+                    let slots = items.iter_mut().zip(Item::ALL).filter(|(_, i)| *i == item);
+                    slots.for_each(|(slot, _)| *slot = Some(*x));
+                }
+                _ => {}
+            }
+        }
+        items
+    }
+
+    /// Hours and quality of the night before a day, each as it was last said.
+    pub fn sleep(&self, date: Date) -> (Option<f64>, Option<u8>) {
+        self.log(date).fold((None, None), |(h, q), e| match e.what {
+            What::Sleep { hours, quality } => (hours.or(h), quality.or(q)),
+            _ => (h, q),
+        })
+    }
+
+    /// Free words that stand for a day, by name.
+    pub fn tags(&self, date: Date) -> Vec<&str> {
+        let mut tags = std::collections::BTreeMap::new();
+        for e in self.log(date) {
+            if let What::Tag(name, on) = &e.what {
+                tags.insert(name.as_str(), *on);
+            }
+        }
+        tags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+    }
+
+    /// How a day feels, by the button.
+    pub fn feel(&self, date: Date) -> Option<Feel> {
+        match self.said(date, "feel") {
+            Some(What::Feel(f)) => Some(*f),
+            _ => None,
+        }
+    }
+
+    /// Where it hurts on a day, and how.
+    pub fn hurts(&self, date: Date) -> Option<(Side, PainCourse)> {
+        match self.said(date, "pain") {
+            Some(What::Pain(p)) => *p,
+            _ => None,
+        }
+    }
+
+    /// Motivation of a day.
+    pub fn motivation(&self, date: Date) -> Option<u8> {
+        match self.said(date, "motivation") {
+            Some(What::Motivation(m)) => Some(*m),
+            _ => None,
+        }
+    }
+
+    /// Caffeine of a day against the usual.
+    pub fn caffeine(&self, date: Date) -> Option<Caffeine> {
+        match self.said(date, "caffeine") {
+            Some(What::Caffeine(c)) => Some(*c),
+            _ => None,
+        }
+    }
+
+    /// The answer to "was this right?" about a day.
+    pub fn was_right(&self, date: Date) -> Option<bool> {
+        match self.said(date, "was_right") {
+            Some(What::WasRight(right)) => Some(*right),
+            _ => None,
+        }
+    }
+
+    /// Whether anything is known of how a day feels or what it followed on.
+    pub fn is_told(&self, date: Date) -> bool {
+        let told = self.feel(date).is_some() || self.is_ill(date) || self.hurts(date).is_some();
+        told || self.sleep(date).0.is_some() || Wellness::of(self.items(date)).is_some()
     }
 
     fn said(&self, date: Date, kind: &'static str) -> Option<&What> {
@@ -112,13 +196,11 @@ impl Book {
     }
 
     fn pain(&self, date: Date) -> Option<PainCourse> {
-        match self.said(date, "pain") {
-            Some(What::Pain(p)) => p.map(|(_, course)| course),
-            _ => None,
-        }
+        self.hurts(date).map(|(_, course)| course)
     }
 
-    fn is_ill(&self, date: Date) -> bool {
+    /// Whether the person says: ill.
+    pub fn is_ill(&self, date: Date) -> bool {
         matches!(self.said(date, "illness"), Some(What::Illness(true)))
     }
 
@@ -128,14 +210,10 @@ impl Book {
         let values = self.mornings.values(today, model.base_days);
         let at = self.mornings.counting(today, None).map_or(at, |r| r.at);
         let back = |n: usize| (0..=n).rev().map(move |d| plus_days(today, -(d as i64)));
-        let wellness = |d| match self.said(d, "wellness") {
-            Some(What::Wellness(w)) => Some(*w),
-            _ => None,
-        };
-        let sleep_h = back(28).map(|d| match self.said(d, "sleep") {
-            Some(What::Sleep { hours, .. }) => *hours,
-            _ => None,
-        });
+        let wellness = |d| Wellness::of(self.items(d));
+        let sleep_h = back(28).map(|d| self.sleep(d).0);
+        let mut load = self.ledger.daily(plus_days(today, -1)).map(|d| d.loads).unwrap_or_default();
+        load.drain(..load.len().saturating_sub(LOAD_DAYS));
         let items = wellness(today).map(|w| w.items().map(f64::from).to_vec()).unwrap_or_default();
         let pain = self.pain(today);
         let stays = |d: &i64| self.pain(plus_days(today, -d)) == Some(PainCourse::Stays);
@@ -146,7 +224,7 @@ impl Book {
             sleep_h: sleep_h.collect(),
             hooper: back(model.base_days).map(|d| wellness(d).map(|w| w.sum())).collect(),
             hooper_items: items,
-            load: self.ledger.daily(plus_days(today, -1)).map(|d| d.loads).unwrap_or_default(),
+            load,
             hours_since_hard: self.ledger.hours_since_hard(at),
             sick: self.is_ill(today),
             pain,
@@ -157,12 +235,18 @@ impl Book {
     /// Gives the verdict of a day. The first one is frozen; a later one becomes a new version if an input has changed
     /// since, and is returned then.
     pub fn freeze(&mut self, today: Date, at: Timestamp, model: &Model) -> Option<&Version> {
-        let day = self.day(today, at, model);
+        // a day without a reading stays judged as of its first verdict: hours that pass are no new input
+        let judged = self.versions(today).first().map_or(at, |v| v.at);
+        let day = self.day(today, judged, model);
+        let feel = self.feel(today);
         let versions = self.frozen.entry(today).or_default();
         let changed = match versions.last() {
             None => Vec::new(),
             Some(last) => {
-                let changed = differences(&last.day, &day);
+                let mut changed = differences(&last.day, &day);
+                if last.feel != feel {
+                    changed.push("feel");
+                }
                 if changed.is_empty() && last.verdict.algo_version == model.version {
                     return None;
                 }
@@ -170,8 +254,19 @@ impl Book {
             }
         };
         let verdict = assess(&day, model);
-        versions.push(Version { number: versions.len() as u32 + 1, at, day, verdict, changed });
+        let number = versions.last().map_or(0, |v| v.number) + 1;
+        let changed = changed.into_iter().map(str::to_owned).collect();
+        versions.push(Version { number, at, day, feel, verdict, changed });
         versions.last()
+    }
+
+    /// Takes back a version that was given before; in whatever order they come.
+    pub fn put_version(&mut self, date: Date, version: Version) {
+        let versions = self.frozen.entry(date).or_default();
+        if versions.iter().all(|v| v.number != version.number) {
+            versions.push(version);
+            versions.sort_by_key(|v| v.number);
+        }
     }
 
     /// Every version of a day's verdict.
@@ -181,10 +276,7 @@ impl Book {
 
     /// What accompanies a verdict of that day.
     pub fn context(&self, today: Date, verdict: &Verdict) -> Context {
-        let feel = match self.said(today, "feel") {
-            Some(What::Feel(f)) => Some(*f),
-            _ => None,
-        };
+        let feel = self.feel(today);
         let (ill, hurts) = (self.is_ill(today), self.pain(today).is_some());
         // a feel of the day's own outranks what sleep and wellness add up to; pain is a bad feel
         let feel = if hurts { Some(Feel::Bad) } else { feel };
@@ -200,8 +292,8 @@ impl Book {
             conflict: Conflict::of(&self.plan, today, hard_fits),
             card: self.card(today),
             rules: rules::notes(&self.ledger, today),
-            low_motivation: days(&|d| matches!(self.said(d, "motivation"), Some(What::Motivation(m)) if *m <= 2)),
-            more_caffeine: days(&|d| matches!(self.said(d, "caffeine"), Some(What::Caffeine(Caffeine::More)))),
+            low_motivation: days(&|d| self.motivation(d).is_some_and(|m| m <= 2)),
+            more_caffeine: days(&|d| self.caffeine(d) == Some(Caffeine::More)),
             quiet: self.quiet(today),
         }
     }
@@ -243,8 +335,11 @@ impl Book {
     }
 }
 
+/// Days of load that a verdict is made from: whole weeks, half a year of them.
+const LOAD_DAYS: usize = 182;
+
 /// Names of the inputs that differ.
-fn differences(a: &Day, b: &Day) -> Vec<&'static str> {
+pub fn differences(a: &Day, b: &Day) -> Vec<&'static str> {
     let pairs = [
         ("ln_rmssd", a.ln_rmssd != b.ln_rmssd),
         ("rhr", a.rhr != b.rhr),

@@ -154,6 +154,7 @@ pub fn counterfactuals(day: &Day, model: &Model, verdict: &Verdict) -> Vec<Count
     if let Some(now) = today.hours_since_hard.filter(|h| *h < model.hard_gap_h) {
         search.milder(Lever::HoursSinceHard, now, model.hard_gap_h, 1.0, &|x| with(&|t| t.hours_since_hard = Some(x)));
     }
+    // the grid of hundredths begins at 1/100 of the week: "with a load of 0 or less" would be true and of no use
     if let Some(now) = verdict.load7.filter(|l| *l > 0.0) {
         let level = |x: f64| {
             let mut other = day.clone();
@@ -161,7 +162,7 @@ pub fn counterfactuals(day: &Day, model: &Model, verdict: &Verdict) -> Vec<Count
             let view = View::of(&other);
             judge(&Norms::of(&view, model), &view.today, model).level
         };
-        search.milder(Lever::WeekLoad, now, 0.0, now / 100.0, &level);
+        search.milder(Lever::WeekLoad, now, now / 100.0, now / 100.0, &level);
     }
     search.out
 }
@@ -228,4 +229,24 @@ fn first<T>(now: f64, to: f64, step: f64, found: &mut dyn FnMut(f64) -> Option<T
         k += if up { 1.0 } else { -1.0 };
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::readiness::{FlagId, V1, assess};
+
+    #[test]
+    fn doing_nothing_for_a_week_is_no_advice() {
+        // equal days stay equal however little they weigh: only a week of nothing at all has no monotony
+        let day = Day {
+            load: (0..35).map(|i| 50.0 + f64::from(i % 3)).collect(),
+            sleep_h: vec![Some(8.0); 30],
+            ..Day::default()
+        };
+        let v = assess(&day, &V1);
+        assert!(v.level == Level::Caution && v.flags.iter().any(|f| f.id == FlagId::Monotony));
+        let offered = counterfactuals(&day, &V1, &v);
+        assert!(offered.iter().all(|c| c.lever != Lever::WeekLoad), "{offered:?}");
+    }
 }

@@ -16,6 +16,7 @@ words! {
 }
 
 /// Inputs of one day. Series run from the oldest day to today (load: to yesterday), one entry a calendar day.
+#[cfg_attr(feature = "daemon", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Day {
     /// lnRMSSD, ln(ms).

@@ -50,6 +50,14 @@ impl FeelFirst {
         self.released = Some(date);
     }
 
+    /// A restart: this day's verdict was held back and may be for a while yet, at most as long as ever.
+    pub fn resume(&mut self, now: Mono, date: Date, rest: Duration) {
+        if self.released != Some(date) {
+            self.waiting = Some((date, now + rest.min(self.wait)));
+            self.expire(now);
+        }
+    }
+
     /// Takes an input.
     pub fn handle(&mut self, now: Mono, input: FeelInput) {
         self.expire(now);
@@ -67,7 +75,7 @@ impl FeelFirst {
                 }
             }
             FeelInput::FeelGiven(date) => {
-                self.felt = Some(date);
+                self.felt = self.felt.max(Some(date));
                 if self.is_waiting_for(date) {
                     self.waiting = None;
                     self.release(date);

@@ -98,6 +98,7 @@ impl FlagId {
 }
 
 /// One flag with its numbers.
+#[cfg_attr(feature = "daemon", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Flag {
     /// What.

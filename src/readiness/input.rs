@@ -58,6 +58,20 @@ words! {
     }
 }
 
+words! {
+    /// One of Hooper's four.
+    Item {
+        /// How bad the sleep was.
+        Sleep = "wellness_sleep",
+        /// Stress.
+        Stress = "wellness_stress",
+        /// Fatigue.
+        Fatigue = "wellness_fatigue",
+        /// Muscle soreness.
+        Soreness = "wellness_soreness",
+    }
+}
+
 /// Hooper's four items, 1 (best) to 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Wellness {
@@ -77,6 +91,12 @@ impl Wellness {
         [self.sleep, self.stress, self.fatigue, self.soreness]
     }
 
+    /// From the items in their order, once all are known.
+    pub(super) fn of(items: [Option<u8>; 4]) -> Option<Self> {
+        let [sleep, stress, fatigue, soreness] = items;
+        Some(Self { sleep: sleep?, stress: stress?, fatigue: fatigue?, soreness: soreness? })
+    }
+
     /// Their sum, 4 to 28.
     pub fn sum(&self) -> f64 {
         self.items().iter().copied().map(f64::from).sum()
@@ -88,6 +108,8 @@ impl Wellness {
 pub enum What {
     /// Hooper's four.
     Wellness(Wellness),
+    /// One of them; they count once all four are known.
+    Item(Item, u8),
     /// One of three buttons.
     Feel(Feel),
     /// Feels ill, or not any more.
@@ -98,7 +120,7 @@ pub enum What {
     Motivation(u8),
     /// Against the usual.
     Caffeine(Caffeine),
-    /// The night before the day: hours, and quality from 1 to 5.
+    /// The night before the day: hours, and quality from 1 to 5. What is not given stays as it was said before.
     Sleep {
         /// Hours slept.
         hours: Option<f64>,
@@ -124,6 +146,7 @@ impl What {
     pub const fn kind(&self) -> &'static str {
         match self {
             What::Wellness(_) => "wellness",
+            What::Item(item, _) => item.as_str(),
             What::Feel(_) => "feel",
             What::Illness(_) => "illness",
             What::Pain(_) => "pain",
@@ -164,7 +187,7 @@ pub struct Entry {
 }
 
 /// Time, source and content: the order in which things were said.
-pub(super) type Order = (Timestamp, &'static str, String);
+pub(crate) type Order = (Timestamp, &'static str, String);
 
 /// Inputs may be this many days late.
 pub const LATE_DAYS: i64 = 14;
@@ -195,6 +218,7 @@ impl Entry {
                     within(place, x.into(), 1.0, 7.0, "1 is best and 7 is worst");
                 }
             }
+            What::Item(item, x) => within(item.as_str(), (*x).into(), 1.0, 7.0, "1 is best and 7 is worst"),
             What::Motivation(m) => within("motivation", (*m).into(), 1.0, 5.0, "1 is none and 5 is full"),
             What::Sleep { hours, quality } => {
                 if let Some(h) = hours {
@@ -240,7 +264,7 @@ impl Entry {
     }
 
     /// Decides between two inputs of one slot, whatever order they arrived in: the later word counts.
-    pub(super) fn order(&self) -> Order {
+    pub(crate) fn order(&self) -> Order {
         (self.at, self.source.as_str(), format!("{:?}", self.what))
     }
 }

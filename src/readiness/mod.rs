@@ -10,6 +10,10 @@ mod card;
 mod cell;
 mod counterfactual;
 mod day;
+mod day_state;
+mod desk;
+#[cfg(feature = "daemon")]
+pub mod entry_json;
 mod feel_first;
 mod flag;
 mod input;
@@ -19,7 +23,9 @@ mod judge;
 mod model;
 mod norms;
 mod refusal;
-
+mod saying;
+#[cfg(feature = "daemon")]
+pub mod saying_json;
 mod table;
 mod verdict;
 pub mod words;
@@ -27,15 +33,18 @@ pub mod words;
 mod words_tests;
 
 pub use baseline::{Baseline, Mornings, Protocol, Reading, Refused};
-pub use book::{Book, Context, Version};
+pub use book::{Book, Context, Version, differences};
 pub use card::{Morning, RestDayCard};
 pub use cell::{Cell, Feel, suggests_change};
 pub use counterfactual::{Counterfactual, Lever, counterfactuals};
 pub use day::{Day, PainCourse};
+pub use day_state::DayState;
+pub use desk::{Desk, DeskConfig, DeskInput, DeskOutput};
 pub use feel_first::{DEFAULT_WAIT, FeelFirst, FeelInput, Release};
 pub use flag::{Flag, FlagId, Group};
-pub use input::{Caffeine, Entry, LATE_DAYS, Quiet, Side, Source, Wellness, What};
+pub use input::{Caffeine, Entry, Item, LATE_DAYS, Quiet, Side, Source, Wellness, What};
 pub use model::{MODELS, Model, V1, V2};
 pub use norms::{Range, Stage};
 pub use refusal::Refusal;
+pub use saying::{Drafts, Saying, SessionWords};
 pub use verdict::{Confidence, Hard, Level, Pattern, Verdict, assess};

@@ -34,6 +34,7 @@ impl Stage {
 }
 
 /// Mean, spread and normal range of lnRMSSD over the baseline.
+#[cfg_attr(feature = "daemon", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// Mean, ln(ms).

@@ -78,6 +78,7 @@ words! {
 }
 
 /// A verdict with all of its numbers. What is not known is `None`.
+#[cfg_attr(feature = "daemon", derive(serde::Serialize, serde::Deserialize))]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
     /// Model behind it.

@@ -90,6 +90,8 @@ fn probe(conn: &Connection) -> rusqlite::Result<()> {
         "strap_facts",
         "strap_battery",
         "preference",
+        "input",
+        "verdict",
         "recording",
         "packet_chunk",
         "event_log",

@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_init.sql"),
     include_str!("migrations/0002_battery.sql"),
     include_str!("migrations/0003_preference.sql"),
+    include_str!("migrations/0004_readiness.sql"),
 ];
 
 /// What was done.
@@ -144,6 +145,23 @@ mod tests {
         assert_eq!(run(&mut conn, &path, &MIGRATIONS[..2]).unwrap().to, 2);
         assert_eq!(dump(&conn), before);
         conn.execute("INSERT INTO strap_battery VALUES ('A0:9E:1A:9F:6E:53', '2026-11-24', 80)", []).unwrap();
+    }
+
+    #[test]
+    fn the_tables_of_readiness_come_to_an_old_file_and_its_data_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hrvd.db");
+        let mut conn = v1(&path);
+        let before = dump(&conn);
+        assert_eq!(run(&mut conn, &path, &MIGRATIONS[..4]).unwrap().to, 4);
+        assert_eq!(dump(&conn), before);
+        conn.execute_batch(
+            "INSERT INTO input VALUES (1, 'alex', '2026-11-24', 0, 'cli', 'feel', '\"good\"');
+             INSERT INTO verdict VALUES (1, 'alex', '2026-11-24', 1, 0, 2, 'GO', NULL, '[]', '{}', '{}');",
+        )
+        .unwrap();
+        let again = "INSERT INTO verdict VALUES (2, 'alex', '2026-11-24', 1, 0, 2, 'REST', NULL, '[]', '{}', '{}')";
+        assert!(conn.execute(again, []).is_err(), "a version of a day is given once");
     }
 
     #[test]

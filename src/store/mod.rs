@@ -17,6 +17,7 @@ mod migrate;
 mod op;
 mod preferences;
 mod query;
+mod readiness;
 mod redate;
 mod replace;
 mod rows;
@@ -29,6 +30,7 @@ pub use error::StoreError;
 pub use migrate::Migrated;
 pub use preferences::Preferred;
 pub use query::{OutboxRow, Query, RecordingInfo};
+pub use readiness::ReadinessWrite;
 pub use rows::AdoptedStrap;
 pub use tail::is_ram;
 
@@ -292,6 +294,11 @@ impl StoreHandle {
     /// Keeps what a preference is set to, of a person or of the gateway; `None` takes it back.
     pub fn prefer(&self, athlete: Option<AthleteId>, what: Preference, choice: Option<Choice>, at: Option<Timestamp>) {
         self.op(Op::Prefer { athlete, what, choice, at });
+    }
+
+    /// Keeps what a person said and what was answered, with its messages, in one transaction.
+    pub fn readiness(&self, write: ReadinessWrite) {
+        self.op(Op::Readiness(Box::new(write)));
     }
 
     /// Forces all that was sent before to the card; the answer says whether it is there. Await it, or use

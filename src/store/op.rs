@@ -1,5 +1,6 @@
 //! What is written as rows at once, beside the raw records.
 
+use super::readiness::ReadinessWrite;
 use super::{preferences, rows};
 use crate::check::{CheckId, CheckResult};
 use crate::engine::{Athlete, Strap, StrapFacts};
@@ -28,6 +29,7 @@ pub(super) enum Op {
     Unannounce(Vec<String>),
     Meta(String, Option<String>),
     Prefer { athlete: Option<AthleteId>, what: Preference, choice: Option<Choice>, at: Option<Timestamp> },
+    Readiness(Box<ReadinessWrite>),
 }
 
 impl Op {
@@ -36,6 +38,7 @@ impl Op {
         matches!(
             self,
             Self::Result(..)
+                | Self::Readiness(_)
                 | Self::Republish(..)
                 | Self::Publish(..)
                 | Self::Adopt(..)
@@ -108,25 +111,30 @@ impl Op {
                     conn.execute("DELETE FROM announced WHERE topic = ?1", [topic])?;
                 }
             }
-            Self::Meta(key, Some(value)) => {
-                conn.execute(
-                    "INSERT INTO meta (key, value) VALUES (?1, ?2)
-                     ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value",
-                    [key, value],
-                )?;
-            }
-            Self::Meta(key, None) => {
-                conn.execute("DELETE FROM meta WHERE key = ?1", [key])?;
-            }
             Self::Prefer { athlete, what, choice, at } => {
                 preferences::set(conn, athlete.as_ref(), *what, *choice, *at)?;
             }
+            Self::Meta(key, value) => set_meta(conn, key, value.as_deref())?,
+            Self::Readiness(write) => write.apply(conn)?,
         }
         Ok(())
     }
 }
 
-fn publish(conn: &Connection, publications: &[Publication], now: Option<Timestamp>) -> rusqlite::Result<()> {
+/// Sets or clears a small setting.
+pub(super) fn set_meta(conn: &Connection, key: &str, value: Option<&str>) -> rusqlite::Result<()> {
+    match value {
+        Some(value) => conn.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2)
+             ON CONFLICT (key) DO UPDATE SET value = excluded.value WHERE value IS NOT excluded.value",
+            [key, value],
+        )?,
+        None => conn.execute("DELETE FROM meta WHERE key = ?1", [key])?,
+    };
+    Ok(())
+}
+
+pub(super) fn publish(conn: &Connection, publications: &[Publication], now: Option<Timestamp>) -> rusqlite::Result<()> {
     let mut insert = conn
         .prepare_cached("INSERT INTO outbox (created_us, topic, payload, retain, qos) VALUES (?1, ?2, ?3, ?4, ?5)")?;
     for p in publications {

@@ -90,7 +90,7 @@ impl Query {
         self.file.is_some() && self.file == identity(&self.path)
     }
 
-    fn list<T>(
+    pub(super) fn list<T>(
         &self,
         sql: &str,
         args: impl rusqlite::Params,
@@ -101,7 +101,7 @@ impl Query {
         rows.collect::<Result<_, _>>().at(&self.path)
     }
 
-    fn first<T>(
+    pub(super) fn first<T>(
         &self,
         sql: &str,
         args: impl rusqlite::Params,

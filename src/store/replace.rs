@@ -18,8 +18,19 @@ const PART: &str = "replacing";
 /// Whole, and forced to the card.
 const WHOLE: &str = "replacement";
 /// What is taken over. Raw chunks stay in the damaged file.
-const TABLES: [&str; 9] =
-    ["athlete", "strap", "strap_facts", "strap_battery", "preference", "check_result", "outbox", "announced", "meta"];
+const TABLES: [&str; 11] = [
+    "athlete",
+    "strap",
+    "strap_facts",
+    "strap_battery",
+    "preference",
+    "input",
+    "verdict",
+    "check_result",
+    "outbox",
+    "announced",
+    "meta",
+];
 
 /// What the new one was made of.
 pub(super) struct Built {

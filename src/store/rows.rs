@@ -30,7 +30,7 @@ pub(super) fn mono_us(at: Mono) -> i64 {
     at.as_micros() as i64
 }
 
-fn bad(column: usize, e: impl Display) -> rusqlite::Error {
+pub(super) fn bad(column: usize, e: impl Display) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, e.to_string().into())
 }
 
