@@ -50,7 +50,7 @@ pub enum DeskOutput {
         /// The day it is about.
         date: Date,
         /// The version; 1 is the day's first.
-        version: Version,
+        version: Box<Version>,
     },
     /// A check is done and the verdict waits for the feel until then. Store that, and ask.
     FeelWanted {
@@ -318,7 +318,7 @@ impl Desk {
         let reading = self.book.mornings.counting(date, None).map(|r| r.at);
         let Some(at) = now.wall.or(reading) else { return };
         if let Some(version) = self.book.freeze(date, at, self.config.model).cloned() {
-            self.out.push_back(DeskOutput::Given { date, version });
+            self.out.push_back(DeskOutput::Given { date, version: Box::new(version) });
             self.out.push_back(DeskOutput::Changed);
         }
     }
