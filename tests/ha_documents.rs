@@ -145,8 +145,7 @@ fn blueprints_as_they_are_shipped() {
         }
         for (device, key) in marks(text) {
             let device = if device == "strap" { &home.people[0].straps[0] } else { &home.people[0].device };
-            // readiness is a sensor that not every gateway has
-            assert!(device.entity(key).is_some() || key == "readiness", "{}: {key}", b.path);
+            assert!(device.entity(key).is_some(), "{}: {key}", b.path);
         }
     }
 }
@@ -160,7 +159,7 @@ fn one_persons_entities_become_defaults() {
     let own = blueprints(&home(&["Alex"]));
     let shipped = blueprints(&home(&["Alex", "Kim"]));
     for (own, shipped) in own.iter().zip(&shipped) {
-        let known = marks(&shipped.text).iter().filter(|(_, key)| *key != "readiness").count();
+        let known = marks(&shipped.text).len();
         let count = |text: &str| text.matches(".alex_").count() + text.matches(".strap_of_alex_").count();
         assert_eq!(count(&own.text), known, "{}", own.path);
         assert_eq!(own.text.lines().count(), shipped.text.lines().count());

@@ -265,7 +265,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 7 + 19 + 30);
+    assert_eq!(before.len(), 7 + 19 + 71);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -346,7 +346,8 @@ fn discovery_obeys_home_assistant() {
             for topic in [c.get("stat_t"), c.get("cmd_t")].into_iter().flatten() {
                 assert!(topic.as_str().unwrap().starts_with("hrvd/a1b2c3/"));
             }
-            assert_eq!(c.get("stat_t").is_some(), platform != "button", "{key}");
+            // a button has no state, and a word that is only taken neither
+            assert_eq!(c.get("stat_t").is_some(), platform != "button" && key != "tag", "{key}");
             assert_eq!(c.get("cmd_t").is_some(), commands.contains(&platform), "{key}");
             assert_eq!(c.get("message_expiry_interval").is_some(), c.get("cmd_t").is_some(), "{key}");
             // Home Assistant refuses settings that cannot be set
@@ -364,7 +365,9 @@ fn discovery_obeys_home_assistant() {
             let class = c.get("dev_cla").and_then(Value::as_str);
             if let Some(class) = class {
                 let (_, unit) = CLASS_UNITS.iter().find(|(k, _)| *k == class).expect(class);
-                let unit = if key == "battery_days" { &Some("d") } else { unit };
+                let spans = ["s", "min", "h", "d"].map(Some);
+                let given = c.get("unit_of_meas").and_then(Value::as_str);
+                let unit = if class == "duration" && spans.contains(&given) { &given } else { unit };
                 assert_eq!(c.get("unit_of_meas").and_then(Value::as_str), *unit, "{key}");
             }
             assert_eq!(class == Some("enum") || platform == "select", c.get("ops").is_some(), "{key}");
@@ -393,6 +396,15 @@ fn discovery_obeys_home_assistant() {
             if let Some(template) = c.get("val_tpl") {
                 let field = template.as_str().unwrap().strip_prefix("{{ value_json.").unwrap();
                 let field = field.strip_suffix(" }}").unwrap();
+                let field = match field.split_once(" or '") {
+                    // what is shown for null has to be one of the words
+                    Some((field, blank)) => {
+                        let blank = json!(blank.strip_suffix('\'').unwrap());
+                        assert!(c["ops"].as_array().unwrap().contains(&blank), "{key}");
+                        field
+                    }
+                    None => field,
+                };
                 let sample = sample(c["stat_t"].as_str().unwrap());
                 assert!(sample.get(field).is_some(), "{key}: {field} is not in {sample}");
             }
@@ -404,11 +416,15 @@ fn discovery_obeys_home_assistant() {
 fn check_trigger(key: &str, c: &Value) {
     let keys: Vec<_> = c.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["p", "atype", "type", "stype", "t", "val_tpl", "pl"], "{key}");
-    assert_eq!((&c["atype"], &c["t"]), (&json!("trigger"), &json!("hrvd/a1b2c3/athlete/alex/event/check")));
+    let (entity, topic) = match c["stype"].as_str().unwrap() {
+        "morning_check" => ("check_event", "hrvd/a1b2c3/athlete/alex/event/check"),
+        _ => ("readiness_event", "hrvd/a1b2c3/athlete/alex/event/readiness"),
+    };
+    assert_eq!((&c["atype"], &c["t"]), (&json!("trigger"), &json!(topic)));
     assert_eq!((&c["type"], key), (&c["pl"], format!("trigger_{}", c["pl"].as_str().unwrap()).as_str()));
     let all = discovery();
     let athlete = all.iter().find(|(topic, _)| topic.contains("_athlete_")).unwrap();
-    let declared = &athlete.1["cmps"]["check_event"]["evt_typ"];
+    let declared = &athlete.1["cmps"][entity]["evt_typ"];
     assert!(declared.as_array().unwrap().contains(&c["pl"]), "{key} is not declared by the event entity");
 }
 
@@ -452,8 +468,73 @@ fn no_number_makes_a_payload_that_is_none() {
     }
 }
 
+const READINESS: [&str; 32] = [
+    "date",
+    "level",
+    "hard",
+    "score",
+    "confidence",
+    "state",
+    "version",
+    "algo_version",
+    "at",
+    "reasons",
+    "flags",
+    "patterns",
+    "counterfactuals",
+    "cell",
+    "cell_text",
+    "suggests_change",
+    "conflict",
+    "card",
+    "rules",
+    "baseline_stage",
+    "days_missing",
+    "baseline_low",
+    "baseline_high",
+    "ln_rmssd_7d",
+    "cv",
+    "load_7d",
+    "ctl",
+    "atl",
+    "tsb",
+    "hours_since_hard",
+    "hit_rate",
+    "quiet",
+];
+const INPUTS: [&str; 20] = [
+    "date",
+    "wellness_sleep",
+    "wellness_stress",
+    "wellness_fatigue",
+    "wellness_soreness",
+    "feel",
+    "illness",
+    "pain",
+    "pain_side",
+    "motivation",
+    "caffeine",
+    "sleep_hours",
+    "sleep_quality",
+    "plan",
+    "quiet",
+    "was_right",
+    "tags",
+    "session_rpe",
+    "session_minutes",
+    "session_kind",
+];
+
 /// A payload of a JSON topic.
 fn sample(topic: &str) -> Value {
+    let agreed: Option<&[&str]> = match topic.rsplit('/').next() {
+        Some("readiness") => Some(&READINESS),
+        Some("inputs") => Some(&INPUTS),
+        _ => None,
+    };
+    if let Some(keys) = agreed {
+        return keys.iter().map(|k| ((*k).to_owned(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
+    }
     let mut r = renderer();
     let mut all = r.output(&Output::Strap(status()), now(1000));
     all.extend(r.output(&Output::Live(Box::new(live())), now(1000)));
@@ -686,7 +767,9 @@ fn who_leaves_is_removed_from_the_broker() {
             "homeassistant/device/hrvd_a1b2c3_athlete_alex/config",
             "homeassistant/device/hrvd_a1b2c3_strap_a09e1a9f6e53/config",
             "hrvd/a1b2c3/athlete/alex/check",
+            "hrvd/a1b2c3/athlete/alex/inputs",
             "hrvd/a1b2c3/athlete/alex/morning",
+            "hrvd/a1b2c3/athlete/alex/readiness",
             "hrvd/a1b2c3/athlete/alex/settings",
             "hrvd/a1b2c3/strap/a09e1a9f6e53/availability",
             "hrvd/a1b2c3/strap/a09e1a9f6e53/state",
@@ -741,6 +824,10 @@ fn the_list_covers_what_the_code_builds() {
         t.morning(&a),
         t.check_event(&a),
         t.check_set(&a),
+        t.readiness(&a),
+        t.readiness_event(&a),
+        t.inputs(&a),
+        t.input_set(&a, "feel"),
         t.personal_settings(&a),
         t.setting_set(Some(&a), "max_hr"),
         t.gateway_settings(),
@@ -756,7 +843,10 @@ fn the_list_covers_what_the_code_builds() {
             let t = t.replace("homeassistant/status", "<ha_status>").replace("homeassistant", "<discovery>");
             let t = t.replace("hrvd/a1b2c3", "<base>/<gateway>");
             let t = t.replace("/a09e1a9f6e53", "/<strap>").replace("/alex", "/<athlete>");
-            let t = t.replace("/max_hr/", "/<setting>/").replace("/log_level/", "/<setting>/");
+            let t = t
+                .replace("/input/feel/", "/input/<input>/")
+                .replace("/max_hr/", "/<setting>/")
+                .replace("/log_level/", "/<setting>/");
             match t.strip_prefix("<discovery>/device/").and_then(|t| t.strip_suffix("/config")) {
                 Some(_) => "<discovery>/device/<object>/config".to_owned(),
                 None => t,

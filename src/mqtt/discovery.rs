@@ -6,6 +6,7 @@ use super::live_entity::LIVE;
 use super::privacy::Publish;
 use super::setting_entity;
 use super::topics::Topics;
+use super::{input_entity, readiness_entity};
 use crate::engine::{Athlete, Strap, StrapFacts};
 use crate::language::Language;
 use crate::units::{AthleteId, StrapId};
@@ -90,7 +91,7 @@ impl Discovery<'_> {
         dev.insert("mf".into(), json!("hrvd"));
         dev.insert("mdl".into(), json!("Athlete"));
         dev.insert("via_device".into(), json!(self.gateway_id()));
-        self.payload(&device, dev, &[LIVE, ATHLETE, setting_entity::ATHLETE, detail_entity::ATHLETE].concat(), publish)
+        self.payload(&device, dev, &athlete_table(), publish)
     }
 
     fn gateway_id(&self) -> String {
@@ -115,17 +116,20 @@ impl Discovery<'_> {
         })
     }
 
-    /// What a device's page offers as triggers: the ends and the beginning of a check.
+    /// What a device's page offers as triggers: the ends and the beginning of a check, and what a verdict does.
     fn triggers(&self, device: &Device<'_>) -> Vec<(String, Value)> {
         let Some(athlete) = device.athlete else { return Vec::new() };
-        let topic = self.topics.check_event(athlete);
-        let trigger = |kind: &str| {
+        let trigger = |kind: &str, about: &str, topic: &str| {
             json!({
-                "p": "device_automation", "atype": "trigger", "type": kind, "stype": "morning_check", "t": topic,
+                "p": "device_automation", "atype": "trigger", "type": kind, "stype": about, "t": topic,
                 "val_tpl": "{{ value_json.event_type }}", "pl": kind,
             })
         };
-        EVENTS.iter().map(|kind| (format!("trigger_{kind}"), trigger(kind))).collect()
+        let (check, verdict) = (self.topics.check_event(athlete), self.topics.readiness_event(athlete));
+        let checks = EVENTS.iter().map(|kind| (kind, "morning_check", &check));
+        let verdicts = readiness_entity::EVENTS.iter().map(|kind| (kind, "readiness", &verdict));
+        let all = checks.chain(verdicts);
+        all.map(|(kind, about, topic)| (format!("trigger_{kind}"), trigger(kind, about, topic))).collect()
     }
 
     fn component(&self, device: &Device<'_>, e: &Entity) -> Map<String, Value> {
@@ -137,6 +141,7 @@ impl Discovery<'_> {
         let command = match (e.source, device.strap, e.takes) {
             (Source::CheckSet, ..) => Some(topic.clone()),
             (Source::StrapRelease, Some(strap), _) => Some(self.topics.release_set(strap)),
+            (Source::Inputs, _, Some(what)) => device.athlete.map(|a| self.topics.input_set(a, what)),
             (Source::Settings, _, Some(what)) => Some(self.topics.setting_set(device.athlete, what)),
             _ => None,
         };
@@ -144,7 +149,8 @@ impl Discovery<'_> {
         put("name", json!(e.shown(self.language)));
         put("uniq_id", json!(format!("{}.{}", device.id, e.key)));
         put("def_ent_id", json!(format!("{}.{}_{}", e.platform, device.slug, slugify(e.name.en))));
-        if e.platform != "button" {
+        // a button has no state, and a word that is only taken neither
+        if e.platform != "button" && (e.takes.is_none() || e.field.is_some()) {
             put("stat_t", json!(topic));
         }
         if let Some(command) = command {
@@ -152,7 +158,8 @@ impl Discovery<'_> {
             put("message_expiry_interval", json!(COMMAND_EXPIRY_S));
         }
         if let Some(field) = e.field {
-            put("val_tpl", json!(format!("{{{{ value_json.{field} }}}}")));
+            let or = e.blank.map_or(String::new(), |blank| format!(" or '{blank}'"));
+            put("val_tpl", json!(format!("{{{{ value_json.{field}{or} }}}}")));
         }
         if e.attributes {
             put("json_attr_t", json!(topic));
@@ -163,7 +170,8 @@ impl Discovery<'_> {
             step.into_iter().for_each(|step| put("step", json!(step)));
         }
         if e.platform == "number" {
-            put("mode", json!("box"));
+            let few = e.limits.is_some_and(|(low, high, _)| high - low <= 10);
+            put("mode", json!(if few { "slider" } else { "box" }));
         }
         if let Some(pattern) = e.pattern {
             put("ptrn", json!(pattern));
@@ -215,12 +223,21 @@ impl Discovery<'_> {
             (Source::CheckEvent, _, Some(a)) => t.check_event(a),
             (Source::CheckSet, _, Some(a)) => t.check_set(a),
             (Source::Morning, _, Some(a)) => t.morning(a),
+            (Source::Readiness, _, Some(a)) => t.readiness(a),
+            (Source::ReadinessEvent, _, Some(a)) => t.readiness_event(a),
+            (Source::Inputs, _, Some(a)) => t.inputs(a),
             (Source::Settings, _, Some(a)) => t.personal_settings(a),
             (Source::Settings, _, None) => t.gateway_settings(),
             // The tables give no other pair; the tests walk through all of them.
             _ => t.bridge(),
         }
     }
+}
+
+/// Everything about an athlete.
+pub(super) fn athlete_table() -> Vec<Entity> {
+    let more = [readiness_entity::ATHLETE, input_entity::ATHLETE, setting_entity::ATHLETE, detail_entity::ATHLETE];
+    [&[LIVE, ATHLETE], &more[..]].concat().concat()
 }
 
 /// After how many seconds without a message a live value is no longer shown: four intervals, at least 20 s.

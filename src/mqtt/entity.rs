@@ -27,6 +27,9 @@ pub(super) enum Source {
     Morning,
     /// What can be set, of the device's athlete or of the gateway.
     Settings,
+    Readiness,
+    ReadinessEvent,
+    Inputs,
 }
 
 /// Whose absence makes an entity unavailable.
@@ -59,6 +62,8 @@ pub(super) struct Entity {
     pub(super) setting: bool,
     /// What it sets: a level of the command topic.
     pub(super) takes: Option<&'static str>,
+    /// What is shown for null.
+    pub(super) blank: Option<&'static str>,
     /// Lowest, highest and step of a number; shortest and longest text.
     pub(super) limits: Option<(u16, u16, Option<f64>)>,
     /// Which texts are taken, as a regular expression.
@@ -100,6 +105,7 @@ pub(super) const SENSOR: Entity = Entity {
     diagnostic: false,
     setting: false,
     takes: None,
+    blank: None,
     limits: None,
     pattern: None,
     enabled: true,
@@ -396,7 +402,6 @@ pub(super) const ATHLETE: &[Entity] = &[
 #[cfg(test)]
 mod tests {
     use super::super::detail_entity;
-    use super::super::live_entity::LIVE;
     use super::super::setting_entity;
     use super::*;
 
@@ -427,7 +432,7 @@ mod tests {
         let tables = [
             [GATEWAY, setting_entity::GATEWAY, detail_entity::GATEWAY].concat(),
             [STRAPS, detail_entity::STRAPS].concat(),
-            [LIVE, ATHLETE, setting_entity::ATHLETE, detail_entity::ATHLETE].concat(),
+            super::super::discovery::athlete_table(),
         ];
         for table in tables {
             for (i, a) in table.iter().enumerate() {

@@ -20,6 +20,10 @@ pub const TOPICS: &[(&str, Use)] = &[
     ("<base>/<gateway>/athlete/<athlete>/morning", Use::State),
     ("<base>/<gateway>/athlete/<athlete>/event/check", Use::Event),
     ("<base>/<gateway>/athlete/<athlete>/check/set", Use::Command),
+    ("<base>/<gateway>/athlete/<athlete>/readiness", Use::State),
+    ("<base>/<gateway>/athlete/<athlete>/event/readiness", Use::Event),
+    ("<base>/<gateway>/athlete/<athlete>/inputs", Use::State),
+    ("<base>/<gateway>/athlete/<athlete>/input/<input>/set", Use::Command),
     ("<base>/<gateway>/athlete/<athlete>/settings", Use::State),
     ("<base>/<gateway>/athlete/<athlete>/setting/<setting>/set", Use::Command),
     ("<base>/<gateway>/settings", Use::State),
@@ -125,6 +129,22 @@ impl Topics {
     pub fn check_set(&self, athlete: &AthleteId) -> String {
         format!("{}/athlete/{athlete}/check/set", self.root)
     }
+    /// The verdict of a person's day.
+    pub fn readiness(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/readiness", self.root)
+    }
+    /// What happened to it.
+    pub fn readiness_event(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/event/readiness", self.root)
+    }
+    /// What a person has said about the day.
+    pub fn inputs(&self, athlete: &AthleteId) -> String {
+        format!("{}/athlete/{athlete}/inputs", self.root)
+    }
+    /// Where one of these is said.
+    pub fn input_set(&self, athlete: &AthleteId, what: &str) -> String {
+        format!("{}/athlete/{athlete}/input/{what}/set", self.root)
+    }
     /// What may be changed of a person while the daemon runs, and what it is.
     pub fn personal_settings(&self, athlete: &AthleteId) -> String {
         format!("{}/athlete/{athlete}/settings", self.root)
@@ -222,6 +242,8 @@ impl Topics {
             self.athlete_discovery(athlete),
             self.check(athlete),
             self.morning(athlete),
+            self.readiness(athlete),
+            self.inputs(athlete),
             self.personal_settings(athlete),
         ]
     }
