@@ -226,6 +226,19 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    /// Copy everything that is stored into one file, while the daemon runs or without it
+    #[command(after_help = "Examples:\n  sudo hrvd backup /mnt/stick/\n  sudo hrvd backup hrvd-copy.db --force")]
+    Backup(super::backup::BackupArgs),
+    /// Put a backup in the place of the database; the daemon must be stopped
+    ///
+    /// Every page of the backup is read first. The database of before is moved aside and never deleted.
+    #[command(
+        after_help = "Example:\n  sudo systemctl stop hrvd && sudo hrvd restore hrvd-2026-11-25.db && sudo systemctl start hrvd"
+    )]
+    Restore {
+        /// What `hrvd backup` wrote, or any database of hrvd
+        file: PathBuf,
+    },
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod analyze;
 pub mod args;
 mod ask;
+pub mod backup;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -83,6 +84,8 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
             };
             export::run(&args, global, around, terminal)
         }
+        Command::Backup(args) => backup::backup(args, global, around, terminal),
+        Command::Restore { file } => backup::restore(file, global, around, terminal),
         Command::Ha(args) => ha::run(args, global, around, terminal),
         // done before, by `offline`
         Command::Config(_) | Command::Completions { .. } => Exit::Done,

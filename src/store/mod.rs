@@ -7,6 +7,7 @@
 //! never the live values.
 
 mod adoptions;
+mod backup;
 mod batch;
 mod db;
 mod error;
@@ -25,6 +26,7 @@ mod seal;
 mod tail;
 mod writer;
 
+pub use backup::{Backup, Contents, Interrupt, Restored, is_untidy, restore, tidy, verify};
 pub use db::DbReport;
 pub use error::StoreError;
 pub use migrate::Migrated;

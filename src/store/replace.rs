@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// Being built: worth nothing after a crash.
 const PART: &str = "replacing";
 /// Whole, and forced to the card.
-const WHOLE: &str = "replacement";
+pub(super) const WHOLE: &str = "replacement";
 /// What is taken over. Raw chunks stay in the damaged file.
 const TABLES: [&str; 11] = [
     "athlete",
@@ -161,11 +161,11 @@ fn readable(copied: rusqlite::Result<usize>) -> rusqlite::Result<Option<usize>> 
 }
 
 /// The new one takes its place.
-fn put(path: &Path) -> Result<(), StoreError> {
+pub(super) fn put(path: &Path) -> Result<(), StoreError> {
     fs::rename(beside(path, WHOLE), path).and_then(|()| journal::sync_dir(path)).at(path)
 }
 
-fn move_logs(path: &Path, aside: &Path) -> Result<(), StoreError> {
+pub(super) fn move_logs(path: &Path, aside: &Path) -> Result<(), StoreError> {
     for suffix in ["-wal", "-shm"] {
         move_file(&beside_sqlite(path, suffix), &beside_sqlite(aside, suffix))?;
     }
@@ -173,12 +173,12 @@ fn move_logs(path: &Path, aside: &Path) -> Result<(), StoreError> {
 }
 
 /// Moves a file if it is there.
-fn move_file(from: &Path, to: &Path) -> Result<(), StoreError> {
+pub(super) fn move_file(from: &Path, to: &Path) -> Result<(), StoreError> {
     unless_missing(fs::rename(from, to)).at(from)
 }
 
 /// Removes a database that was being built, if it is there.
-fn remove(part: &Path) -> Result<(), StoreError> {
+pub(super) fn remove(part: &Path) -> Result<(), StoreError> {
     for suffix in ["", "-journal", "-wal", "-shm"] {
         unless_missing(fs::remove_file(beside_sqlite(part, suffix))).at(part)?;
     }

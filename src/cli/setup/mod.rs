@@ -92,6 +92,9 @@ impl Stop {
     }
 }
 
+/// Entities that are named first.
+const FIRST: [&str; 6] = ["start_check", "morning_rmssd", "hr", "link", "battery", "worn"];
+
 /// Everything that is fixed from the start, and what was done so far.
 struct Setup<'a> {
     args: &'a SetupArgs,
@@ -211,7 +214,10 @@ impl Setup<'_> {
             false => "As soon as hrvd runs and is connected, Home Assistant gets these devices:",
         });
         for device in home.devices().filter(|d| !d.name.is_empty()) {
-            let ids: Vec<&str> = device.entities.iter().filter(|e| e.enabled).map(|e| e.id.as_str()).collect();
+            let mut shown: Vec<_> = device.entities.iter().filter(|e| e.enabled).collect();
+            // what somebody looks for first
+            shown.sort_by_key(|e| FIRST.iter().position(|key| *key == e.key).unwrap_or(FIRST.len()));
+            let ids: Vec<&str> = shown.iter().map(|e| e.id.as_str()).collect();
             let shown = ids.iter().take(3).copied().collect::<Vec<_>>().join(", ");
             talk.say(format!("  {:<24} {} entities: {shown}, …", device.name, ids.len()));
         }
