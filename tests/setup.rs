@@ -121,7 +121,7 @@ fn a_right_password_is_kept_and_the_daemon_logs_in_with_it() {
 
     // what somebody edited is his
     let fragment = home.path("conf.d/50-setup.toml");
-    let edited = std::fs::read_to_string(&fragment).unwrap() + "keep_alive = \"20s\"\n";
+    let edited = std::fs::read_to_string(&fragment).unwrap() + "[log]\nlevel = \"debug\"\n";
     std::fs::write(&fragment, &edited).unwrap();
     let other =
         ["setup", "--yes", "--broker", &at.replace("127.0.0.1", "localhost"), "--athlete", "alex", "--no-strap"];
