@@ -13,6 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 fn program(name: &str) -> PathBuf {
+    // another version than the machine's own
+    if let Some(other) = std::env::var_os("MOSQUITTO").filter(|_| name == "mosquitto") {
+        return other.into();
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let dirs = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/bin".into(), "/usr/local/sbin".into()]);
     let found = dirs.map(|d: PathBuf| d.join(name)).find(|p| p.is_file());

@@ -8,8 +8,8 @@ from pathlib import Path
 # Home Assistant, the Debian whose Python it needs, and which script of debootstrap knows that Debian.
 VERSIONS = {"2026.11": ("2026.11.0", "forky", "sid"), "2024.12": ("2024.12.5", "trixie", "trixie")}
 PACKAGES = "python3,python3-venv,ca-certificates,tzdata,libturbojpeg0"
-# some of what the older one needs comes without wheels for this Python
-COMPILER = {"2024.12": ",gcc,g++,libc6-dev,python3-dev"}
+# Some of what the older one needs comes without wheels for this Python; the newer one's Debian brings mosquitto 2.1.
+MORE = {"2024.12": ",gcc,g++,libc6-dev,python3-dev", "2026.11": ",mosquitto"}
 # What is loaded beside the defaults. local_calendar is a plan to look into; the others are what they are named after.
 INTEGRATIONS = (
     "isal logger network system_log frontend recorder config history logbook energy mqtt api diagnostics repairs search "
@@ -71,7 +71,7 @@ def root(lab, short):
     top.mkdir(parents=True)
     root, log = top / "root", top / "install.log"
     run(
-        "debootstrap", "debootstrap", "--variant=minbase", f"--include={PACKAGES}{COMPILER.get(short, '')}", suite, str(root), mirror(), script, log=log
+        "debootstrap", "debootstrap", "--variant=minbase", f"--include={PACKAGES}{MORE.get(short, '')}", suite, str(root), mirror(), script, log=log
     )
     shutil.copy("/etc/ssl/certs/ca-certificates.crt", root / "etc/ssl/certs/ca-certificates.crt")
     if Path("/etc/pip.conf").exists():
@@ -106,6 +106,16 @@ def root(lab, short):
         release(root)
     ready.write_text(version + "\n")
     return root
+
+
+def mosquitto(root):
+    """How to start the mosquitto of that Debian outside of it; nothing if there is none."""
+    program = root / "usr/sbin/mosquitto"
+    loaders = [f for d in ("usr/lib", "usr/lib64") for f in sorted((root / d).glob("ld-linux*.so*"))]
+    if not program.exists() or not loaders:
+        return None
+    libraries = ":".join(str(d) for d in sorted((root / "usr/lib").glob("*-linux-gnu*")) if d.is_dir())
+    return [str(loaders[0]), "--library-path", libraries, str(program)]
 
 
 def hold(root):

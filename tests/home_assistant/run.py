@@ -55,7 +55,9 @@ def live_sample(play):
 
 def version(short, root, run, args):
     """Everything about one version; returns how many scenes held and failed."""
-    broker = Broker(run / f"broker-{short}", free_port())
+    # with the newer Home Assistant the newer mosquitto, if its Debian has it
+    broker = Broker(run / f"broker-{short}", free_port(), install.mosquitto(root) if short == "2026.11" else None)
+    say(f"{short}: mosquitto {broker.version()}")
     home = HomeAssistant(root, run, short)
     daemon = Daemon(args.program, run)
     browser, good, bad = None, 0, 0

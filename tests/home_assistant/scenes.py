@@ -160,6 +160,43 @@ def commands(p):
     rest.wait(switch, "off")
 
 
+def settings(p):
+    """What is set in Home Assistant holds and comes back; what cannot be is refused; all of it can be taken back."""
+    rest, topic = p.rest, "homeassistant/device/hrvd_demo_athlete_alex/config"
+    rest.call("number.set_value", entity_id="number.alex_maximum_heart_rate", value=188)
+    rest.wait("number.alex_maximum_heart_rate", "188")
+    rest.call("text.set_value", entity_id="text.alex_wake_window_end", value="09:15")
+    rest.wait("text.alex_wake_window_end", "09:15")
+    switch = "switch.alex_start_by_putting_the_strap_on"
+    was = rest.wait(switch, lambda s: s in ("on", "off"))["state"]
+    rest.call(f"switch.turn_{'off' if was == 'on' else 'on'}", entity_id=switch)
+    rest.wait(switch, "off" if was == "on" else "on")
+    rest.call("select.select_option", entity_id="select.strap_gateway_log_level", option="debug")
+    rest.wait("select.strap_gateway_log_level", "debug")
+    # live values come at another interval, and expire by it
+    rest.call("number.set_value", entity_id="number.strap_gateway_publish_interval", value=10)
+    rest.wait("number.strap_gateway_publish_interval", "10")
+    expires = lambda: json.loads(p.broker.retained(topic)[topic])["cmps"]["heart_rate"]["exp_aft"]  # noqa: E731
+    until("live values expire later", lambda: expires() == 40, 20)
+    rest.wait(LIVE_HR, "*", 60)
+    for value in (90, 400):
+        try:
+            rest.call("number.set_value", entity_id="number.alex_maximum_heart_rate", value=value)
+        except Failed:
+            continue
+        raise Failed(f"Home Assistant lets a maximum heart rate of {value} be set")
+    # whoever asks past Home Assistant
+    p.broker.publish("hrvd/demo/athlete/alex/setting/max_hr/set", "400")
+    p.broker.publish("hrvd/demo/athlete/alex/setting/all/set", "default")
+    p.broker.publish("hrvd/demo/setting/all/set", "default")
+    rest.wait("number.alex_maximum_heart_rate", "unknown")
+    rest.wait("text.alex_wake_window_end", "10:00")
+    rest.wait(switch, was)
+    rest.wait("number.strap_gateway_publish_interval", "5")
+    rest.wait("select.strap_gateway_log_level", "info")
+    until("live values expire as before", lambda: expires() == 20, 20)
+
+
 def statistics(p):
     """Whatever is a measurement gets long-term statistics, and Home Assistant finds nothing wrong with it."""
     states = p.ws.call("get_states")
@@ -415,9 +452,9 @@ def blueprints_load(p):
     return f"{len(listed)} blueprints, {len(automations)} automations"
 
 
-COMMON = [appears, blueprints_load, commands, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, log_is_clean]
+COMMON = [appears, blueprints_load, commands, settings, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, log_is_clean]
 NEWEST = [
-    appears, blueprints_load, check_is_followed, commands, statistics, nothing_to_do_today, pictures, home_assistant_restarts,
+    appears, blueprints_load, check_is_followed, commands, settings, statistics, nothing_to_do_today, pictures, home_assistant_restarts,
     broker_restarts, daemon_goes, fan_and_light, ceiling, pacer, battery, moved, people_come_and_go,
     people_fall_silent, log_is_clean,
 ]  # fmt: skip

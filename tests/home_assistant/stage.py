@@ -50,19 +50,24 @@ def until(what, check, seconds=30):
 class Broker:
     """mosquitto as on a Pi: what is retained survives its restart."""
 
-    def __init__(self, folder, port):
+    def __init__(self, folder, port, program=None):
         self.folder, self.port, self.process = folder, port, None
+        self.program = program or [shutil.which("mosquitto") or "/usr/sbin/mosquitto"]
         folder.mkdir(parents=True)
         (folder / "mosquitto.conf").write_text(
             f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\nuser root\n"
         )
 
     def start(self):
-        program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         self.process = subprocess.Popen(
-            [program, "-c", str(self.folder / "mosquitto.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*self.program, "-c", str(self.folder / "mosquitto.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         until("the broker listens", self.answers)
+
+    def version(self):
+        said = subprocess.run([*self.program, "-h"], capture_output=True, text=True, timeout=20)
+        found = re.search(r"mosquitto version ([0-9.]+)", said.stdout + said.stderr)
+        return found.group(1) if found else "unknown"
 
     def answers(self):
         try:
