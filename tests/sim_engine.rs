@@ -334,6 +334,28 @@ fn no_gap_is_marked_where_nothing_is_lost() {
     }
 }
 
+/// What is proven about a strap is the strap's, whoever wears it.
+#[test]
+fn a_strap_that_changes_hands_keeps_its_proof() {
+    let mut w = World::new();
+    w.play(profile("milliseconds"), heart(3), 400, &[]);
+    assert_eq!(w.status().verdict.units, Units::Milliseconds);
+    let athlete = |id: &str| Athlete {
+        id: id.parse().unwrap(),
+        name: id.into(),
+        time_zone: TimeZone::UTC,
+        posture: Posture::Supine,
+        wake_window: None,
+    };
+    let strap = Strap { id: STRAP, athlete: "kim".parse().unwrap(), name: None };
+    let roster = Roster { athletes: vec![athlete("alex"), athlete("kim")], straps: vec![strap] };
+    w.input(at(401), Input::Roster(roster));
+    assert_eq!(w.status().verdict.units, Units::Milliseconds);
+    w.input(at(402), Input::Packet { strap: STRAP, bytes: [0x10, 60, 0xe8, 0x03].into_iter().collect() });
+    assert_eq!(w.beats().last().unwrap().beats[0].rr.0, 1024, "1000 ms");
+    assert_eq!(w.beats().last().unwrap().athlete.as_str(), "kim");
+}
+
 /// Beats stop for 25 s, or the heart rate goes on without them: what is live afterwards holds no more than what was heard
 /// in its window of time.
 #[test]

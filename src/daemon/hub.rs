@@ -382,7 +382,11 @@ impl Hub {
                 self.store.adopt(strap.clone(), now.wall);
                 self.adopted.retain(|s| s.id != id);
                 self.adopted.push(strap);
+                let is_new = self.straps.is_new(id);
                 self.new_roster(now);
+                if is_new {
+                    self.straps.begin(id);
+                }
                 Ok(json!({"strap": id.to_string()}))
             }
             Op::Forget { address } => {

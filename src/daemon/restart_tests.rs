@@ -139,34 +139,57 @@ async fn a_check_that_failed_is_not_reported_again_after_a_restart() {
     assert_eq!(failed(), 1);
 }
 
+/// What a strap that sends ms says in 400 s.
+fn milliseconds(start: Mono) -> Vec<(Now, Input)> {
+    use crate::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
+    let strap = ProfileStrap::new(Profile::by_id("milliseconds").unwrap(), Rhythm::new(RhythmConfig::default()), 1);
+    let events = strap.take_while(|e| e.at().as_secs() < 400).filter_map(|event| {
+        let (at, input) = match event {
+            SimEvent::LinkUp { at } => (at, Input::Link { strap: STRAP, state: crate::engine::LinkState::Connected }),
+            SimEvent::Notification { at, bytes, .. } => (at, Input::Packet { strap: STRAP, bytes }),
+            _ => return None,
+        };
+        Some((Now { mono: start + at, wall: None }, input))
+    });
+    events.collect()
+}
+
+/// A strap that was adopted while the daemon runs is no stranger to the store: what is proven about it is kept as well.
+#[tokio::test]
+async fn what_is_proven_of_a_strap_adopted_at_run_time_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut settings = settings(dir.path());
+    settings.roster.straps.clear();
+    let clock = Clock::system(ClockTrust::Plausible);
+    let (tx, rx) = mpsc::channel(1000);
+    let start = clock.mono();
+    live_in("b", &settings, &clock, Radio::Given(rx), move |mut client| {
+        client.ask(&Op::Adopt { address: STRAP.to_string(), athlete: "alex".into(), name: None }).unwrap();
+        for input in milliseconds(start) {
+            tx.blocking_send(input).unwrap();
+        }
+        // the radio is read before requests
+        let status = client.ask(&Op::Status).unwrap();
+        assert_eq!(status["straps"][0]["units"], "milliseconds");
+    })
+    .await;
+    let query = Query::open(&settings.store).unwrap();
+    assert!(query.meta(&straps::source_key(STRAP)).unwrap().unwrap().contains("units=milliseconds"));
+}
+
 /// What the clock proved about a strap is known in the next process from the start; its battery's level is not.
 #[tokio::test]
 async fn units_that_were_proven_are_known_after_a_restart() {
     use crate::engine::StrapFacts;
-    use crate::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
     let dir = tempfile::tempdir().unwrap();
     let settings = settings(dir.path());
     let clock = Clock::system(ClockTrust::Plausible);
     let start = clock.mono();
     let (tx, rx) = mpsc::channel(1000);
     let facts = StrapFacts { battery_pct: Some(64), model: Some("M1".into()), ..StrapFacts::default() };
-    let mut inputs = vec![(start, Input::Facts { strap: STRAP, facts })];
-    let heart = Rhythm::new(RhythmConfig::default());
-    for event in
-        ProfileStrap::new(Profile::by_id("milliseconds").unwrap(), heart, 1).take_while(|e| e.at().as_secs() < 400)
-    {
-        match event {
-            SimEvent::LinkUp { at } => {
-                inputs.push((start + at, Input::Link { strap: STRAP, state: crate::engine::LinkState::Connected }));
-            }
-            SimEvent::Notification { at, bytes, .. } => {
-                inputs.push((start + at, Input::Packet { strap: STRAP, bytes }));
-            }
-            _ => {}
-        }
-    }
-    for (mono, input) in inputs {
-        tx.try_send((Now { mono, wall: None }, input)).unwrap();
+    tx.try_send((Now { mono: start, wall: None }, Input::Facts { strap: STRAP, facts })).unwrap();
+    for input in milliseconds(start) {
+        tx.try_send(input).unwrap();
     }
     // the radio is read before requests: the first answer knows all of it
     let told = |mut client: Client| {

@@ -35,6 +35,7 @@ struct Kept {
     release: Release,
     /// As of the last look.
     released: Option<Released>,
+    /// Whether it is known what earlier processes left: before that nothing is written over it.
     restored: bool,
     readings: Vec<Reading>,
     /// Made on this date from the readings at hand.
@@ -83,6 +84,19 @@ impl Straps {
                 kept.release.restore(text, &self.boot, now);
             }
             kept.source = *source;
+            kept.restored = true;
+        }
+    }
+
+    /// Whether nobody had this strap before.
+    pub(super) fn is_new(&self, id: StrapId) -> bool {
+        !self.kept.contains_key(&id)
+    }
+
+    /// A strap that is new by this process: what earlier ones left of it, if anything, is not to replace what this one
+    /// learns.
+    pub(super) fn begin(&mut self, id: StrapId) {
+        if let Some(kept) = self.kept.get_mut(&id) {
             kept.restored = true;
         }
     }

@@ -248,13 +248,17 @@ impl Engine {
         let mut straps = std::mem::take(&mut self.straps);
         let mut lost = vec![];
         for s in roster.straps {
-            let old = straps.remove(&s.id);
-            let is_old = old.is_some();
-            let same = old.filter(|old| old.athlete == s.athlete);
-            if is_old && same.is_none() {
-                lost.push(s.id); // it is somebody else's now
-            }
-            let mut state = same.unwrap_or_else(|| StrapState::new(s.id, s.athlete.clone(), now.mono));
+            let mut state = match straps.remove(&s.id) {
+                Some(same) if same.athlete == s.athlete => same,
+                old => {
+                    let mut new = StrapState::new(s.id, s.athlete.clone(), now.mono);
+                    if let Some(old) = old {
+                        lost.push(s.id); // it is somebody else's now, and still the same strap
+                        new.remember(old.source());
+                    }
+                    new
+                }
+            };
             if let Some(name) = s.name {
                 state.rename(name);
             }

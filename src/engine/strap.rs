@@ -173,6 +173,11 @@ impl StrapState {
         reread
     }
 
+    /// What is proven about it.
+    pub(super) fn source(&self) -> Source {
+        self.signal.revision().0
+    }
+
     /// The live windows begin anew: they must not mix units.
     fn change_units(&mut self, reread: Reread) {
         self.timeline.change_units(|rr| reread.again(rr));
