@@ -50,10 +50,23 @@ const SILENT: i32 = 5;
 /// Windows in a row that make or withdraw the verdict.
 const CONFIRM: u32 = 2;
 const WITHDRAW: u32 = 8;
+/// One that an earlier session made falls by so many in a row that hold the noise of a heart.
+const WITHDRAW_REMEMBERED: u32 = 2;
 /// Longer mean intervals than this are rest: 100 bpm.
 const REST_TICKS: f64 = 614.4;
 /// Above this rate one bpm is so little that any interval equals 60/HR by chance.
 const MAX_HR: u16 = 100;
+
+/// What a window looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// Smoothed.
+    Glides,
+    /// It holds beat-to-beat noise, as nothing smoothed does.
+    Noise,
+    /// Neither is clear.
+    Other,
+}
 
 #[derive(Clone, Debug)]
 pub(super) struct Smoothing {
@@ -65,8 +78,12 @@ pub(super) struct Smoothing {
     linked: bool,
     glides: u32,
     moves: u32,
+    /// Of these the last ones in a row that hold beat-to-beat noise.
+    noisy: u32,
     judged: bool,
     smoothed: bool,
+    /// No window of this session has confirmed it yet.
+    remembered: bool,
     matches: u32,
     compared: u32,
     hr_range: Option<(u16, u16)>,
@@ -83,8 +100,10 @@ impl Default for Smoothing {
             linked: false,
             glides: 0,
             moves: 0,
+            noisy: 0,
             judged: false,
             smoothed: false,
+            remembered: false,
             matches: 0,
             compared: 0,
             hr_range: None,
@@ -117,30 +136,34 @@ impl Smoothing {
     pub(super) fn remember(&mut self, verdict: SmoothingVerdict) {
         self.judged = verdict != SmoothingVerdict::Unknown;
         self.smoothed = verdict == SmoothingVerdict::Smoothed;
+        self.remembered = self.smoothed;
         self.from_hr = verdict == SmoothingVerdict::FromHeartRate;
     }
 
     /// Whether the newest intervals alone look smoothed, before a second window confirms it.
     pub(super) fn is_suspect(&self) -> bool {
-        self.smoothed || self.glides > 0 || self.window_glides() == Some(true)
+        self.smoothed || self.glides > 0 || self.window() == Some(Look::Glides)
     }
 
     fn judge(&mut self) {
-        let Some(glides) = self.window_glides() else { return };
+        let Some(look) = self.window() else { return };
         self.judged = true;
-        if glides {
+        if look == Look::Glides {
+            (self.moves, self.noisy) = (0, 0);
             self.glides += 1;
-            self.moves = 0;
-            self.smoothed |= self.glides >= CONFIRM;
-        } else {
-            self.glides = 0;
-            self.moves += 1;
-            self.smoothed &= self.moves < WITHDRAW;
+            if self.glides >= CONFIRM {
+                (self.smoothed, self.remembered) = (true, false);
+            }
+            return;
         }
+        self.glides = 0;
+        self.moves += 1;
+        self.noisy = if look == Look::Noise { self.noisy + 1 } else { 0 };
+        self.smoothed &= self.moves < WITHDRAW && !(self.remembered && self.noisy >= WITHDRAW_REMEMBERED);
     }
 
-    /// Whether the newest window glides; `None` if that cannot be told.
-    fn window_glides(&self) -> Option<bool> {
+    /// What the newest window looks like; `None` if that cannot be told.
+    fn window(&self) -> Option<Look> {
         if self.len < WINDOW || self.mean <= REST_TICKS {
             return None;
         }
@@ -177,7 +200,11 @@ impl Smoothing {
         let n = WINDOW as f64;
         let (mean, power) = (path as f64 / n, power as f64);
         let small = power / n < SMALL_STEPS * SMALL_STEPS * (squares as f64 / n - mean * mean);
-        Some(product as f64 / power > GLIDES && small && silent > thirds / 2)
+        Some(match silent > thirds / 2 {
+            true if small && product as f64 / power > GLIDES => Look::Glides,
+            false if silent * 20 < thirds * 3 => Look::Noise,
+            _ => Look::Other,
+        })
     }
 
     /// Compares the newest interval of a packet with its heart rate.
@@ -210,5 +237,72 @@ impl Smoothing {
             (_, _, true) => SmoothingVerdict::None,
             _ => SmoothingVerdict::Unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::{Rhythm, RhythmConfig};
+
+    fn rest(seed: u64) -> Vec<u16> {
+        let config = RhythmConfig { rest_bpm: 52.0 + (seed % 5) as f64 * 6.0, seed, ..RhythmConfig::default() };
+        Rhythm::new(config).take(600).map(|b| b.rr.0).collect()
+    }
+
+    /// Means of some beats.
+    fn smoothed(rr: &[u16], over: usize) -> Vec<u16> {
+        rr.windows(over).map(|w| (w.iter().map(|x| u32::from(*x)).sum::<u32>() / over as u32) as u16).collect()
+    }
+
+    /// After how many intervals a verdict is gone.
+    fn withdrawn(s: &mut Smoothing, rr: &[u16]) -> Option<usize> {
+        rr.iter().position(|x| {
+            s.push(RrTicks(*x));
+            s.verdict() != SmoothingVerdict::Smoothed
+        })
+    }
+
+    #[test]
+    fn two_clean_windows_withdraw_what_an_earlier_session_found() {
+        for seed in 0..40 {
+            let mut s = Smoothing::default();
+            s.remember(SmoothingVerdict::Smoothed);
+            let after = withdrawn(&mut s, &rest(seed));
+            assert!(after.is_some_and(|n| n <= WINDOW + STEP), "seed {seed}: {after:?}");
+            assert!(!s.is_suspect());
+        }
+    }
+
+    #[test]
+    fn a_strap_that_still_smooths_is_not_taken_for_another() {
+        let mut early = [0; 2];
+        for seed in 0..200 {
+            for (over, early) in [8, 5].into_iter().zip(&mut early) {
+                let mut s = Smoothing::default();
+                s.remember(SmoothingVerdict::Smoothed);
+                // eight windows in which nothing glides withdraw any verdict: half of these glide
+                let after = withdrawn(&mut s, &smoothed(&rest(seed), over));
+                *early += usize::from(after.is_some_and(|n| n < WITHDRAW as usize * STEP));
+            }
+        }
+        // of 200 each; means of five are found in a fifth of windows only
+        assert!(early[0] == 0 && early[1] <= 40, "{early:?}");
+    }
+
+    #[test]
+    fn what_this_session_found_falls_later() {
+        let mut s = Smoothing::default();
+        for seed in (0..100).step_by(5) {
+            if s.verdict() == SmoothingVerdict::Smoothed {
+                break;
+            }
+            smoothed(&rest(seed), 8).into_iter().for_each(|x| s.push(RrTicks(x)));
+        }
+        assert_eq!(s.verdict(), SmoothingVerdict::Smoothed);
+        s.gap();
+        let clean: Vec<u16> = (0..4).flat_map(rest).collect();
+        let after = withdrawn(&mut s, &clean).unwrap();
+        assert!(after > WINDOW + STEP, "{after}");
     }
 }
