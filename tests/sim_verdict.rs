@@ -220,3 +220,54 @@ fn the_page_about_straps_is_complete() {
     }
     assert_eq!(rows.len(), FindingId::ALL.len() + Profile::all().len() + 5, "rows of things that are gone");
 }
+
+/// Plays packets of a strap without contact bit: heart rate 60, with an interval or without.
+fn packet(judge: &mut Judge, timeline: &mut Timeline, second: u64, interval: bool) {
+    let now = START + Duration::from_secs(second);
+    // neighbours differ, so that it does not look frozen
+    let (rr, hr) = (1000 + (second * second % 49) as u16, 59 + (second / 7 % 3) as u8);
+    let mut bytes = vec![0x10, hr];
+    if interval {
+        bytes.extend(rr.to_le_bytes());
+    }
+    let (m, defect) = decode(&bytes);
+    let placed = timeline.push(now, &m.rr);
+    judge.packet(now, &m, defect, &placed);
+}
+
+/// A strap was away, and its first packets hold no interval yet: that is no strap that was taken off.
+#[test]
+fn a_link_that_comes_back_is_judged_by_its_own_intervals() {
+    let at = |second| START + Duration::from_secs(second);
+    let (mut judge, mut timeline) = (Judge::new(), Timeline::new());
+    judge.link(at(0), true);
+    (1..300).for_each(|s| packet(&mut judge, &mut timeline, s, true));
+    assert_eq!(judge.worn(at(299)), Worn::Worn);
+    judge.placed(&timeline.break_off(GapReason::LinkUp));
+    judge.link(at(300), false);
+    judge.link(at(360), true);
+    for s in 361..364 {
+        packet(&mut judge, &mut timeline, s, false);
+        assert_ne!(judge.worn(at(s)), Worn::NotWorn);
+    }
+    packet(&mut judge, &mut timeline, 364, true);
+    assert_eq!(judge.worn(at(364)), Worn::Worn, "with the first interval");
+    assert_eq!(ids(&judge.verdict(at(364))), []);
+}
+
+/// One that was taken off stays off over a link that brings heart rate alone, until it is heard.
+#[test]
+fn a_strap_that_was_taken_off_stays_off_until_it_is_heard() {
+    let at = |second| START + Duration::from_secs(second);
+    let (mut judge, mut timeline) = (Judge::new(), Timeline::new());
+    judge.link(at(0), true);
+    (1..300).for_each(|s| packet(&mut judge, &mut timeline, s, true));
+    (300..340).for_each(|s| packet(&mut judge, &mut timeline, s, false));
+    assert_eq!(judge.worn(at(340)), Worn::NotWorn);
+    judge.link(at(340), false);
+    judge.link(at(360), true);
+    (361..380).for_each(|s| packet(&mut judge, &mut timeline, s, false));
+    assert_eq!(judge.worn(at(380)), Worn::NotWorn);
+    packet(&mut judge, &mut timeline, 381, true);
+    assert_eq!(judge.worn(at(381)), Worn::Worn, "with the first interval");
+}

@@ -51,8 +51,10 @@ pub(super) struct Wear {
     noise: bool,
     last_packet: Option<Mono>,
     last_rr: Option<Mono>,
-    /// Intervals seen in this session.
+    /// Intervals seen on this link.
     had_rr: u32,
+    /// It is known to have intervals.
+    has_rr: bool,
     contact: Option<Contact>,
     /// Since when contact says lost and beats are good.
     falsely_lost: Option<Mono>,
@@ -62,21 +64,25 @@ pub(super) struct Wear {
 }
 
 impl Wear {
+    /// The link came or went. What the one before said is no sign of this one.
     pub(super) fn link(&mut self) {
+        (self.last_rr, self.had_rr) = (None, 0);
         self.falsely_lost = None;
         self.falsely_good = None;
     }
 
-    /// A packet came. `contact` is `None` if it was too short to tell. Returns whether contact changed.
+    /// A packet came. `contact` is `None` if it was too short to tell. Returns whether it has to be judged at once:
+    /// contact changed, or intervals came after none.
     pub(super) fn packet(&mut self, now: Mono, contact: Option<Contact>, intervals: usize) -> bool {
         self.last_packet = Some(now);
+        let first = intervals > 0 && !self.is_fresh(now);
         if intervals > 0 {
-            self.last_rr = Some(now);
+            (self.last_rr, self.has_rr) = (Some(now), true);
             self.had_rr = self.had_rr.saturating_add(intervals as u32);
         }
         let before = self.contact;
         self.contact = contact.or(before);
-        self.contact != before
+        first || self.contact != before
     }
 
     /// Judges what came. Returns what is wrong.
@@ -111,7 +117,9 @@ impl Wear {
             return match contact {
                 Contact::Lost => Worn::NotWorn,
                 Contact::Unsupported if stopped => Worn::NotWorn,
-                Contact::Good if self.had_rr == 0 && !frozen => Worn::Worn,
+                // it was taken off before this link, and no heart was heard on it yet
+                Contact::Unsupported if self.had_rr == 0 && self.last == Worn::NotWorn => Worn::NotWorn,
+                Contact::Good if !self.has_rr && !frozen => Worn::Worn,
                 _ => Worn::Unsure,
             };
         }
