@@ -67,6 +67,15 @@ impl World {
         self.player.advance(until, &mut |at, o| said.push((at, o)));
     }
 
+    /// Taken off: heart rate goes on for 45 s, then the strap ends the link.
+    fn take_off(&mut self, from: Mono) {
+        for s in 0..45 {
+            let bytes = [0x00, 60].into_iter().collect();
+            self.input(from + Duration::from_secs(s), Input::Packet { strap: STRAP, bytes });
+        }
+        self.link(from + Duration::from_secs(45), LinkState::NotSeen);
+    }
+
     fn link(&mut self, at: Mono, state: LinkState) {
         self.input(at, Input::Link { strap: STRAP, state });
     }
@@ -380,11 +389,34 @@ fn strap_on_in_the_wake_window_starts_the_check_once_a_day() {
     assert_eq!(w.results().len(), 1);
     assert_eq!(w.results()[0].trigger, Trigger::StrapOn);
     // taken off, put on again the same morning
+    w.take_off(at(300));
     w.play(at(1000), heart(steady(), 240), |_| true);
     assert_eq!(w.results().len(), 1);
+    w.take_off(at(1300));
     // the next morning
     w.play(at(86_400), heart(steady(), 240), |_| true);
     assert_eq!(w.results().len(), 2);
+}
+
+/// Worn all the time, and let go for another app until the wake window: no morning check begins in it.
+#[test]
+fn a_strap_that_nobody_put_on_starts_no_check() {
+    for (state, taken_off) in [
+        (LinkState::Released, false),
+        (LinkState::AdapterOff, false),
+        (LinkState::NotSeen, false),
+        (LinkState::NotSeen, true),
+    ] {
+        let mut w = World::new(Some("2026-11-24T03:00:00Z")); // 04:00 local, before the window
+        w.play(at(0), heart(steady(), 240), |_| true);
+        if taken_off {
+            w.take_off(at(300));
+        }
+        w.link(at(400), state);
+        w.link(at(4000), LinkState::Connected);
+        w.play(at(4000), heart(steady(), 240), |_| true); // 05:06
+        assert_eq!(w.results().len(), usize::from(taken_off), "{state:?} {taken_off}");
+    }
 }
 
 #[test]
@@ -398,8 +430,10 @@ fn a_clock_that_was_wrong_at_the_check_counts_for_the_right_day_once_it_is_set()
     w.input(at(400), Input::Timeout);
     assert!(w.said.iter().any(|(_, o)| matches!(o, Output::Notice(Notice::ClockJump { ms: 86_400_000 }))));
     // put on again the same morning: this day has its check
+    w.take_off(at(500));
     w.play(at(1000), heart(steady(), 240), |_| true);
     assert_eq!(w.results().len(), 1);
+    w.take_off(at(1300));
     w.play(at(86_800), heart(steady(), 240), |_| true);
     assert_eq!(w.results().len(), 2);
 }

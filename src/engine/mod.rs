@@ -8,6 +8,7 @@
 mod input;
 mod output;
 mod person;
+mod put_on;
 mod signal;
 mod strap;
 mod windows;

@@ -2,6 +2,7 @@
 
 use super::input::{LinkState, PacketBytes, StrapFacts};
 use super::output::{Beats, Notice, Output, Record, RecordKind, Signs, StrapStatus};
+use super::put_on::{PutOn, WITHOUT_CONTACT, WITHOUT_RR};
 use super::signal::{Reread, Signal};
 use super::windows::Windows;
 use crate::hrs::{self, Defect};
@@ -14,15 +15,8 @@ use std::time::Duration;
 
 /// Heart rate older than this is not shown as live.
 pub(super) const FRESH: Duration = Duration::from_secs(6);
-/// Beats after at least this much silence mean that the strap was put on.
-pub(super) const PUT_ON_AFTER: Duration = Duration::from_secs(60);
 /// Counters and signal strength alone are worth a status no more often than this.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
-/// A link that ends after so long without RR, but not without packets, was left by a strap that was taken off: an H10 goes
-/// on for about 45 s.
-const WITHOUT_RR: Duration = Duration::from_secs(20);
-/// The same by the strap's own word about contact.
-const WITHOUT_CONTACT: Duration = Duration::from_secs(5);
 /// A level of the battery that was read so long before a link came up is not said again before it was read anew.
 const BATTERY_KEEPS: Duration = Duration::from_secs(3600);
 /// Without packets for so long nobody knows whether it is worn.
@@ -35,7 +29,7 @@ pub(super) struct Heard {
     pub(super) contact: Option<bool>,
     pub(super) has_rr: bool,
     pub(super) placed: SmallVec<[Placed; 1]>,
-    /// The first beats after a long silence.
+    /// The first beats of a strap that was put on.
     pub(super) put_on: bool,
     /// All beats so far, these included, are to be read again.
     pub(super) reread: Option<Reread>,
@@ -81,6 +75,7 @@ pub(super) struct StrapState {
     gaps: u64,
     duplicates: u64,
     signs: Signs,
+    put_on: PutOn,
     /// The status as last said, and when.
     said: Option<(Mono, News, Counts)>,
 }
@@ -109,6 +104,7 @@ impl StrapState {
             gaps: 0,
             duplicates: 0,
             signs: Signs::default(),
+            put_on: PutOn::new(),
             said: None,
         }
     }
@@ -137,7 +133,6 @@ impl StrapState {
             Some(false) => drop(self.signs.no_contact_since.get_or_insert(now)),
             _ => self.signs.no_contact_since = None,
         }
-        let silent = self.signs.last_rr.is_none_or(|t| now.since(t) >= PUT_ON_AFTER);
         if !m.rr.is_empty() {
             (self.signs.last_rr, self.signs.any_rr) = (Some(now), true);
         }
@@ -150,7 +145,8 @@ impl StrapState {
             self.set_link(now, LinkState::Connected);
         }
         let mut heard = Heard { hr: m.hr, contact: self.contact, has_rr: !m.rr.is_empty(), ..Heard::default() };
-        heard.put_on = heard.has_rr && self.contact != Some(false) && silent;
+        let worn = self.signal.worn(now) == Worn::Worn;
+        heard.put_on = self.put_on.packet(now, heard.has_rr, self.contact, worn);
         heard.placed = self.timeline.packet(now, &self.signal.read(&m, &breaks), &breaks);
         for placed in &heard.placed {
             self.take(now, placed, out);
@@ -224,6 +220,7 @@ impl StrapState {
         if self.link != state {
             self.link = state;
             self.link_since = now;
+            self.put_on.link(now, state);
         }
     }
 
