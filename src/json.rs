@@ -115,6 +115,7 @@ fn live(zero: Zero, l: &Live) -> Value {
         "pairs": minute.map_or(0, |w| w.time.pairs),
         "artifact_pct": option(minute.and_then(|w| w.artifact_pct), 2),
         "contact": l.contact,
+        "why": l.why.map(|w| w.as_str()),
         "windows": l.beats.map(|b| [b.last_30, b.last_60, b.last_300].map(|w| window(&w))),
         "dfa": l.beats.map(|b| json!({
             "alpha1": option(b.dfa.alpha1.ok(), 3),

@@ -96,6 +96,7 @@ async fn what_the_engine_says_arrives() {
         rr_ms: None,
         contact: None,
         beats: None,
+        why: None,
     };
     let roster = Roster { athletes: vec![athlete], straps };
     let client = Client::start_knowing(config(broker.port), |client| {

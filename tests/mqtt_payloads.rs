@@ -194,6 +194,7 @@ fn live() -> Live {
             dfa: LiveDfa { alpha1: Ok(1.0449), n: 107, artifact_pct: Some(0.93) },
             breathing: LiveBreathing { per_min: Ok(14.0), confidence: Some(0.876) },
         }),
+        why: None,
     }
 }
 

@@ -1,128 +1,16 @@
 //! Every strap profile through the whole engine: what is published, what a check makes of it, what is shown as live.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use hrvd::check::{CheckConfig, CheckResult, Note, Posture, WhyNone};
+mod sim_common;
+
+use hrvd::check::{Note, WhyNone};
 use hrvd::engine::*;
-use hrvd::player::Player;
-use hrvd::sim::{After, Profile, ProfileStrap, Rhythm, RhythmConfig, RrSource, SimEvent, Tail};
+use hrvd::sim::{After, Profile, RrSource, Tail};
 use hrvd::timeline::GapReason;
-use hrvd::units::{AthleteId, Mono, StrapId};
-use hrvd::verdict::{FindingId, SmoothingVerdict, Source, Units, Worn, source_of};
-use jiff::tz::TimeZone;
+use hrvd::units::Mono;
+use hrvd::verdict::{SmoothingVerdict, Source, Units, Worn, source_of};
+use sim_common::*;
 use std::time::Duration;
-
-const STRAP: StrapId = StrapId([0xa0, 0x9e, 0x1a, 0x9f, 0x6e, 0x53]);
-const START: Mono = Mono::from_secs(5000);
-
-fn alex() -> AthleteId {
-    "alex".parse().unwrap()
-}
-
-fn profile(id: &str) -> &'static Profile {
-    Profile::by_id(id).unwrap()
-}
-
-fn at(s: u64) -> Mono {
-    START + Duration::from_secs(s)
-}
-
-struct World {
-    player: Player,
-    said: Vec<(Mono, Output)>,
-}
-
-impl World {
-    fn new() -> Self {
-        let config =
-            Config { boot: "simulated".into(), live_interval: Duration::from_secs(5), check: CheckConfig::default() };
-        let mut w = Self { player: Player::new(Engine::new(config), START, None), said: vec![] };
-        let athlete = Athlete {
-            id: alex(),
-            name: "Alex".into(),
-            time_zone: TimeZone::UTC,
-            posture: Posture::Supine,
-            wake_window: None,
-        };
-        let strap = Strap { id: STRAP, athlete: alex(), name: None };
-        w.input(START, Input::Roster(Roster { athletes: vec![athlete], straps: vec![strap] }));
-        w
-    }
-
-    fn input(&mut self, at: Mono, input: Input) {
-        let said = &mut self.said;
-        self.player.input(at, input, &mut |at, o| said.push((at, o)));
-    }
-
-    fn check(&mut self, at: Mono) {
-        let command = Command::StartCheck { athlete: alex(), posture: None, trigger: Trigger::Manual };
-        self.input(at, Input::Command(command));
-    }
-
-    /// Plays a strap for some seconds; checks begin at the given ones.
-    fn play(&mut self, profile: &'static Profile, config: RhythmConfig, seconds: u64, checks: &[u64]) {
-        let mut checks = checks.iter().map(|s| at(*s)).peekable();
-        let strap = ProfileStrap::new(profile, Rhythm::new(config), config.seed);
-        for event in strap.take_while(|e| e.at() < Duration::from_secs(seconds)) {
-            let now = START + event.at();
-            while let Some(start) = checks.next_if(|start| *start <= now) {
-                self.check(start);
-            }
-            let input = match event {
-                SimEvent::LinkUp { .. } => Input::Link { strap: STRAP, state: LinkState::Connected },
-                SimEvent::LinkDown { .. } => Input::Link { strap: STRAP, state: LinkState::NotSeen },
-                SimEvent::Notification { bytes, .. } => Input::Packet { strap: STRAP, bytes },
-                SimEvent::Facts { facts, .. } => Input::Facts { strap: STRAP, facts },
-                SimEvent::Lost { .. } => continue,
-            };
-            self.input(now, input);
-        }
-        let said = &mut self.said;
-        self.player.advance(at(seconds), &mut |at, o| said.push((at, o)));
-    }
-
-    fn status(&self) -> StrapStatus {
-        self.player.engine().strap_statuses(self.player.now().mono).remove(0)
-    }
-
-    fn results(&self) -> Vec<&CheckResult> {
-        self.said.iter().filter_map(|(_, o)| if let Output::Result(r) = o { Some(&**r) } else { None }).collect()
-    }
-
-    fn straps(&self) -> Vec<(Mono, &StrapStatus)> {
-        self.said.iter().filter_map(|(at, o)| if let Output::Strap(s) = o { Some((*at, s)) } else { None }).collect()
-    }
-
-    fn lives(&self) -> Vec<(Mono, &Live)> {
-        self.said.iter().filter_map(|(at, o)| if let Output::Live(l) = o { Some((*at, &**l)) } else { None }).collect()
-    }
-
-    fn beats(&self) -> Vec<&Beats> {
-        self.said.iter().filter_map(|(_, o)| if let Output::Beats(b) = o { Some(b) } else { None }).collect()
-    }
-
-    fn records(&self) -> Vec<Record> {
-        self.said.iter().filter_map(|(_, o)| if let Output::Record(r) = o { Some(r.clone()) } else { None }).collect()
-    }
-}
-
-/// The window of 60 s.
-fn minute(l: &Live) -> Option<&LiveWindow> {
-    l.beats.as_ref().map(|b| &b.last_60)
-}
-
-fn heart(seed: u64) -> RhythmConfig {
-    RhythmConfig { seed, ..RhythmConfig::default() }
-}
-
-fn ids(s: &StrapStatus) -> Vec<FindingId> {
-    s.verdict.findings.iter().map(|f| f.id).collect()
-}
-
-fn played(id: &str, seed: u64, seconds: u64, checks: &[u64]) -> World {
-    let mut w = World::new();
-    w.play(profile(id), heart(seed), seconds, checks);
-    w
-}
 
 #[test]
 fn every_profile_is_published_with_its_diagnosis() {

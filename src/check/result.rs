@@ -3,6 +3,7 @@
 use super::grade::Grade;
 use crate::engine::Trigger;
 use crate::units::{AthleteId, Mono, StrapId};
+use crate::verdict::{FindingId, Trust, Units};
 use std::fmt;
 use std::str::FromStr;
 
@@ -146,6 +147,20 @@ words! {
         Frozen = "flat_line",
         /// The intervals look like ms and that is not proven yet.
         Units = "units_unknown",
+    }
+}
+
+impl WhyNone {
+    /// Why no number may be made of a signal, if none may: for a check and for live values alike.
+    pub fn of(trust: Trust) -> Option<Self> {
+        match trust.trouble {
+            Some(FindingId::SmoothedRr) => Some(Self::Smoothed),
+            Some(FindingId::RrFromHeartRate) => Some(Self::Calculated),
+            Some(FindingId::RepeatedRr | FindingId::RrAheadOfClock) => Some(Self::Repeated),
+            Some(FindingId::FlatLine) => Some(Self::Frozen),
+            _ if trust.units == Units::Unknown && trust.leaning == Units::Milliseconds => Some(Self::Units),
+            _ => None,
+        }
     }
 }
 

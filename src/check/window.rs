@@ -9,7 +9,7 @@ use crate::hrv::time::TimeDomain;
 use crate::hrv::{Metric, breathing};
 use crate::timeline::{Beat, GapReason};
 use crate::units::Mono;
-use crate::verdict::{FindingId, Trust, Units};
+use crate::verdict::{Trust, Units};
 use std::time::Duration;
 
 /// A hole at least this long means that the link was away, not that single beats were lost.
@@ -197,14 +197,7 @@ pub(super) struct Measured {
 impl Measured {
     /// Takes back numbers that the signal does not carry, however clean they look.
     pub(super) fn distrust(&mut self, trust: Trust) {
-        let why = match trust.trouble {
-            Some(FindingId::SmoothedRr) => Some(WhyNone::Smoothed),
-            Some(FindingId::RrFromHeartRate) => Some(WhyNone::Calculated),
-            Some(FindingId::RepeatedRr | FindingId::RrAheadOfClock) => Some(WhyNone::Repeated),
-            Some(FindingId::FlatLine) => Some(WhyNone::Frozen),
-            _ if trust.units == Units::Unknown && trust.leaning == Units::Milliseconds => Some(WhyNone::Units),
-            _ => None,
-        };
+        let why = WhyNone::of(trust);
         if why.is_some() {
             (self.grade, self.values, self.why) = (Grade::Bad, None, why);
             self.notes.retain(|n| *n == Note::Gap);

@@ -105,6 +105,9 @@ fn values(v: &Value) -> String {
         cell(&v["breathing"]["per_min"], 8, 0),
         cell(&v["artifact_pct"], 3, 0),
     );
+    if let Some(why) = v["why"].as_str() {
+        line.push_str(&format!("  no HRV: {}", why.replace('_', " ")));
+    }
     if v["contact"] == false {
         line.push_str("  no skin contact");
     }

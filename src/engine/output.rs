@@ -1,7 +1,7 @@
 //! Everything the engine says, as one closed enum; edges match it exhaustively.
 
 use super::input::{Command, LinkState, PacketBytes, StrapFacts};
-use crate::check::{CheckResult, CheckStatus};
+use crate::check::{CheckResult, CheckStatus, WhyNone};
 use crate::hrv::time::TimeDomain;
 use crate::hrv::{Metric, Why};
 use crate::timeline::{Beat, GapReason};
@@ -95,12 +95,14 @@ pub struct Live {
     pub contact: Option<bool>,
     /// What the beats say; `None` when no beats come.
     pub beats: Option<LiveBeats>,
+    /// Why nothing but heart rate is said of this signal: then `rr_ms` and all metrics of `beats` are absent.
+    pub why: Option<WhyNone>,
 }
 
 impl Live {
     /// The end of a stream: nothing is known any more.
     pub fn nothing(athlete: AthleteId, strap: StrapId, at: Mono) -> Self {
-        Self { athlete, strap, at, hr_bpm: None, rr_ms: None, contact: None, beats: None }
+        Self { athlete, strap, at, hr_bpm: None, rr_ms: None, contact: None, beats: None, why: None }
     }
 }
 
@@ -117,6 +119,20 @@ pub struct LiveBeats {
     pub dfa: LiveDfa,
     /// Breathing over 120 s, every 10 s.
     pub breathing: LiveBreathing,
+}
+
+impl LiveBeats {
+    /// What the windows rest on stays, the numbers go: they are none of a heart.
+    pub(super) fn refused(self) -> Self {
+        let window = |w: LiveWindow| LiveWindow { time: w.time.refused(Why::Refused), ..w };
+        Self {
+            last_30: window(self.last_30),
+            last_60: window(self.last_60),
+            last_300: window(self.last_300),
+            dfa: LiveDfa { alpha1: Err(Why::Refused), ..self.dfa },
+            breathing: LiveBreathing::none(Why::Refused),
+        }
+    }
 }
 
 /// One time-domain window with what it rests on.

@@ -3,7 +3,7 @@
 use super::input::Athlete;
 use super::output::Live;
 use super::strap::{FRESH, StrapState};
-use crate::check::{Machine, MachineEvent};
+use crate::check::{Machine, MachineEvent, WhyNone};
 use crate::units::{Mono, StrapId};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -82,13 +82,14 @@ impl Person {
         self.machine.as_ref().and_then(Machine::poll_timeout).into_iter().chain(fade).min()
     }
 
-    /// Live values, when they are due: together with a packet, so that they are as fresh as can be, and once at the
-    /// moment when beats are no longer fresh. The last message of a stream holds nothing: an old value is never live.
     /// The interval changed: the next value comes no later than it would by the new one.
     pub(super) fn hurry_live(&mut self, now: Mono, interval: Duration) {
         self.next_live = self.next_live.map(|due| due.min(now + interval.saturating_sub(GRACE)));
     }
 
+    /// Live values, when they are due: together with a packet, so that they are as fresh as can be, and once at the
+    /// moment when beats are no longer fresh. The last message of a stream holds nothing: an old value is never live.
+    /// Of a signal that carries no variability heart rate is all that is said.
     pub(super) fn poll_live(&mut self, now: Mono, interval: Duration, strap: Option<&StrapState>) -> Option<Live> {
         let due = self.next_live?;
         let id = self.live_strap?;
@@ -105,14 +106,17 @@ impl Person {
         // half a notification of grace, so that an interval of 5 s is five packets and not sometimes six
         self.next_live = Some(now + interval.saturating_sub(GRACE));
         self.shows_beats = beating;
+        let why = if beating { WhyNone::of(strap.trust(now)) } else { None };
+        let read = || if why.is_some() { strap.windows.read().refused() } else { strap.windows.read() };
         Some(Live {
             athlete: self.athlete.id.clone(),
             strap: id,
             at: now,
             hr_bpm: strap.hr,
-            rr_ms: strap.last_rr.filter(|_| beating),
+            rr_ms: strap.last_rr.filter(|_| beating && why.is_none()),
             contact: strap.contact,
-            beats: beating.then(|| strap.windows.read()),
+            beats: beating.then(read),
+            why,
         })
     }
 

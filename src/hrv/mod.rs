@@ -39,6 +39,8 @@ pub enum Why {
     NoVariation,
     /// There is nothing in the data that the metric could be read from with confidence.
     Unclear,
+    /// The strap's signal carries no variability, whatever it looks like.
+    Refused,
 }
 
 impl Why {
@@ -52,6 +54,7 @@ impl Why {
             Self::Gap => "gap",
             Self::NoVariation => "no_variation",
             Self::Unclear => "unclear",
+            Self::Refused => "refused",
         }
     }
 }

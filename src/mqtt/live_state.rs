@@ -21,6 +21,7 @@ pub(super) fn payload(live: &Live) -> Value {
         "hr": live.hr_bpm,
         "rr": number(live.rr_ms, 0),
         "contact": live.contact,
+        "why": live.why.map(|w| w.as_str()),
         "rmssd": metric(w60, 1, |t| t.rmssd_ms),
         "ln_rmssd": metric(w60, 2, |t| t.ln_rmssd),
         "mean_hr": metric(w60, 1, |t| t.mean_hr_bpm),
