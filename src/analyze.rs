@@ -2,20 +2,23 @@
 
 mod plot;
 mod series;
+mod span;
+mod stretch;
 
 pub use plot::svg;
 pub use series::{LineError, Series, parse_rr_text};
 
-use crate::artifact::{self, Label};
+use crate::artifact::Label;
 use crate::check::Grade;
 use crate::hrv::bands::{Bands, Spectrum};
 use crate::hrv::dfa::{Dfa, Variant};
 use crate::hrv::lomb::Lomb;
-use crate::hrv::nn::Segment;
 use crate::hrv::tachogram::Tachogram;
 use crate::hrv::time::TimeDomain;
 use crate::hrv::welch::{Detrend, Welch};
-use crate::hrv::{Metric, Why, baevsky, breathing, entropy};
+use crate::hrv::{Metric, Why, baevsky, breathing, entropy, varying};
+use span::Span;
+use stretch::Labelled;
 
 /// What happens to artifacts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +80,22 @@ pub struct Report {
     pub windows: Vec<Window>,
     /// One letter an interval: N, M, X, E, L, S, or G for one that spans a drop-out.
     pub labels: String,
+    /// What was measured, for the picture.
+    labelled: Labelled,
+    artifacts: Artifacts,
+}
+
+/// The longest stretch of a window without a gap: what spectra, DFA, entropy and breathing are computed over.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// Start, s from the start of the recording.
+    pub start_s: f64,
+    /// Length, s.
+    pub length_s: f64,
+    /// Intervals inside, flagged ones included.
+    pub n: usize,
+    /// Flagged ones, %.
+    pub artifact_pct: Option<f64>,
 }
 
 /// The metrics of one window. Definitions and limits: `docs/signal.md`.
@@ -92,8 +111,10 @@ pub struct Window {
     pub artifact_pct: Option<f64>,
     /// Sum of the intervals over the length.
     pub coverage: f64,
-    /// Quality.
+    /// Quality. A window that is [`Grade::Bad`] has no number, unless the series is measured as it is.
     pub grade: Grade,
+    /// What is measured without a gap; `None` without any interval.
+    pub stretch: Option<Stretch>,
     /// Time domain and Poincaré.
     pub time: TimeDomain,
     /// Welch band powers.
@@ -139,34 +160,23 @@ impl Window {
     }
 }
 
-/// A drop-out inside a text file shows as one interval longer than this, ms.
-const DROP_OUT_MS: f64 = 4000.0;
 /// A window may fall short of a required length by about one interval, s.
 const SLACK_S: f64 = 2.0;
-/// Spectra, DFA, entropy and breathing restart at a gap; with more gap time than this share there is no value.
-const MOST_GAP: f64 = 0.05;
-
-/// Intervals without a gap, labelled, with their corrected form.
-struct Stretch {
-    rr: Vec<f64>,
-    labels: Vec<Label>,
-    /// End of each interval, s.
-    ends: Vec<f64>,
-    fixed: Vec<f64>,
-    fixed_ends: Vec<f64>,
-}
 
 /// Analyses one recording.
 pub fn analyze(series: &Series, options: &Options) -> Report {
-    let (stretches, labels, duration_s) = label(series, options);
-    let longest = stretches.iter().map(|s| s.rr.len().max(s.fixed.len())).max().unwrap_or(0);
-    let normal = vec![Label::Normal; longest];
-    let mut tools = Tools { normal, welch: Welch::new(), lomb: Lomb::new(), dfa: Dfa::new() };
-    let windows = spans(duration_s, options)
-        .into_iter()
-        .map(|(start, length)| window(&stretches, start, length, options, &mut tools))
-        .collect();
-    Report { n: series.rr_ms.len(), duration_s, windows, labels }
+    let labelled = Labelled::of(series, options);
+    let mut tools = Tools { normal: labelled.normal(), welch: Welch::new(), lomb: Lomb::new(), dfa: Dfa::new() };
+    let windows =
+        spans(labelled.duration_s, options).into_iter().map(|at| window(&labelled, at, options, &mut tools)).collect();
+    Report {
+        n: series.rr_ms.len(),
+        duration_s: labelled.duration_s,
+        windows,
+        labels: labelled.letters.clone(),
+        labelled,
+        artifacts: options.artifacts,
+    }
 }
 
 /// Start and length of each window: all that fit, or one from the start if not even one does.
@@ -179,71 +189,6 @@ fn spans(duration_s: f64, options: &Options) -> Vec<(f64, f64)> {
     (0..=last).map(|k| (k as f64 * step, length)).collect()
 }
 
-fn label(series: &Series, options: &Options) -> (Vec<Stretch>, String, f64) {
-    let drop_out = |x: f64| options.detector == DetectorKind::Live && x > DROP_OUT_MS;
-    // A series that is measured as it is has no gap but those that it came with.
-    let split = |x: f64| options.artifacts != Artifacts::Keep && drop_out(x);
-    let rr = &series.rr_ms;
-    let mut stretches = Vec::new();
-    let mut letters = String::with_capacity(rr.len());
-    let mut now = 0.0;
-    let mut gaps = series.gaps.iter().peekable();
-    let mut from = 0;
-    while from < rr.len() {
-        if let Some((_, gap_s)) = gaps.next_if(|g| g.0 == from) {
-            now += gap_s;
-        }
-        if split(rr[from]) {
-            letters.push('G');
-            now += rr[from] / 1000.0;
-            from += 1;
-            continue;
-        }
-        let stop = gaps.peek().map_or(rr.len(), |g| g.0.clamp(from + 1, rr.len()));
-        let to = (from..stop).find(|i| split(rr[*i])).unwrap_or(stop);
-        let part = rr[from..to].to_vec();
-        let (labels, fixed) = match options.detector {
-            DetectorKind::Live => {
-                let labels = classify_between(&part, drop_out);
-                let fixed = artifact::repair(&part, &labels);
-                (labels, fixed)
-            }
-            DetectorKind::Kubios => {
-                let labels = artifact::lipponen_tarvainen(&part);
-                let fixed = artifact::correct(&part, &labels);
-                (labels, fixed)
-            }
-        };
-        letters.extend(part.iter().zip(&labels).map(|(x, l)| if drop_out(*x) { 'G' } else { l.letter() }));
-        // Sums in ms, as the window rule is defined, and only then seconds.
-        let ends = |x: &[f64]| -> Vec<f64> {
-            let mut sum = 0.0;
-            x.iter()
-                .map(|rr| {
-                    sum += rr;
-                    now + sum / 1000.0
-                })
-                .collect()
-        };
-        let (ends, fixed_ends) = (ends(&part), ends(&fixed));
-        now = ends.last().copied().unwrap_or(now);
-        stretches.push(Stretch { rr: part, labels, ends, fixed, fixed_ends });
-        from = to;
-    }
-    (stretches, letters, now)
-}
-
-/// Live labels of what lies between drop-outs; these themselves are far too long.
-fn classify_between(part: &[f64], drop_out: impl Fn(f64) -> bool) -> Vec<Label> {
-    let mut labels = Vec::with_capacity(part.len());
-    for run in part.split(|x| drop_out(*x)) {
-        labels.extend(artifact::classify(run));
-        labels.push(Label::Long);
-    }
-    labels.truncate(part.len());
-    labels
-}
-
 struct Tools {
     /// As many as any part of the recording needs.
     normal: Vec<Label>,
@@ -252,65 +197,15 @@ struct Tools {
     dfa: Dfa,
 }
 
-fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options, tools: &mut Tools) -> Window {
-    let inside = |ends: &[f64]| {
-        let from = ends.partition_point(|t| *t <= start_s);
-        let to = ends.partition_point(|t| *t <= start_s + length_s);
-        from..to.max(from)
-    };
-    let keep = options.artifacts == Artifacts::Keep;
-    let normal = &tools.normal;
-    let (mut n, mut flagged, mut sum, mut used) = (0, 0, 0.0, 0);
-    let mut segments = Vec::new();
-    let mut longest: &[f64] = &[];
-    for s in stretches {
-        let raw = inside(&s.ends);
-        let labels = &s.labels[raw.clone()];
-        n += raw.len();
-        used += usize::from(!raw.is_empty());
-        flagged += labels.iter().filter(|l| !l.is_normal()).count();
-        sum += s.rr[raw.clone()].iter().sum::<f64>() / 1000.0;
-        let fixed = &s.fixed[inside(&s.fixed_ends)];
-        let after = raw.start > 0 && !s.labels[raw.start - 1].is_normal();
-        segments.push(match options.artifacts {
-            Artifacts::Keep => Segment::new(&s.rr[raw.clone()], normal, false),
-            Artifacts::Exclude => Segment::new(&s.rr[raw.clone()], labels, after),
-            Artifacts::Correct => Segment::new(fixed, normal, false),
-        });
-        let whole = if keep { &s.rr[raw] } else { fixed };
-        if whole.iter().sum::<f64>() > longest.iter().sum::<f64>() {
-            longest = whole;
-        }
-    }
-    let artifact_pct = (n > 0).then(|| 100.0 * f64::from(u32::try_from(flagged).unwrap_or(u32::MAX)) / n as f64);
-    let coverage = if length_s > 0.0 { sum / length_s } else { 0.0 };
-    let grade = Grade::of(artifact_pct.unwrap_or(100.0), coverage, used > 1);
-    let gap = used > 1 && 1.0 - coverage > MOST_GAP;
-    let share = if keep { 0.0 } else { artifact_pct.unwrap_or(0.0) };
+fn window(of: &Labelled, at: (f64, f64), options: &Options, tools: &mut Tools) -> Window {
+    let span = Span::of(of, &tools.normal, at, options.artifacts);
     // Above these shares of artifacts a metric says nothing (docs/signal.md).
-    let clean = |most: f64, value: &mut dyn FnMut() -> Metric| -> Metric {
-        if n == 0 {
-            Err(Why::TooFew)
-        } else if share > most {
-            Err(Why::Artifacts)
-        } else {
-            value()
-        }
-    };
-    let continuous =
-        |most: f64, value: &mut dyn FnMut() -> Metric| clean(most, &mut || if gap { Err(Why::Gap) } else { value() });
-    let longest_s = longest.iter().sum::<f64>() / 1000.0;
-    let spectra = if n == 0 {
-        Err(Why::TooFew)
-    } else if share > 5.0 {
-        Err(Why::Artifacts)
-    } else if gap {
-        Err(Why::Gap)
-    } else {
-        Ok(())
-    };
+    let spectra = span.continuous(5.0);
+    let seconds = |rr: &[f64]| rr.iter().sum::<f64>() / 1000.0;
+    let longest_s = seconds(span.longest);
     // One spline and one Lomb–Scargle spectrum serve all that needs them.
-    let tachogram = spectra.and_then(|()| Tachogram::of(longest));
+    let tachogram = spectra.and_then(Tachogram::of);
+    let varying = spectra.and_then(varying);
     let welch = match &tachogram {
         Ok(t) if Bands::allowed(longest_s) => tools.welch.bands_of(t, Detrend::Linear),
         Ok(_) => Bands::none(Why::TooShort),
@@ -318,39 +213,52 @@ fn window(stretches: &[Stretch], start_s: f64, length_s: f64, options: &Options,
     };
     let spectrum = tachogram.as_ref().map_err(|why| *why).and_then(|t| tools.lomb.spectrum_of(t));
     let lomb = spectrum.as_ref().map_or_else(|why| Bands::none(*why), Spectrum::bands);
-    let bands = |of: Bands| if spectra.is_ok() { of.limited_to(longest_s) } else { of };
+    let bands = |of: Bands| match (spectra, varying) {
+        (Err(_), _) => of,
+        (Ok(_), Err(why)) => Bands::none(why).limited_to(longest_s),
+        (Ok(_), Ok(())) => of.limited_to(longest_s),
+    };
     let breathing = match (&tachogram, &spectrum) {
         (Ok(t), Ok(s)) => breathing::estimate_of(t, s).map(|b| b.per_min.round()),
         (Err(why), _) | (_, Err(why)) => Err(*why),
     };
-    let mut time = TimeDomain::of(&segments);
-    if !keep && (share > 10.0 || coverage < 0.90) {
-        time = time.refused(if share > 10.0 { Why::Artifacts } else { Why::Gap });
-    }
-    let at_least = |beats: usize, seconds: f64| {
-        if longest.len() < beats {
+    let time = TimeDomain::of(&span.segments);
+    let at_least = |rr: &[f64], beats: usize, length_s: f64| {
+        if rr.len() < beats {
             Err(Why::TooFew)
-        } else if longest_s + SLACK_S < seconds {
+        } else if seconds(rr) + SLACK_S < length_s {
             Err(Why::TooShort)
         } else {
             Ok(())
         }
     };
+    let dfa_alpha1 = span.continuous(5.0).and_then(|rr| {
+        at_least(rr, 100, 120.0)?;
+        tools.dfa.alpha1(rr, options.dfa)
+    });
+    let sample_entropy = span.continuous(3.0).and_then(|rr| {
+        at_least(rr, entropy::MIN_INTERVALS, 0.0)?;
+        entropy::sample_entropy(rr)
+    });
+    let stress_index = span.clean(3.0).and_then(|()| {
+        let all = span.series.concat();
+        at_least(&all, 50, 0.0)?;
+        baevsky::stress_index(&all)
+    });
     Window {
-        start_s,
-        length_s,
-        n,
-        artifact_pct,
-        coverage,
-        grade,
-        time,
+        start_s: at.0,
+        length_s: at.1,
+        n: span.n,
+        artifact_pct: span.artifact_pct,
+        coverage: span.coverage,
+        grade: span.grade,
+        stretch: span.stretch,
+        time: span.refusal.map_or(time, |why| time.refused(why)),
         welch: bands(welch),
         lomb: bands(lomb),
-        dfa_alpha1: continuous(5.0, &mut || at_least(100, 120.0).and_then(|()| tools.dfa.alpha1(longest, options.dfa))),
-        sample_entropy: continuous(3.0, &mut || {
-            at_least(entropy::MIN_INTERVALS, 0.0).and_then(|()| entropy::sample_entropy(longest))
-        }),
-        stress_index: clean(3.0, &mut || at_least(50, 0.0).and_then(|()| baevsky::stress_index(longest))),
+        dfa_alpha1,
+        sample_entropy,
+        stress_index,
         breathing_per_min: breathing,
     }
 }

@@ -346,7 +346,6 @@ fn unsafe_code_is_nowhere() {
 
 /// One noun a file, split past about 400 lines. Longer ones and why they stay.
 const LONG: &[(&str, usize, &str)] = &[
-    ("analyze.rs", 470, "one walk over a recording, with its tests"),
     ("ble/arbiter.rs", 700, "one state machine: who may scan and connect; its transitions are read together"),
     ("ble/link.rs", 650, "one state machine: the life of one strap's link"),
     ("ble/bluez.rs", 650, "every work-around of the Bluetooth client in its one file"),

@@ -1,7 +1,8 @@
 //! A picture of a recording: tachogram with labels, Poincaré plot and spectrum, as one SVG without scripts or fonts.
 
-use super::{Report, Series};
-use crate::artifact::{self, Label};
+use super::span::Span;
+use super::{Artifacts, Report, Series};
+use crate::hrv::Why;
 use crate::hrv::welch::{Detrend, Welch};
 use std::fmt::Write;
 
@@ -133,15 +134,17 @@ pub fn svg(title: &str, series: &Series, report: &Report) -> String {
         );
     }
 
-    let pairs: Vec<(f64, f64)> = shown
-        .windows(2)
-        .filter(|w| w[1] == w[0] + 1 && letters[w[0]] == 'N' && letters[w[1]] == 'N')
-        .filter(|w| series.gaps.iter().all(|g| g.0 != w[1]))
-        .map(|w| (rr(w[0]), rr(w[1])))
-        .collect();
+    let normal = report.labelled.normal();
+    let span = Span::of(&report.labelled, &normal, (0.0, report.duration_s), report.artifacts);
+    let pairs: Vec<(f64, f64)> = span.segments.iter().flat_map(|s| s.pairs()).collect();
     let both = range(pairs.iter().flat_map(|p| [p.0, p.1]));
     let poincare = Panel { left: 60.0, top: 410.0, width: 290.0, height: 290.0, x: both, y: both };
-    poincare.frame(&mut out, "Poincaré, normal pairs", "interval, ms", "next");
+    let title = match report.artifacts {
+        Artifacts::Keep => "Poincaré, as it is",
+        Artifacts::Exclude => "Poincaré, normal pairs",
+        Artifacts::Correct => "Poincaré, corrected series",
+    };
+    poincare.frame(&mut out, title, "interval, ms", "next");
     let every = pairs.len().div_ceil(MOST).max(1);
     for (a, b) in pairs.iter().step_by(every) {
         let _ = write!(
@@ -152,11 +155,20 @@ pub fn svg(title: &str, series: &Series, report: &Report) -> String {
         );
     }
 
-    let density = spectrum(series, &letters);
+    let spectrum = span.continuous(5.0).and_then(|rr| Welch::new().spectrum(rr, Detrend::Linear));
+    let density: Vec<(f64, f64)> = spectrum.as_ref().map_or_else(
+        |_| Vec::new(),
+        |s| (0..s.density.len()).map(|k| (s.hz(k), s.density[k])).take_while(|p| p.0 <= 0.5).collect(),
+    );
     let highest = density.iter().map(|p| p.1).fold(1e-9, f64::max);
     let panel = Panel { left: 430.0, top: 410.0, width: 540.0, height: 290.0, x: (0.0, 0.5), y: (0.0, highest) };
-    let name = if density.is_empty() { "Spectrum: too little data" } else { "Welch spectrum, corrected series" };
-    panel.frame(&mut out, name, "frequency, Hz", "ms²/Hz");
+    let name = match (&spectrum, report.artifacts) {
+        (Err(Why::TooFew), _) => "Spectrum: too little data".to_owned(),
+        (Err(why), _) => format!("Spectrum: {why}"),
+        (Ok(_), Artifacts::Keep) => "Welch spectrum, as it is".to_owned(),
+        (Ok(_), _) => "Welch spectrum, corrected series".to_owned(),
+    };
+    panel.frame(&mut out, &name, "frequency, Hz", "ms²/Hz");
     for edge in [0.04, 0.15, 0.40] {
         let x = panel.x(edge);
         let _ = write!(
@@ -188,27 +200,6 @@ fn extremes(shown: &[usize], value: impl Fn(usize) -> f64) -> Vec<usize> {
             two
         })
         .collect()
-}
-
-/// Welch spectrum of the longest stretch without a gap, up to 0.5 Hz.
-fn spectrum(series: &Series, letters: &[char]) -> Vec<(f64, f64)> {
-    let mut best: (usize, usize) = (0, 0);
-    let mut from = 0;
-    for i in 0..=series.rr_ms.len() {
-        let end = i == series.rr_ms.len();
-        let hole = !end && letters.get(i) == Some(&'G');
-        if end || hole || series.gaps.iter().any(|g| g.0 == i) {
-            if i - from > best.1 - best.0 {
-                best = (from, i);
-            }
-            from = if hole { i + 1 } else { i };
-        }
-    }
-    let labels: Vec<Label> =
-        letters[best.0..best.1].iter().map(|l| if *l == 'N' { Label::Normal } else { Label::Ectopic }).collect();
-    let rr = artifact::repair(&series.rr_ms[best.0..best.1], &labels);
-    let Ok(s) = Welch::new().spectrum(&rr, Detrend::Linear) else { return Vec::new() };
-    (0..s.density.len()).map(|k| (s.hz(k), s.density[k])).take_while(|p| p.0 <= 0.5).collect()
 }
 
 fn escape(text: &str) -> String {

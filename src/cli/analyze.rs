@@ -184,6 +184,10 @@ fn window_json(w: &Window) -> Value {
         "coverage": w.coverage,
         "grade": w.grade.as_str(),
     });
+    if let Some(s) = w.stretch {
+        let (start, length) = (s.start_s, s.length_s);
+        o["stretch"] = json!({"start_s": start, "length_s": length, "n": s.n, "artifact_pct": s.artifact_pct});
+    }
     let mut why = Map::new();
     for (name, metric) in w.metrics() {
         if let Err(reason) = metric {

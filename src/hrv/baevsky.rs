@@ -1,6 +1,6 @@
 //! Baevsky's stress index: how high and narrow the histogram of intervals stands. Only a shape; see `docs/signal.md`.
 
-use super::stats::median;
+use super::stats::{median, varying};
 use super::{Metric, Why, finite};
 
 /// Width of a bin, ms; bins are aligned at multiples of it.
@@ -62,7 +62,9 @@ impl Histogram {
 
 /// The stress index of a window.
 pub fn stress_index(rr_ms: &[f64]) -> Metric {
-    Histogram::of(rr_ms)?.stress_index()
+    let histogram = Histogram::of(rr_ms)?;
+    varying(rr_ms)?;
+    histogram.stress_index()
 }
 
 #[cfg(test)]

@@ -52,10 +52,10 @@ impl Bands {
 /// A one-sided power spectrum on an even grid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spectrum {
-    /// Frequency of the first value, Hz.
-    pub first_hz: f64,
-    /// Distance between values, Hz.
-    pub step_hz: f64,
+    /// Multiple of the grid at which the first value lies: 0, or 1 if there is none at 0 Hz.
+    pub first: usize,
+    /// Values a Hz.
+    pub per_hz: f64,
     /// Power density, ms²/Hz.
     pub density: Vec<f64>,
 }
@@ -63,12 +63,18 @@ pub struct Spectrum {
 impl Spectrum {
     /// Frequency of value `k`.
     pub fn hz(&self, k: usize) -> f64 {
-        self.first_hz + k as f64 * self.step_hz
+        // One division, one rounding: a frequency that is the edge of a band must not fall short of it.
+        (k + self.first) as f64 / self.per_hz
+    }
+
+    /// Distance between values, Hz.
+    pub fn step_hz(&self) -> f64 {
+        1.0 / self.per_hz
     }
 
     /// Index of the first value at `hz` or above, at most the number of values.
     pub fn first_at(&self, hz: f64) -> usize {
-        let mut k = ((hz - self.first_hz) / self.step_hz).floor().max(0.0) as usize;
+        let mut k = ((hz * self.per_hz).floor().max(0.0) as usize).saturating_sub(self.first);
         // The quotient may be off by a rounding; the definition is by the frequencies themselves.
         while k > 0 && self.hz(k - 1) >= hz {
             k -= 1;
@@ -83,7 +89,7 @@ impl Spectrum {
     pub fn power(&self, (lo, hi): (f64, f64)) -> Metric {
         let area = match &self.density[self.first_at(lo)..self.first_at(hi)] {
             [] | [_] => 0.0,
-            [first, inner @ .., last] => (sum_of(inner, |p| p) + 0.5 * (first + last)) * self.step_hz,
+            [first, inner @ .., last] => (sum_of(inner, |p| p) + 0.5 * (first + last)) * self.step_hz(),
         };
         finite(area, Why::Unclear)
     }

@@ -220,7 +220,7 @@ fn slow_peak(s: &Spectrum, rr_ms: &[f64]) -> Option<Breathing> {
     let near = s.density.get(s.first_at(hz - SLOW_HALF_WIDTH_HZ).max(from)..s.first_at(hz + SLOW_HALF_WIDTH_HZ))?;
     let inside: f64 = near.iter().sum();
     let confidence = inside / total;
-    let amplitude = (2.0 * inside * s.step_hz).sqrt();
+    let amplitude = (2.0 * inside * s.step_hz()).sqrt();
     let wave = (WAVE_HZ.0..WAVE_HZ.1).contains(&hz);
     let (share, swing) = if wave { (WAVE_SHARE, WAVE_AMPLITUDE) } else { (SLOW_SHARE, SLOW_AMPLITUDE) };
     let enough = confidence >= share && amplitude >= swing * mean(rr_ms);

@@ -1,7 +1,7 @@
 //! Detrended fluctuation analysis, short-term exponent α1.
 
 use super::detrend::{LAMBDA, SmoothnessPriors};
-use super::stats::mean;
+use super::stats::{mean, varying};
 use super::{Metric, Why, finite};
 
 /// Which boxes and scales.
@@ -86,8 +86,12 @@ impl Dfa {
         if rr_ms.len() < 2 * longest {
             return Err(Why::TooFew);
         }
+        varying(rr_ms)?;
         let detrended = (variant == Variant::Exercise).then(|| self.priors.remove(rr_ms));
-        let profile = profile(detrended.as_deref().unwrap_or(rr_ms));
+        let series = detrended.as_deref().unwrap_or(rr_ms);
+        // A trend that is taken off entirely leaves rounding, too.
+        varying(series)?;
+        let profile = profile(series);
         let mut fit = WeightedLine::default();
         for &(n, weight) in scales {
             let f2 = match variant {

@@ -1,6 +1,6 @@
 //! Sample entropy (Richman & Moorman 2000): m = 2, r = 0.2 standard deviations.
 
-use super::stats::variance;
+use super::stats::{variance, varying};
 use super::{Metric, Why, finite};
 
 /// Fewest intervals for a rough value.
@@ -13,6 +13,7 @@ pub fn sample_entropy(rr_ms: &[f64]) -> Metric {
     if n < 4 {
         return Err(Why::TooFew);
     }
+    varying(rr_ms)?;
     let r = 0.2 * variance(rr_ms).sqrt();
     if !r.is_finite() || r == 0.0 {
         return Err(Why::NoVariation);
@@ -38,7 +39,8 @@ pub fn sample_entropy(rr_ms: &[f64]) -> Metric {
         two += u64::from(near);
         three += u64::from(nearer);
     }
-    finite(-(three as f64 / two as f64).ln(), Why::Unclear)
+    // Plus zero: where every match goes on matching, the logarithm is zero and not minus zero.
+    finite(-(three as f64 / two as f64).ln() + 0.0, Why::Unclear)
 }
 
 #[cfg(test)]

@@ -62,7 +62,8 @@ impl Lomb {
         let (t, n) = (tachogram.times_s(), tachogram.rr_ms().len() as f64);
         let length = tachogram.length_s();
         let y = without_line(t, tachogram.rr_ms());
-        let step_hz = 1.0 / (OVERSAMPLING * length);
+        let per_hz = OVERSAMPLING * length;
+        let step_hz = 1.0 / per_hz;
         let count = (TOP_HZ * OVERSAMPLING * length) as usize;
         if count > MOST_FREQUENCIES {
             return Err(Why::TooLong);
@@ -91,7 +92,7 @@ impl Lomb {
             })
             .collect();
         finite(sum_of(&density, |p| p), Why::Unclear)?;
-        Ok(Spectrum { first_hz: step_hz, step_hz, density })
+        Ok(Spectrum { first: 1, per_hz, density })
     }
 
     /// Band powers of a corrected series without gaps; no minimum length is enforced here.
@@ -278,6 +279,34 @@ mod tests {
             let top = want.iter().copied().fold(0.0, f64::max);
             for (g, w) in got.iter().zip(&want) {
                 assert!((g - w).abs() < 1e-9 * top, "{n}: {g} {w}");
+            }
+        }
+    }
+
+    /// Series in whole ms over a multiple of 0.625 s, so that edges of bands are points of the grid. Values of the plain
+    /// definitions in `spec/metrics.py`.
+    #[test]
+    fn an_edge_of_a_band_that_is_a_point_of_the_grid_belongs_to_the_next_band() {
+        for (n, length_ms, vlf, lf, hf) in [
+            (200, 175000, 13.62864029817682, 176.57587054418687, 309.9992938332452),
+            (330, 300000, 19.934687516258517, 192.94720520020246, 308.9633449660691),
+            (320, 290625, 25.139339951580936, 186.3829608441662, 313.260052790091),
+            (360, 310625, 12.996826588609975, 186.349236513928, 306.5295800893591),
+            (140, 121250, 23.264276722030342, 155.36857355258826, 305.27867290183804),
+            (345, 299375, 13.648097635973127, 190.15226557561562, 307.9588017410973),
+        ] {
+            let mut rr: Vec<i64> = (0..n).map(|i| 850 + (37 * i) % 71 + (13 * i * i) % 83).collect();
+            let mut missing = length_ms - rr[1..].iter().sum::<i64>();
+            let mut k = 1;
+            while missing != 0 {
+                rr[k] += missing.signum();
+                missing -= missing.signum();
+                k = 1 + k % (rr.len() - 1);
+            }
+            let b = bands(&rr.iter().map(|x| *x as f64).collect::<Vec<_>>());
+            for (got, want) in [(b.vlf_ms2, vlf), (b.lf_ms2, lf), (b.hf_ms2, hf)] {
+                let got = got.unwrap();
+                assert!((got - want).abs() < 1e-9 * want, "{length_ms}: {got} {want}");
             }
         }
     }

@@ -65,6 +65,8 @@ impl fmt::Display for Why {
     }
 }
 
+pub(crate) use stats::varying;
+
 /// The last gate: a number that is not finite never leaves.
 pub(crate) fn finite(value: f64, otherwise: Why) -> Metric {
     if value.is_finite() { Ok(value) } else { Err(otherwise) }

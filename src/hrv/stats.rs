@@ -1,5 +1,7 @@
 //! Plain statistics that several metrics share.
 
+use super::Why;
+
 /// Partial sums side by side: an order that is fixed, and in which no addition waits for the one before it.
 const LANES: usize = 8;
 
@@ -29,6 +31,23 @@ pub(super) fn dot(x: &[f64], y: &[f64]) -> f64 {
     rest + lanes.iter().sum::<f64>()
 }
 
+/// Less than this between the longest and the shortest interval, ms, is what rounding leaves of none at all.
+const LEAST_RANGE_MS: f64 = 1e-6;
+
+/// Whether the intervals differ by more than rounding: what describes the shape of their variation is not defined
+/// otherwise. No value, or one that is not finite, is not looked at here.
+pub(crate) fn varying(x: &[f64]) -> Result<(), Why> {
+    let mut lanes = [(f64::INFINITY, f64::NEG_INFINITY); LANES];
+    for chunk in x.chunks(LANES) {
+        for ((low, high), v) in lanes.iter_mut().zip(chunk) {
+            *low = if *v < *low { *v } else { *low };
+            *high = if *v > *high { *v } else { *high };
+        }
+    }
+    let (low, high) = lanes.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |a, b| (a.0.min(b.0), a.1.max(b.1)));
+    if high - low < LEAST_RANGE_MS { Err(Why::NoVariation) } else { Ok(()) }
+}
+
 /// Arithmetic mean; NaN when empty.
 pub(super) fn mean(x: &[f64]) -> f64 {
     sum_of(x, |v| v) / x.len() as f64
@@ -41,6 +60,10 @@ pub(super) fn variance(x: &[f64]) -> f64 {
 
 /// The same with the mean already known.
 pub(super) fn variance_around(x: &[f64], mean: f64) -> f64 {
+    // The mean of equal values may be a rounding away from them.
+    if x.len() > 1 && x.iter().all(|v| *v == x[0]) {
+        return 0.0;
+    }
     sum_of(x, |v| (v - mean) * (v - mean)) / (x.len() as f64 - 1.0)
 }
 

@@ -67,7 +67,7 @@ impl Welch {
         let tachogram = Tachogram::of(rr_ms)?;
         let mut all = Transform::new(&mut self.planner, POINTS);
         let density = power(&mut all, &self.hann, &tachogram, detrend)?;
-        Ok(Spectrum { first_hz: 0.0, step_hz: RATE_HZ / POINTS as f64, density })
+        Ok(Spectrum { first: 0, per_hz: POINTS as f64 / RATE_HZ, density })
     }
 
     /// Band powers of a corrected series without gaps; no minimum length is enforced here.
