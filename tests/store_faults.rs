@@ -46,6 +46,9 @@ fn in_child() {
         "full at open" => full_at_open(&dir),
         "full while damaged" => full_while_damaged(&dir),
         "read-only" => read_only(&dir),
+        "stalled" => stalled(&dir, start),
+        "no card" => no_card(&dir, start),
+        "late card" => late_card(&dir, start),
         other => panic!("unknown mode {other}"),
     }
 }
@@ -78,7 +81,9 @@ fn crash_image(dir: &Path) -> tempfile::TempDir {
         let entry = entry.unwrap();
         // the shared memory of SQLite is rebuilt after a crash
         if !entry.file_name().to_str().unwrap().ends_with("-shm") {
-            fs::copy(entry.path(), image.path().join(entry.file_name())).unwrap();
+            // the tail's name tells where its database lies
+            let to = if entry.path() == tail(dir) { tail(image.path()) } else { image.path().join(entry.file_name()) };
+            fs::copy(entry.path(), to).unwrap();
         }
     }
     image
@@ -90,7 +95,8 @@ fn with_tail(dir: &Path) -> OpenOptions {
 }
 
 fn tail(dir: &Path) -> PathBuf {
-    dir.join("hrvd.db.tail")
+    let whole = hrvd::recording::crc32(db(dir).as_os_str().as_encoded_bytes());
+    dir.join(format!("hrvd.db-{whole:08x}.tail"))
 }
 
 // --- kill -9 ---------------------------------------------------------------------------------------------------------
@@ -109,8 +115,8 @@ fn feed(dir: &Path, start: u64) {
             _ => {}
         }
         handle.record(packet(1, s));
+        writeln!(out, "record {s}").unwrap(); // sent is safe
         settle(&handle);
-        writeln!(out, "record {s}").unwrap();
         if s % 41 == 0 {
             handle.result(result(s, wall(s as i64)), vec![message("r", &s.to_string())]);
             writeln!(out, "sent {s}").unwrap();
@@ -166,7 +172,6 @@ fn kill_9_loses_no_packet_and_no_result_and_doubles_nothing() {
         let query = Query::open(&db(image.path())).unwrap();
         let stored = seconds(image.path());
         let end = stored.last().copied().unwrap_or(start - 1);
-        // said after the writer had dealt with it
         assert!(end >= last, "kill {kill}: lost {} s", last - end);
         must.extend(start..=end);
         let differ = stored.iter().zip(&must).position(|(a, b)| a != b);
@@ -192,6 +197,181 @@ fn kill_9_loses_no_packet_and_no_result_and_doubles_nothing() {
     );
     assert!(beyond > 0, "the tail was never needed");
     assert!(results.len() as u64 > KILLS, "too slow to prove anything");
+}
+
+/// A card that stalls: the writer's thread does not come back from a call.
+fn stall(handle: &StoreHandle) {
+    drop(handle.read(|_| -> Result<(), StoreError> {
+        loop {
+            std::thread::park();
+        }
+    }));
+}
+
+/// Says that everything was sent, then waits to be killed.
+fn sent() -> ! {
+    println!("all sent");
+    loop {
+        std::thread::park();
+    }
+}
+
+fn stalled(dir: &Path, start: u64) {
+    let handle = store::open(with_tail(dir)).unwrap().handle;
+    (start..start + 50).for_each(|s| handle.record(packet(1, s)));
+    settle(&handle);
+    stall(&handle);
+    (start + 50..start + 1000).for_each(|s| handle.record(packet(1, s)));
+    sent();
+}
+
+/// The database's directory is not there.
+fn without_card(dir: &Path) -> OpenOptions {
+    OpenOptions { tail: Some(dir.to_owned()), ..fast(&dir.join("card")) }
+}
+
+fn no_card(dir: &Path, start: u64) {
+    let opened = store::open(without_card(dir)).unwrap();
+    assert!(opened.report.trouble.is_some());
+    (start..start + 100).for_each(|s| opened.handle.record(packet(1, s)));
+    settle(&opened.handle);
+    stall(&opened.handle);
+    (start + 100..start + 200).for_each(|s| opened.handle.record(packet(1, s)));
+    sent();
+}
+
+/// It comes while the process runs, and stalls then.
+fn late_card(dir: &Path, start: u64) {
+    let opened = store::open(without_card(dir)).unwrap();
+    (start..start + 100).for_each(|s| opened.handle.record(packet(1, s)));
+    settle(&opened.handle);
+    fs::create_dir(dir.join("card")).unwrap();
+    wait_ok(&opened.handle);
+    (start + 100..start + 150).for_each(|s| opened.handle.record(packet(1, s)));
+    settle(&opened.handle);
+    stall(&opened.handle);
+    (start + 150..start + 200).for_each(|s| opened.handle.record(packet(1, s)));
+    sent();
+}
+
+/// Runs a child until it has sent everything, and kills it.
+fn kill_when_sent(mode: &str, dir: &Path, start: u64) {
+    let mut process = child(&[], mode, dir, start).stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let said = lines.map_while(Result::ok).any(|line| line.ends_with("all sent"));
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(said, "{mode}: it ended by itself");
+}
+
+#[test]
+fn what_waits_for_a_stalled_card_outlives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    for kill in 0..3 {
+        kill_when_sent("stalled", dir.path(), 1000 * kill);
+    }
+    let opened = store::open(with_tail(dir.path())).unwrap();
+    assert!(opened.report.imported >= 950, "{:?}", opened.report);
+    opened.handle.record(packet(1, 3000));
+    opened.handle.stop().unwrap();
+    assert_eq!(seconds(dir.path()), (0..=3000).collect::<Vec<_>>(), "each once and in order");
+}
+
+#[test]
+fn what_comes_before_the_card_does_outlives_kills() {
+    let dir = tempfile::tempdir().unwrap();
+    let card = dir.path().join("card");
+    for kill in 0..3 {
+        kill_when_sent("no card", dir.path(), 200 * kill);
+        assert!(!card.exists());
+    }
+    kill_when_sent("late card", dir.path(), 600);
+    let opened = store::open(without_card(dir.path())).unwrap();
+    opened.handle.record(packet(1, 800));
+    opened.handle.stop().unwrap();
+    assert_eq!(seconds(&card), (0..=800).collect::<Vec<_>>(), "each once and in order");
+    let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "the card and an empty tail: {left:?}");
+}
+
+#[test]
+fn a_tail_that_was_taken_over_is_not_taken_over_twice() {
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(with_tail(dir.path())).unwrap();
+    (0..52).for_each(|s| opened.handle.record(packet(1, s)));
+    settle(&opened.handle);
+    let image = crash_image(dir.path());
+    let (path, bytes) = (tail(image.path()), fs::read(tail(image.path())).unwrap());
+    assert!(bytes.len() > 100);
+    for imported in [52, 0] {
+        let again = store::open(with_tail(image.path())).unwrap();
+        assert_eq!(again.report.imported, imported);
+        again.handle.stop().unwrap();
+        fs::write(&path, &bytes).unwrap(); // killed before it was emptied
+    }
+    assert_eq!(seconds(image.path()), (0..52).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_tail_is_private_and_no_other_file_is_taken_for_it() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let dir = tempfile::tempdir().unwrap();
+    let opened = store::open(with_tail(dir.path())).unwrap();
+    assert_eq!(opened.report.tail_trouble, None);
+    let path = tail(dir.path());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    opened.handle.stop().unwrap();
+    drop(opened);
+    let target = dir.path().join("somebody's");
+    fs::write(&target, "precious").unwrap();
+    let others = ["a symlink", "a hard link", "a directory", "open to the group"];
+    for what in others {
+        let _ = fs::remove_file(&path);
+        match what {
+            "a symlink" => symlink(&target, &path).unwrap(),
+            "a hard link" => fs::hard_link(&target, &path).unwrap(),
+            "a directory" => fs::create_dir(&path).unwrap(),
+            _ => {
+                fs::remove_dir(&path).unwrap();
+                fs::write(&path, "").unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();
+            }
+        }
+        let opened = store::open(with_tail(dir.path())).unwrap();
+        let refused = opened.report.tail_trouble.clone();
+        assert_eq!(refused.is_some(), what != "open to the group", "{what}: {refused:?}");
+        for s in 0..20 {
+            opened.handle.record(packet(1, s));
+            settle(&opened.handle);
+            let least = if refused.is_some() { s as usize } else { 0 }; // without it the journal takes each second
+            assert!(seconds(dir.path()).len() >= least, "{what}: at {s}");
+        }
+        opened.handle.stop().unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "precious", "{what}");
+        drop(opened);
+        for suffix in ["", "-wal", "-shm", ".journal-raw"] {
+            let _ = fs::remove_file(dir.path().join(format!("hrvd.db{suffix}")));
+        }
+    }
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn databases_of_one_name_have_tails_of_their_own() {
+    let ram = tempfile::tempdir().unwrap();
+    let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let open = |home: &Path| store::open(OpenOptions { tail: Some(ram.path().to_owned()), ..options(home) }).unwrap();
+    let [a, b] = homes.each_ref().map(|home| open(home.path()));
+    assert_eq!((a.report.tail_trouble.clone(), b.report.tail_trouble.clone()), (None, None));
+    a.handle.record(packet(1, 1));
+    b.handle.record(packet(1, 2));
+    settle(&a.handle);
+    settle(&b.handle);
+    assert_eq!(fs::read_dir(ram.path()).unwrap().count(), 2);
+    // what one left, the other does not take
+    a.handle.stop().unwrap();
+    drop(a);
+    assert_eq!(open(homes[0].path()).report.imported, 0);
 }
 
 #[test]

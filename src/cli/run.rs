@@ -52,6 +52,15 @@ pub fn run(global: &Global, around: &Surroundings) -> Exit {
                 tracing::info!("hrvd has stopped; all is written");
                 Exit::Done
             }
+            Ok(Ended::Unwritten { in_ram }) => {
+                let rest = if in_ram {
+                    "they wait in RAM for the next start of this boot"
+                } else {
+                    "what the journal does not have is lost"
+                };
+                tracing::error!("hrvd has stopped, and the card has not taken its last records: {rest}");
+                Exit::Failed
+            }
             Ok(Ended::RadioGaveUp) => {
                 tracing::error!("Bluetooth could not be recovered from inside; ending so that systemd starts anew");
                 Exit::Failed

@@ -76,6 +76,11 @@ pub enum Ended {
     RadioGaveUp,
     /// Something panicked.
     Panicked,
+    /// It was asked to, and the card did not take the last records.
+    Unwritten {
+        /// They wait in RAM for the next start.
+        in_ram: bool,
+    },
 }
 
 /// Runs the daemon until `cancel` is cancelled.
@@ -87,8 +92,9 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Result<Ended, StartError> {
     let server = control::Server::bind(&settings.control_socket)?;
-    // where the socket lies: a service manager keeps that directory over a crash (RuntimeDirectoryPreserve=)
+    // where the socket lies: a service manager keeps that directory over a crash and a stop (RuntimeDirectoryPreserve=)
     let ram = settings.control_socket.parent().filter(|dir| store::is_ram(dir)).map(Path::to_owned);
+    let with_tail = ram.is_some();
     let options = OpenOptions {
         athletes: settings.roster.athletes.clone(),
         straps: settings.roster.straps.clone(),
@@ -98,6 +104,7 @@ pub async fn run(
     };
     let opened = open_store(options).await?;
     log_opened(&opened.report);
+    let in_ram = with_tail && opened.report.tail_trouble.is_none();
     let store = opened.handle;
 
     // what the last runs left
@@ -245,12 +252,12 @@ pub async fn run(
     drop(hub);
     let stopped = tokio::task::spawn_blocking(move || store.stop());
     match tokio::time::timeout(LAST_WRITE, stopped).await {
-        Ok(Ok(Ok(()))) => {}
+        Ok(Ok(Ok(()))) => return Ok(ended),
         Ok(Ok(Err(e))) => tracing::error!("the last records could not be written: {e}"),
-        Ok(Err(_)) => ended = Ended::Panicked,
-        Err(_) => tracing::error!("the card does not take the last records in time; they stay in the journal"),
+        Ok(Err(_)) => return Ok(Ended::Panicked),
+        Err(_) => tracing::error!("the card does not take the last records within {} s", LAST_WRITE.as_secs()),
     }
-    Ok(ended)
+    Ok(if ended == Ended::Stopped { Ended::Unwritten { in_ram } } else { ended })
 }
 
 /// Opens the store. An `hrvd adopt` that found no daemon a moment ago may still hold it.
@@ -281,6 +288,9 @@ fn log_opened(report: &OpenReport) {
     }
     if let Some(path) = &report.journal_kept {
         tracing::warn!("an unreadable journal was kept as {}", path.display());
+    }
+    if let Some(trouble) = &report.tail_trouble {
+        tracing::warn!("the file in RAM cannot be used, records go to the card every second: {trouble}");
     }
     if let Some(trouble) = &report.trouble {
         tracing::error!("nothing can be stored now, live values go on: {trouble}");

@@ -2,9 +2,10 @@
 
 use super::batch::{Batch, Numbered};
 use super::error::{At, StoreError};
-use super::journal::{self, Content, Journal};
+use super::journal::{self, Journal};
 use super::op::Op;
 use super::seal::{self, Anchor, Context, Recordings};
+use super::tail::Left;
 use super::{OpenOptions, OpenReport, adoptions, db, free_name, redate};
 use crate::check::CheckResult;
 use crate::engine::{Record, RecordKind};
@@ -36,8 +37,8 @@ pub(super) struct Outbox {
 }
 
 impl Files {
-    /// Opens both and takes over what an unclean end left in the journal and, newer, in `tail`.
-    pub(super) fn open(options: &OpenOptions, tail: &Content) -> Result<(Self, Found), StoreError> {
+    /// Opens both and takes over what unclean ends left in the journal and, newer, in `tails`.
+    pub(super) fn open(options: &OpenOptions, tails: &mut [Left]) -> Result<(Self, Found), StoreError> {
         let path = &options.path;
         let mut journal = Journal::open(path)?;
         let content = journal.read()?;
@@ -49,14 +50,20 @@ impl Files {
             report.journal_kept = Some(copy);
         }
         let mut top = seal::sealed_to(&conn).at(path)?;
-        for Content { boot, records, .. } in [&content, tail] {
+        let mut take = |boot: &str, records: &[Numbered], top: &mut Option<u64>| -> Result<(), StoreError> {
             // what the last transaction covered is there already: the crash came before the journal was emptied
-            let left = records.get(records.partition_point(|(ord, _)| Some(*ord) <= top)..).unwrap_or_default();
+            let left = records.get(records.partition_point(|(ord, _)| Some(*ord) <= *top)..).unwrap_or_default();
             if let Some((last, _)) = left.last() {
                 import(&mut conn, options, boot, left, *last).at(path)?;
                 report.imported += left.len();
-                top = Some(*last);
+                *top = Some(*last);
             }
+            Ok(())
+        };
+        take(&content.boot, &content.records, &mut top)?;
+        for tail in tails {
+            let records = tail.numbered(top).at(path)?;
+            take(&tail.boot, &records, &mut top)?;
         }
         journal.clear()?;
         let recordings = Recordings::resume(&conn, &options.boot_id).at(path)?;

@@ -1,6 +1,10 @@
-//! The queue in front of the writer thread. A send never blocks: past the usual bound it spills into memory and says
-//! so, past the hard bound raw records (never results) are dropped and counted.
+//! The queue in front of the writer thread. A send never waits for the card: past the usual bound it spills into memory
+//! and says so, past the hard bound raw records (never results) are dropped and counted.
+//!
+//! One lock holds queue and tail together, so that records are in both in the same order. It is held for a push or a pop
+//! and one write to a file in RAM, never while the card is at work.
 
+use super::tail::Tail;
 use super::writer::Message;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,6 +27,9 @@ pub(super) struct Counts {
 #[derive(Default)]
 struct State {
     queue: VecDeque<Message>,
+    /// Records in the queue.
+    records: usize,
+    tail: Tail,
     /// The writer is at work on a message that it took.
     busy: bool,
     spilling: bool,
@@ -46,6 +53,11 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
+    /// With a tail for the records.
+    pub(super) fn new(tail: Tail) -> Self {
+        Self { state: Mutex::new(State { tail, ..State::default() }), ..Self::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,9 +72,13 @@ impl Inbox {
             state.spilling = true;
             state.counts.spills += 1;
         }
-        if state.queue.len() >= HARD && matches!(message, Message::Record(_)) {
-            state.counts.dropped += 1;
-            return true;
+        if let Message::Record(record) = &message {
+            if state.queue.len() >= HARD {
+                state.counts.dropped += 1;
+                return true;
+            }
+            state.tail.append(record);
+            state.records += 1;
         }
         state.queue.push_back(message);
         drop(state);
@@ -78,6 +94,7 @@ impl Inbox {
             if let Some(message) = state.queue.pop_front() {
                 state.spilling &= !state.queue.is_empty();
                 state.busy = true;
+                state.records -= usize::from(matches!(message, Message::Record(_)));
                 return Next::Message(message);
             }
             if state.closed {
@@ -105,6 +122,25 @@ impl Inbox {
     pub(super) fn waiting(&self) -> usize {
         let state = self.lock();
         state.queue.len() + usize::from(state.busy)
+    }
+
+    /// Whether each record that is sent is safe from a kill.
+    pub(super) fn tail_works(&self) -> bool {
+        self.lock().tail.works()
+    }
+
+    /// All that was taken from the queue is safe elsewhere.
+    pub(super) fn clear_tail(&self) {
+        let mut state = self.lock();
+        // what still waits is only there; the numbers tell later what was safe
+        if state.records == 0 {
+            state.tail.clear();
+        }
+    }
+
+    /// The number of a record in the store's order is `shift` more than that of its sending.
+    pub(super) fn settle_tail(&self, shift: i64) {
+        self.lock().tail.settle(shift);
     }
 
     pub(super) fn counts(&self) -> Counts {

@@ -60,18 +60,6 @@ impl Journal {
         Ok(Self { file, path, good: 0, dirty: true })
     }
 
-    /// The same for a file that nobody expects to survive a power cut.
-    pub(super) fn volatile(path: &Path) -> Result<Self, StoreError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).at(path)?;
-        lock(&file, path)?;
-        Ok(Self { file, path: path.to_owned(), good: 0, dirty: true })
-    }
-
-    /// Bytes written since it was emptied.
-    pub(super) fn len(&self) -> u64 {
-        self.good
-    }
-
     /// Reads all that is in the file.
     pub(super) fn read(&mut self) -> Result<Content, StoreError> {
         let mut bytes = Vec::new();
@@ -130,18 +118,18 @@ impl Journal {
 }
 
 /// Keeps a second daemon away for as long as the file is open.
-fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
+pub(super) fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
     rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
         .map_err(|e| StoreError::Busy { path: path.to_owned(), cause: io::Error::from(e).to_string() })
 }
 
-fn frame(out: &mut Vec<u8>, payload: &[u8]) {
+pub(super) fn frame(out: &mut Vec<u8>, payload: &[u8]) {
     out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
     out.extend_from_slice(&crc32(payload).to_le_bytes());
     out.extend_from_slice(payload);
 }
 
-fn take_frame<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(super) fn take_frame<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (len, tail) = rest.split_first_chunk::<4>()?;
     let (crc, tail) = tail.split_first_chunk::<4>()?;
     let len = usize::try_from(u32::from_le_bytes(*len)).ok().filter(|len| *len <= FRAME_MAX)?;
@@ -164,23 +152,28 @@ pub(super) fn peek(db: &Path) -> Result<Content, StoreError> {
 }
 
 fn parse(bytes: &[u8]) -> Content {
-    let mut out = Content::default();
     let all_torn = Content { torn: bytes.len() as u64, ..Content::default() };
     let Some(mut rest) = bytes.strip_prefix(MAGIC) else { return all_torn };
     let Some(Ok(boot)) = take_frame(&mut rest).map(|b| String::from_utf8(b.to_vec())) else { return all_torn };
-    out.boot = boot;
+    let (records, torn) = frames(rest);
+    Content { boot, records, torn }
+}
+
+/// The records of all whole frames, and the number of bytes that are none.
+pub(super) fn frames(mut rest: &[u8]) -> (Vec<Numbered>, u64) {
+    let (mut records, mut torn) = (Vec::new(), 0);
     while !rest.is_empty() {
         let mut next = rest;
         if let Some(batch) = take_frame(&mut next).and_then(decode) {
-            out.records.extend(batch.join());
+            records.extend(batch.join());
             rest = next;
         } else {
             // damage: look for the next whole frame byte by byte; a random length is nearly always too long to check
-            out.torn += 1;
+            torn += 1;
             rest = rest.get(1..).unwrap_or_default();
         }
     }
-    out
+    (records, torn)
 }
 
 /// Makes the creation or renaming of a file durable.

@@ -1,7 +1,7 @@
 //! The store: raw truth, frozen results and the outbox in one SQLite file that any tool opens.
 //!
-//! One thread writes ([`StoreHandle`] feeds it and never blocks); readers use short-lived [`Query`] connections. Raw
-//! records go to a file in RAM at once, to a journal beside the database within ten seconds, and are sealed into it in
+//! One thread writes ([`StoreHandle`] feeds it and never waits for the card); readers use short-lived [`Query`]
+//! connections. Raw records go to a file in RAM as they are sent, to a journal beside the database within ten seconds, and are sealed into it in
 //! chunks every ten minutes:
 //! a day of wear costs a few megabytes on an SD card, an idle day nothing. A full or read-only card stops history,
 //! never the live values.
@@ -51,6 +51,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tail::Tail;
 use tokio::sync::{mpsc, oneshot, watch};
 use writer::{Message, Writer};
 
@@ -112,6 +113,8 @@ pub struct OpenReport {
     pub torn_bytes: u64,
     /// Where an unreadable journal was kept.
     pub journal_kept: Option<PathBuf>,
+    /// Why the file in RAM cannot be used: a kill may cost [`ALONE`] then.
+    pub tail_trouble: Option<StoreError>,
     /// Why nothing can be written now (no space, read-only). Opening is tried again.
     pub trouble: Option<StoreError>,
 }
@@ -159,14 +162,16 @@ pub fn open(options: OpenOptions) -> Result<Opened, StoreError> {
     let (health_in, health) = watch::channel(StoreHealth { ok: true, ..StoreHealth::default() });
     let (events_in, events) = mpsc::unbounded_channel();
     let path = options.path.clone();
-    let (writer, report) = Writer::open(options, health_in, events_in)?;
-    let inbox = Arc::new(Inbox::default());
+    let tail::Opened { tail, left, trouble } = Tail::open(options.tail.as_deref(), &path, &options.boot_id);
+    let inbox = Arc::new(Inbox::new(tail));
+    let (writer, mut report) = Writer::open(options, Arc::clone(&inbox), left, health_in, events_in)?;
+    report.tail_trouble = trouble;
     let theirs = Arc::clone(&inbox);
     let join = std::thread::Builder::new()
         .name("store".to_owned())
         .spawn(move || {
-            let closer = Closer(theirs);
-            writer.run(&closer.0)
+            let _closer = Closer(theirs);
+            writer.run()
         })
         .at(&path)?;
     let handle = StoreHandle { inner: Arc::new(Inner { inbox, join: Mutex::new(Some(join)), health }) };
@@ -217,7 +222,7 @@ impl StoreHandle {
         self.send(Message::Op(op));
     }
 
-    /// Stores one item of the raw truth.
+    /// Stores one item of the raw truth. When this returns it is safe from a kill, if there is a tail.
     pub fn record(&self, record: Record) {
         self.send(Message::Record(record));
     }

@@ -4,11 +4,10 @@
 use super::error::{At, StoreError};
 use super::files::{Files, Found, Outbox};
 use super::inbox::{Counts, Inbox, Next};
-use super::journal::Content;
 use super::op::Op;
 use super::query::Reader;
 use super::seal::Anchor;
-use super::tail::Tail;
+use super::tail::Left;
 use super::{OpenOptions, OpenReport, Query, StoreEvent, StoreHealth, redate};
 use crate::engine::{Record, RecordKind, Strap};
 use crate::units::{Mono, StrapId};
@@ -42,10 +41,12 @@ pub(super) enum Message {
 pub(super) struct Writer {
     options: OpenOptions,
     files: Option<Files>,
-    /// Holds what is only in memory else.
-    tail: Tail,
-    /// What a killed process left in it, until that is in the database.
-    left: Content,
+    /// Where records come from. It holds the tail too: what is only in memory else.
+    inbox: Arc<Inbox>,
+    /// What killed processes left in theirs, until that is in the database.
+    left: Vec<Left>,
+    /// Records taken from the inbox; the unsealed ones are the last of them.
+    taken: u64,
     /// For [`Message::Read`].
     reader: Reader,
     /// Not yet in the database, oldest first; the first `journaled` are in the journal.
@@ -79,15 +80,17 @@ impl Writer {
     /// Opens the files. A passing trouble (no space, read-only) is reported and tried again; others are errors.
     pub(super) fn open(
         options: OpenOptions,
+        inbox: Arc<Inbox>,
+        left: Vec<Left>,
         health: watch::Sender<StoreHealth>,
         events: mpsc::UnboundedSender<StoreEvent>,
     ) -> Result<(Self, OpenReport), StoreError> {
-        let (tail, left) = Tail::open(options.tail.as_deref(), &options.path);
         let mut writer = Self {
             options,
             files: None,
-            tail,
+            inbox,
             left,
+            taken: 0,
             reader: Reader::default(),
             unsealed: VecDeque::new(),
             journaled: 0,
@@ -130,10 +133,10 @@ impl Writer {
     }
 
     /// Runs until the inbox is closed and empty.
-    pub(super) fn run(mut self, inbox: &Arc<Inbox>) -> Result<(), StoreError> {
+    pub(super) fn run(mut self) -> Result<(), StoreError> {
         loop {
-            let next = inbox.next(self.patience());
-            self.queue = inbox.counts();
+            let next = self.inbox.next(self.patience());
+            self.queue = self.inbox.counts();
             match next {
                 Next::Message(message) => self.handle(message),
                 Next::Quiet => self.quiet(),
@@ -148,7 +151,7 @@ impl Writer {
 
     /// How long records may stay off the card: only a second if nothing but this process would hold them.
     fn flush_every(&self) -> Duration {
-        let alone = self.options.tail.is_some() && !self.tail.works();
+        let alone = self.options.tail.is_some() && !self.inbox.tail_works();
         if alone { self.options.flush_every.min(super::ALONE) } else { self.options.flush_every }
     }
 
@@ -227,10 +230,7 @@ impl Writer {
             self.evict();
         }
         self.unsealed.push_back(record);
-        if self.files.is_some() {
-            let ord = self.first_ord + self.unsealed.len() as u64 - 1;
-            self.tail.append(&self.options.boot_id, self.unsealed.back().map(|r| (ord, r)));
-        }
+        self.taken += 1;
         let since = self.unsealed.get(self.journaled).map(|r| r.at).max(self.failed_at);
         let due = since.is_some_and(|since| at.since(since) >= self.flush_every());
         if due || (self.redate_due && self.state.ok) {
@@ -329,7 +329,7 @@ impl Writer {
     }
 
     fn open_files(&mut self) -> Result<OpenReport, StoreError> {
-        let (files, Found { report, top, anchor }) = Files::open(&self.options, &self.left)?;
+        let (files, Found { report, top, anchor }) = Files::open(&self.options, &mut self.left)?;
         // opened again after trouble: what was in the journal has just been imported
         let mut in_journal = std::mem::take(&mut self.journaled);
         while in_journal > 0 && Some(self.first_ord) <= top {
@@ -339,13 +339,12 @@ impl Writer {
         }
         self.first_ord = top.map_or(1, |n| n + 1);
         self.evicted = false;
-        // numbered anew
-        self.left = Content::default();
-        self.tail.clear();
-        self.tail.append(
-            &self.options.boot_id,
-            self.unsealed.iter().enumerate().map(|(i, r)| (self.first_ord + i as u64, r)),
-        );
+        // before anything of this process is written under these numbers
+        self.inbox.settle_tail(self.first_ord as i64 - (self.taken - self.unsealed.len() as u64) as i64);
+        // the last first: a start looks for them by number
+        while let Some(left) = self.left.pop() {
+            left.remove();
+        }
         self.anchor = self.anchor.or(anchor);
         self.redate_due = self.anchor.is_some();
         files.count_on_from(self.outbox).at(&self.options.path)?;
@@ -381,7 +380,7 @@ impl Writer {
             files.journal.append(&self.options.boot_id, records)?;
             self.journaled = self.unsealed.len();
             self.unsynced = true;
-            self.tail.clear();
+            self.inbox.clear_tail();
         }
         if self.unsynced && (sync || self.checking) {
             files.journal.sync()?;
@@ -460,7 +459,7 @@ impl Writer {
         files.seal(&self.options, self.anchor, records, next.saturating_sub(1), pause).at(&self.options.path)?;
         self.unsealed.clear();
         (self.first_ord, self.journaled, self.evicted, self.unsynced) = (next, 0, false, false);
-        self.tail.clear();
+        self.inbox.clear_tail();
         files.journal.clear()
     }
 

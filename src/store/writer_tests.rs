@@ -11,7 +11,9 @@ type Parts = (Writer, OpenReport, watch::Receiver<StoreHealth>, mpsc::UnboundedR
 fn writer(dir: &Path) -> Parts {
     let (health_in, health) = watch::channel(StoreHealth::default());
     let (events_in, events) = mpsc::unbounded_channel();
-    let (writer, report) = Writer::open(OpenOptions::new(dir.join("hrvd.db"), "boot"), health_in, events_in).unwrap();
+    let (writer, report) =
+        Writer::open(OpenOptions::new(dir.join("hrvd.db"), "boot"), Arc::default(), vec![], health_in, events_in)
+            .unwrap();
     (writer, report, health, events)
 }
 

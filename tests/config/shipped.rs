@@ -86,6 +86,8 @@ fn the_unit_and_the_program_agree() {
     };
     assert_eq!(value("RestartPreventExitStatus"), Exit::Usage.code().to_string());
     assert_eq!(value("Type"), "notify");
+    // a stop that the card cuts short leaves its last records there for the next start
+    assert_eq!(value("RuntimeDirectoryPreserve"), "yes");
     let config = Case::new("").ok().config;
     assert!(config.store.path.starts_with(format!("/var/lib/{}", value("StateDirectory"))));
     assert!(config.control_socket.starts_with(format!("/run/{}", value("RuntimeDirectory"))));
