@@ -143,7 +143,7 @@ pub enum StoreEvent {
     /// next start until that is done.
     Redated(Vec<CheckResult>),
     /// The files were opened after trouble, or a damaged database was replaced.
-    Opened(OpenReport),
+    Opened(Box<OpenReport>),
 }
 
 /// What [`open`] returns.

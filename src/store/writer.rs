@@ -306,7 +306,7 @@ impl Writer {
         match Files::replaced(&self.options, journal, cause, self.outbox) {
             Ok((files, report)) => {
                 self.files = Some(files);
-                let _ = self.events.send(StoreEvent::Opened(report));
+                let _ = self.events.send(StoreEvent::Opened(Box::new(report)));
             }
             Err(e) => self.state.message = Some(format!("{e}; {}", e.hint())),
         }
@@ -361,7 +361,7 @@ impl Writer {
     fn ensure_open(&mut self) -> Result<(), StoreError> {
         if self.files.is_none() {
             let report = self.open_files()?;
-            let _ = self.events.send(StoreEvent::Opened(report));
+            let _ = self.events.send(StoreEvent::Opened(Box::new(report)));
         }
         Ok(())
     }
