@@ -58,6 +58,7 @@ pub(super) fn build(
         bluetooth,
         store: Store { path: raw.store.path.0.0.clone(), commit_interval: raw.store.commit_interval.0.0 },
         check,
+        feel_wait: raw.readiness.feel_wait.0.0,
         control_socket: raw.control.socket.0.0.clone(),
         log_level: raw.log.level.0.0.clone(),
         athletes,

@@ -3,6 +3,7 @@
 use super::secret::PasswordFile;
 use crate::check::{CheckConfig, Posture};
 use crate::engine::{Athlete, Roster, Strap, WakeWindow};
+use crate::load::Planned;
 use crate::mqtt::Publish;
 use crate::preference::Personal;
 use crate::units::{AthleteId, StrapId};
@@ -25,6 +26,8 @@ pub struct Config {
     pub store: Store,
     /// The protocol of the morning check.
     pub check: CheckConfig,
+    /// How long a verdict waits for the feel (`readiness.feel_wait`).
+    pub feel_wait: Duration,
     /// Path of the control socket.
     pub control_socket: PathBuf,
     /// Log filter: a level, then exceptions for modules.
@@ -126,6 +129,8 @@ pub struct AthleteConfig {
     pub wake_window: WakeWindow,
     /// How much of the person goes to the broker.
     pub publish: Publish,
+    /// What the person's days are planned for.
+    pub plan: Planned,
     /// Maximum heart rate, bpm, if it is known.
     pub max_hr: Option<u16>,
     /// Resting heart rate, bpm, if it is known.

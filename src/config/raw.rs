@@ -5,10 +5,12 @@ use super::value::{
     AbsolutePath, Adapter, GatewayId, Host, Language, Line, LogFilter, Parsed, Period, TimeOfDay, Topic, Zone,
 };
 use crate::check::Posture;
+use crate::load::PlanKind;
 use crate::mqtt::Publish;
 use crate::preference::{MAX_HR, REST_HR};
 use crate::units::{AthleteId, StrapId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,6 +32,7 @@ pub(super) struct Raw {
     pub(super) bluetooth: RawBluetooth,
     pub(super) store: RawStore,
     pub(super) check: RawCheck,
+    pub(super) readiness: RawReadiness,
     pub(super) control: RawControl,
     pub(super) log: RawLog,
     #[serde(skip_serializing)]
@@ -168,6 +171,18 @@ impl Default for RawCheck {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, expecting = "a table: [readiness]")]
+pub(super) struct RawReadiness {
+    pub(super) feel_wait: Parsed<Period<0, 14400>>,
+}
+
+impl Default for RawReadiness {
+    fn default() -> Self {
+        Self { feel_wait: Parsed(Period(crate::readiness::DEFAULT_WAIT)) }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, expecting = "a table: [control]")]
 pub(super) struct RawControl {
     pub(super) socket: Parsed<AbsolutePath>,
@@ -202,6 +217,7 @@ pub(super) struct RawAthlete {
     pub(super) auto_start: Option<bool>,
     pub(super) wake_window: Option<RawWindow>,
     pub(super) publish: Option<Parsed<Publish>>,
+    pub(super) plan: Option<BTreeMap<String, Parsed<PlanKind>>>,
     pub(super) max_hr: Option<Bpm<{ MAX_HR.0 }, { MAX_HR.1 }>>,
     pub(super) rest_hr: Option<Bpm<{ REST_HR.0 }, { REST_HR.1 }>>,
 }

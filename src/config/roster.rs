@@ -10,6 +10,7 @@ use super::schema;
 use super::value::{TimeOfDay, Zone};
 use crate::check::Posture;
 use crate::engine::WakeWindow;
+use crate::load::Planned;
 use crate::mqtt::Publish;
 use crate::preference::Personal;
 use crate::units::AthleteId;
@@ -96,6 +97,7 @@ impl Build<'_> {
             self.show(&path, "wake_window.from", TimeOfDay(from).to_string(), entry);
             self.show(&path, "wake_window.to", TimeOfDay(until).to_string(), entry);
             self.show(&path, "publish", publish.as_str(), entry);
+            let plan = self.plan(entry, &path);
             let (max_hr, rest_hr) = (raw.max_hr.map(|n| n.0), raw.rest_hr.map(|n| n.0));
             for (field, value) in [("max_hr", max_hr), ("rest_hr", rest_hr)] {
                 value.into_iter().for_each(|n| self.show(&path, field, i64::from(n), entry));
@@ -109,11 +111,33 @@ impl Build<'_> {
                 auto_start,
                 wake_window,
                 publish,
+                plan,
                 max_hr,
                 rest_hr,
             });
         }
         complete.then_some(all)
+    }
+
+    /// What days are planned for.
+    fn plan(&mut self, entry: &Entry<RawAthlete>, path: &str) -> Planned {
+        let mut planned = Planned::default();
+        let mut shown = toml::Table::new();
+        for (day, kind) in entry.raw.plan.iter().flatten() {
+            if planned.add(day, kind.0) {
+                shown.insert(day.clone(), kind.0.as_str().into());
+            } else {
+                let at = entry.at(&format!("plan.{day}"));
+                let problem = Problem::error(at, format!("'{day}' is neither a weekday nor a date"));
+                self.problems.push(
+                    problem.hint("plan = { tuesday = \"quality\", sunday = \"long\", \"2026-05-03\" = \"race\" }"),
+                );
+            }
+        }
+        if !shown.is_empty() {
+            self.show(path, "plan", shown, entry);
+        }
+        planned
     }
 
     fn system_zone(&mut self, origin: Origin) -> TimeZone {

@@ -1,8 +1,8 @@
 //! Which keys exist. The list is asked from serde's derives, so it cannot drift from [`super::raw`].
 
 use super::raw::{
-    Raw, RawAthlete, RawBluetooth, RawCheck, RawControl, RawGateway, RawLog, RawMqtt, RawStore, RawStrap, RawTls,
-    RawWindow,
+    Raw, RawAthlete, RawBluetooth, RawCheck, RawControl, RawGateway, RawLog, RawMqtt, RawReadiness, RawStore, RawStrap,
+    RawTls, RawWindow,
 };
 use serde::de::{Deserialize, Deserializer, Visitor, value::Error};
 
@@ -39,7 +39,7 @@ fn fields<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
 pub(super) const LISTS: [&str; 2] = ["athlete", "strap"];
 
 /// Every table by its dotted path, with its keys; the root is `""`.
-pub(super) fn tables() -> [(&'static str, &'static [&'static str]); 12] {
+pub(super) fn tables() -> [(&'static str, &'static [&'static str]); 13] {
     [
         ("", fields::<Raw>()),
         ("gateway", fields::<RawGateway>()),
@@ -48,6 +48,7 @@ pub(super) fn tables() -> [(&'static str, &'static [&'static str]); 12] {
         ("bluetooth", fields::<RawBluetooth>()),
         ("store", fields::<RawStore>()),
         ("check", fields::<RawCheck>()),
+        ("readiness", fields::<RawReadiness>()),
         ("control", fields::<RawControl>()),
         ("log", fields::<RawLog>()),
         ("athlete", fields::<RawAthlete>()),

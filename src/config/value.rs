@@ -1,6 +1,7 @@
 //! The kinds of value a configuration holds. Each is checked where it is read, so an error points at the value.
 
 use crate::check::Posture;
+use crate::load::PlanKind;
 use crate::mqtt::Publish;
 use crate::preference::LogLevel;
 use crate::units::{AthleteId, StrapId};
@@ -309,6 +310,13 @@ impl fmt::Display for TimeOfDay {
 
 impl Text for Posture {
     const WHAT: &'static str = "a posture: \"supine\", \"seated\" or \"standing\"";
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl Text for PlanKind {
+    const WHAT: &'static str = "a kind of day: \"rest\", \"easy\", \"quality\", \"long\" or \"race\"";
     fn parse(text: &str) -> Result<Self, String> {
         text.parse()
     }

@@ -63,7 +63,7 @@ impl Client {
                 return Err(ClientError::Broken(ErrorKind::UnexpectedEof.into()));
             };
             match v["type"].as_str() {
-                Some("ok" | "status") => return Ok(v),
+                Some("ok" | "status" | "today") => return Ok(v),
                 Some("error") => {
                     return Err(ClientError::Refused {
                         kind: Kind::of_word(v["kind"].as_str()),

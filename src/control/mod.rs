@@ -56,6 +56,23 @@ pub enum Op {
         #[serde(default)]
         end: bool,
     },
+    /// A person says something about a day: the names and values of the MQTT topics `input/<what>/set`.
+    Say {
+        /// Who; may be left out if there is only one athlete.
+        athlete: Option<String>,
+        /// What about.
+        what: String,
+        /// The value, or an object as text.
+        #[serde(default)]
+        value: String,
+        /// About which day, if not today.
+        date: Option<String>,
+    },
+    /// Where a person's day stands.
+    Today {
+        /// Whose; may be left out if there is only one athlete.
+        athlete: Option<String>,
+    },
     /// What the daemon is doing.
     Status,
     /// Move what was recorded so far into the database, for a reader.

@@ -3,6 +3,7 @@
 
 use super::audience;
 use super::preferences::Preferences;
+use super::readiness::Desks;
 use super::report::adapter_problem;
 use super::roster;
 use super::straps::{Recalled, Straps, answer};
@@ -14,12 +15,14 @@ use crate::control::{Kind, Line, Op, Refusal, Request, pick_address, pick_athlet
 use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
 use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Order, Renderer};
+use crate::readiness::Source;
 use crate::release::{self, Ask};
 use crate::store::{StoreEvent, StoreHandle, StoreHealth};
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -72,6 +75,9 @@ pub(super) struct Hub {
     pub(super) strangers: BTreeSet<StrapId>,
     /// What the store is asked for after it was opened anew.
     pub(super) learning: Option<Recalled>,
+    /// Everybody's readiness, and where it is kept.
+    pub(super) desks: Desks,
+    pub(super) store_path: PathBuf,
     /// The latest moment that the engine was told.
     pub(super) latest: Mono,
 }
@@ -85,7 +91,8 @@ impl Hub {
         self.drain();
         self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
         loop {
-            let sleep = self.engine.poll_timeout().map_or(LONGEST_SLEEP, |t| self.clock.until(t).min(LONGEST_SLEEP));
+            let due = self.engine.poll_timeout().into_iter().chain(self.desks.poll_timeout()).min();
+            let sleep = due.map_or(LONGEST_SLEEP, |t| self.clock.until(t).min(LONGEST_SLEEP));
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => break,
@@ -113,6 +120,7 @@ impl Hub {
                 () = tokio::time::sleep(sleep) => self.handle(self.clock.now(), Input::Timeout),
             }
             self.drain();
+            self.wake_desks();
             self.look_after_straps(&inlets.radio_status.borrow().clone(), false);
             self.systemd.alive();
             self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
@@ -143,6 +151,7 @@ impl Hub {
     fn order(&mut self, order: Order, radio: &watch::Receiver<ble::Status>) {
         match order {
             Order::Engine(command) => self.handle(self.clock.now(), Input::Command(command)),
+            Order::Input(athlete, what, payload) => self.input(&athlete, &what, &payload),
             Order::Prefer(who, wish) => self.prefer(who, wish),
             Order::Release(strap, ask) => {
                 if self.release(strap, ask, &radio.borrow().clone()).is_none() {
@@ -175,7 +184,9 @@ impl Hub {
                 self.renderer.output(&output, now).into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
             if let Output::Result(result) = output {
                 tracing::info!("check of {} is {}: {}", result.athlete, result.grade, result.id);
+                self.desks.take(&result, now);
                 self.store.result(*result, durable);
+                self.drain_desks();
             } else if !durable.is_empty() {
                 self.store.publish(durable, now.wall);
                 if let Some((key, id)) = failed {
@@ -226,11 +237,14 @@ impl Hub {
                     let durable =
                         self.renderer.morning(&result).and_then(|m| self.mqtt.deliver(m)).into_iter().collect();
                     self.store.republish(id, durable);
+                    self.desks.take(&result, self.clock.now());
+                    self.drain_desks();
                 }
             }
             StoreEvent::Opened(report) => {
                 super::log_opened(&report);
                 self.learning = Some(self.recall());
+                self.reopen_desks();
             }
         }
     }
@@ -314,7 +328,7 @@ impl Hub {
         // nobody
         let (answer, written) = match op {
             Op::Seal => (Ok(json!({})), Some(self.store.seal())),
-            op @ (Op::Adopt { .. } | Op::Forget { .. }) => {
+            op @ (Op::Adopt { .. } | Op::Forget { .. } | Op::Say { .. }) => {
                 let answer = self.answer(op, radio);
                 let flush = answer.is_ok().then(|| self.store.flush());
                 (answer, flush)
@@ -423,6 +437,14 @@ impl Hub {
                 let left = released.map(|r| r.left.as_secs());
                 Ok(json!({"strap": id.to_string(), "released": released.is_some(), "released_s": left}))
             }
+            Op::Say { athlete, what, value, date } => {
+                let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
+                self.said(&athlete, &what, &value, date.as_deref(), Source::Cli)
+            }
+            Op::Today { athlete } => {
+                let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
+                self.today(&athlete)
+            }
             Op::Status => Ok(self.status(now, &radio.borrow())),
             Op::Seal => Ok(json!({})),
         }
@@ -448,6 +470,7 @@ impl Hub {
             self.tell(message);
         }
         self.say_settings();
+        self.desk_people(now);
     }
 }
 

@@ -5,6 +5,7 @@ mod audience;
 mod hub;
 mod outbox;
 mod preferences;
+mod readiness;
 mod report;
 mod revive;
 mod roster;
@@ -13,6 +14,7 @@ mod straps;
 mod systemd;
 
 pub use preferences::Configured;
+pub use readiness::ReadinessSettings;
 pub(crate) use roster::merge;
 pub use settings::Settings;
 
@@ -25,6 +27,7 @@ use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
 use preferences::Preferences;
+use readiness::Desks;
 use revive::{Known, revive};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -152,7 +155,9 @@ pub async fn run(
         let states = messages.into_iter().filter(|m| m.delivery == Delivery::Retained);
         states.for_each(|m| drop(mqtt_handle.deliver(m)));
     }
+    let mut desks = Desks::open(&settings.readiness, &settings.store, &merged, clock.now(), &known.mornings);
     for result in revived.results {
+        desks.take(&result, clock.now());
         let output = Output::Result(Box::new(result.clone()));
         let messages = renderer.output(&output, clock.now());
         let durable = messages.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
@@ -200,6 +205,8 @@ pub async fn run(
         adopted: known.adopted,
         roster: merged,
         preferences,
+        desks,
+        store_path: settings.store,
         straps,
         checking: false,
         bridge: None,
@@ -210,6 +217,7 @@ pub async fn run(
     };
     hub.say_bridge(&radio_status);
     hub.say_settings();
+    hub.begin_readiness();
     mqtt_handle.begin();
     let inlets = Inlets { radio: radio_rx, mqtt: mqtt_commands, requests, store_events: opened.events, radio_status };
     hub.systemd.ready();

@@ -34,6 +34,7 @@ fn settings(dir: &Path) -> Settings {
         flush_every: Duration::from_secs(10),
         control_socket: dir.join("control.sock"),
         releases: Default::default(),
+        readiness: Default::default(),
     }
 }
 

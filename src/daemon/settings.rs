@@ -1,6 +1,6 @@
 //! The configuration in the words of the edges.
 
-use super::Configured;
+use super::{Configured, ReadinessSettings};
 use crate::ble::{BleConfig, arbiter::ArbiterConfig, link::LinkConfig};
 use crate::check::CheckConfig;
 use crate::config::Config;
@@ -14,6 +14,8 @@ use std::time::Duration;
 /// Everything the daemon needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// How readiness is judged.
+    pub readiness: ReadinessSettings,
     /// What can be changed while the daemon runs, as configured.
     pub configured: Configured,
     /// How often live values are said.
@@ -41,6 +43,10 @@ pub struct Settings {
 impl From<&Config> for Settings {
     fn from(c: &Config) -> Self {
         Self {
+            readiness: ReadinessSettings {
+                feel_wait: c.feel_wait,
+                plans: c.athletes.iter().map(|a| (a.slug.clone(), a.plan.clone())).collect(),
+            },
             configured: Configured {
                 people: c.athletes.iter().map(|a| (a.slug.clone(), a.personal())).collect(),
                 log_level: c.log_level.clone(),

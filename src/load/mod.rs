@@ -14,5 +14,5 @@ pub mod week;
 
 pub use ledger::{Daily, Ledger, LoadUnit, REACH_DAYS};
 pub(crate) use ledger::{days_between, plus_days};
-pub use plan::{Conflict, Plan, PlanKind};
+pub use plan::{Conflict, Plan, PlanKind, Planned};
 pub use session::{HardBecause, Session, SessionKind};

@@ -30,6 +30,37 @@ impl PlanKind {
     }
 }
 
+/// What a configuration plans.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// Every week.
+    pub week: Vec<(Weekday, PlanKind)>,
+    /// Dates.
+    pub dates: Vec<(Date, PlanKind)>,
+}
+
+/// Days of the week as a configuration names them, Monday first.
+const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+impl Planned {
+    /// Adds a day by its word: a weekday or a date; `false` if it is neither.
+    pub fn add(&mut self, day: &str, kind: PlanKind) -> bool {
+        let lower = day.to_ascii_lowercase();
+        let weekday = WEEKDAYS.iter().zip(0i8..).find(|(name, _)| **name == lower);
+        match (weekday, day.parse::<Date>()) {
+            (Some((_, n)), _) => {
+                Weekday::from_monday_zero_offset(n).into_iter().for_each(|day| self.week.push((day, kind)));
+                true
+            }
+            (None, Ok(date)) => {
+                self.dates.push((date, kind));
+                true
+            }
+            (None, Err(_)) => false,
+        }
+    }
+}
+
 /// Planned days: a week that repeats, and dates that outrank it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {

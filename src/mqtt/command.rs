@@ -24,6 +24,8 @@ pub enum Order {
     Engine(Command),
     /// A strap shall be let go, or taken back.
     Release(StrapId, Ask),
+    /// A person says something: what, and the payload as it came.
+    Input(AthleteId, String, String),
     /// Something shall be set, of a person or of the gateway.
     Prefer(Option<AthleteId>, Wish),
 }
@@ -60,6 +62,8 @@ pub(super) enum Ignored {
     Athlete,
     #[error("the payload is neither start, cancel nor {{\"action\":\"start\",\"posture\":\"seated\"}}")]
     Payload,
+    #[error("the payload is no text")]
+    Text,
     #[error("no strap has such an address")]
     Strap,
     #[error("the payload is neither on, off nor a number of minutes from 1 to 1440")]
@@ -87,6 +91,11 @@ pub(super) fn parse(topics: &Topics, message: &Message) -> Result<Order, Ignored
     }
     if let Some(strap) = topics.command_strap(&message.topic) {
         return release(strap, &message.payload);
+    }
+    if let Some((athlete, what)) = topics.command_input(&message.topic) {
+        let athlete: AthleteId = athlete.parse().map_err(|_| Ignored::Athlete)?;
+        let text = std::str::from_utf8(&message.payload).map_err(|_| Ignored::Text)?;
+        return Ok(Order::Input(athlete, what.to_owned(), text.to_owned()));
     }
     if let Some((athlete, name)) = topics.command_setting(&message.topic) {
         return prefer(athlete, name, &message.payload);
@@ -234,6 +243,17 @@ mod tests {
             Ignored::Choice(Preference::MaxHr).to_string(),
             "max_hr is a whole number of beats a minute from 120 to 230 or default"
         );
+    }
+
+    #[test]
+    fn an_input_is_handed_on_as_it_came() {
+        let topic = "hrvd/g/athlete/alex/input/feel/set";
+        let order = Order::Input("alex".parse().unwrap(), "feel".into(), " good".into());
+        assert_eq!(read(topic, b" good", false), Ok(order));
+        assert_eq!(read(topic, b"good", true), Err(Ignored::Retained));
+        assert_eq!(read(topic, b"\xff", false), Err(Ignored::Text));
+        assert_eq!(read("hrvd/g/athlete/Al ex/input/feel/set", b"good", false), Err(Ignored::Athlete));
+        assert_eq!(read("hrvd/g/athlete/alex/input/a/b/set", b"good", false), Err(Ignored::Topic));
     }
 
     #[test]

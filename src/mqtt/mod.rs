@@ -29,6 +29,7 @@ mod outbox;
 mod preference_state;
 mod privacy;
 mod readiness_entity;
+mod readiness_state;
 mod render;
 mod session;
 mod setting_entity;

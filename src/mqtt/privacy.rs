@@ -4,6 +4,7 @@
 use super::entity::{Entity, Source};
 use super::topics::{Owner, Topics};
 use crate::publication::Publication;
+use crate::readiness::{Quiet, report};
 use crate::units::{AthleteId, StrapId};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,16 +41,16 @@ impl Publish {
 
     /// Whether an entity would ever say something.
     pub(super) fn keeps(self, entity: &Entity) -> bool {
-        let words = match entity.source {
-            Source::StrapState | Source::StrapRelease => &DEVICE[..],
-            _ => &WORDS[..],
+        let is_word = match entity.source {
+            Source::StrapState | Source::StrapRelease => is_devices,
+            _ => is_word,
         };
         match self {
             Self::Live => true,
             Self::Morning => entity.source != Source::Live,
             Self::Words => {
                 // what a person may set is taken, also where it is not said back
-                let spoken = entity.takes.is_some() || entity.field.is_none_or(|f| words.contains(&f));
+                let spoken = entity.takes.is_some() || entity.field.is_none_or(is_word);
                 entity.source != Source::Live && spoken
             }
             Self::Nothing => false,
@@ -59,20 +60,20 @@ impl Publish {
     /// Takes out of a message of a person's what is not to be said; `false` if nothing is left.
     fn sift(self, owner: Owner<'_>, publication: &mut Publication) -> bool {
         let topic = publication.topic.as_str();
-        let words = match (self, owner) {
+        let is_word = match (self, owner) {
             (Self::Nothing, _) => return false,
             // straps tell of themselves
             (Self::Live, _) | (Self::Morning, Owner::Strap(_)) => return true,
             (Self::Words, Owner::Strap(_)) if topic.ends_with("/availability") => return true,
-            (Self::Words, Owner::Strap(_)) => &DEVICE[..],
-            (Self::Morning | Self::Words, Owner::Athlete(_)) => &WORDS[..],
+            (Self::Words, Owner::Strap(_)) => is_devices,
+            (Self::Morning | Self::Words, Owner::Athlete(_)) => is_word,
         };
         if topic.ends_with("/live") {
             return false;
         }
         let progress = topic.ends_with("/check") && !topic.ends_with("/event/check");
         let silenced = |key: &str| match self {
-            Self::Words => !words.contains(&key),
+            Self::Words => !is_word(key),
             _ => progress && ["hr", "clean_pct"].contains(&key),
         };
         let Ok(Value::Object(mut object)) = serde_json::from_slice(&publication.payload) else { return false };
@@ -84,22 +85,60 @@ impl Publish {
     }
 }
 
+fn is_word(key: &str) -> bool {
+    WORDS.contains(&key) || report::WORDS.contains(&key) || report::INPUT_WORDS.contains(&key)
+}
+
+fn is_devices(key: &str) -> bool {
+    DEVICE.contains(&key)
+}
+
 /// The sieve for everybody: whose a message is, and what of it may be said.
 #[derive(Clone, Debug)]
 pub struct Sieve {
     topics: Topics,
     publish: BTreeMap<AthleteId, Publish>,
+    /// Who wants no numbers for a while.
+    quiet: BTreeMap<AthleteId, Quiet>,
 }
 
 impl Sieve {
     /// Everything is said of who is not named.
     pub fn new(topics: Topics, publish: BTreeMap<AthleteId, Publish>) -> Self {
-        Self { topics, publish }
+        Self { topics, publish, quiet: BTreeMap::new() }
     }
 
     /// How much is said of a person.
     pub(super) fn of(&self, athlete: &AthleteId) -> Publish {
         self.publish.get(athlete).copied().unwrap_or_default()
+    }
+
+    /// From now on a person wants no numbers, or nothing, or everything again; says whether that is news.
+    pub(super) fn set_quiet(&mut self, athlete: &AthleteId, quiet: Quiet) -> bool {
+        self.quiet.insert(athlete.clone(), quiet).unwrap_or(Quiet::Off) != quiet
+    }
+
+    /// In a data holiday there are no live values; of results there are words or nothing. What a person sets stays to
+    /// be seen, or nobody could end the holiday: what of it is told, the report itself decides.
+    fn hush(&self, athlete: &AthleteId, owner: Owner<'_>, publication: &mut Publication) -> bool {
+        let quiet = self.quiet.get(athlete).copied().unwrap_or(Quiet::Off);
+        let topic = publication.topic.as_str();
+        let own = ["/readiness", "/inputs", "/settings"].iter().any(|t| topic.ends_with(t));
+        if quiet == Quiet::Off || matches!(owner, Owner::Strap(_)) || (own && !topic.contains("/event/")) {
+            return true;
+        }
+        if quiet == Quiet::Nothing {
+            if topic.contains("/event/") {
+                return false;
+            }
+            if topic.ends_with("/morning") {
+                let Ok(Value::Object(mut all)) = serde_json::from_slice(&publication.payload) else { return false };
+                all.iter_mut().for_each(|(_, v)| *v = Value::Null);
+                publication.payload = Value::Object(all).to_string().into_bytes();
+                return true;
+            }
+        }
+        Publish::Words.sift(owner, publication)
     }
 
     /// Takes out what is not to be said; `false` if nothing is left. `wearer` tells whose a strap is; what a strap of
@@ -115,7 +154,7 @@ impl Sieve {
             Owner::Athlete(slug) => slug.parse().ok(),
             Owner::Strap(slug) => slug.parse().ok().and_then(wearer),
         };
-        athlete.is_some_and(|a| self.of(&a).sift(owner, publication))
+        athlete.is_some_and(|a| self.of(&a).sift(owner, publication) && self.hush(&a, owner, publication))
     }
 }
 

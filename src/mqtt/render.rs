@@ -103,8 +103,8 @@ struct Told {
 #[derive(Debug)]
 pub struct Renderer {
     topics: Topics,
-    options: RenderOptions,
-    sieve: Sieve,
+    pub(super) options: RenderOptions,
+    pub(super) sieve: Sieve,
     athletes: BTreeMap<AthleteId, AthleteView>,
     straps: BTreeMap<StrapId, StrapView>,
 }

@@ -204,6 +204,7 @@ impl Topics {
             format!("{}/athlete/+/check/set", self.root),
             format!("{}/strap/+/release/set", self.root),
             format!("{}/athlete/+/setting/+/set", self.root),
+            format!("{}/athlete/+/input/+/set", self.root),
             format!("{}/setting/+/set", self.root),
             self.status(),
             self.ha_status.clone(),
@@ -226,11 +227,17 @@ impl Topics {
         let (athlete, name) = rest.strip_prefix("/athlete/")?.split_once("/setting/")?;
         Some((Some(athlete), name))
     }
+    /// Whose input a command topic means, and which; the texts are whatever stands there.
+    pub(super) fn command_input<'t>(&self, topic: &'t str) -> Option<(&'t str, &'t str)> {
+        let rest = topic.strip_prefix(self.root.as_str())?.strip_prefix("/athlete/")?.strip_suffix("/set")?;
+        rest.split_once("/input/").filter(|(athlete, what)| !athlete.contains('/') && !what.contains('/'))
+    }
     /// Whether a topic is one of those that we take commands from.
     pub(super) fn is_command(&self, topic: &str) -> bool {
         self.command_athlete(topic).is_some()
             || self.command_strap(topic).is_some()
             || self.command_setting(topic).is_some()
+            || self.command_input(topic).is_some()
     }
     /// Retained topics of a strap; an empty retained payload on each removes it from broker and Home Assistant.
     pub fn all_of_strap(&self, strap: StrapId) -> Vec<String> {

@@ -148,6 +148,11 @@ impl Mornings {
         self.by_date.entry(r.date).or_default().insert((r.at, r.id.clone()), r);
     }
 
+    /// Every reading.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Reading> {
+        self.by_date.values().flat_map(BTreeMap::values)
+    }
+
     /// Every reading of a date, the earliest first.
     pub fn of(&self, date: Date) -> impl Iterator<Item = &Reading> {
         self.by_date.get(&date).into_iter().flat_map(BTreeMap::values)

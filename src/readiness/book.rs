@@ -9,7 +9,7 @@ use super::input::{Caffeine, Entry, Item, Order, Quiet, Side, Wellness, What};
 use super::model::Model;
 use super::verdict::{Verdict, assess};
 use crate::load::rules::{self, RuleNote};
-use crate::load::{Conflict, Ledger, Plan, plus_days};
+use crate::load::{Conflict, Ledger, Plan, Planned, plus_days};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
@@ -102,6 +102,25 @@ impl Book {
             _ => {}
         }
         self.said.insert(slot, e);
+    }
+
+    /// Days that a configuration plans; what was said of a day outranks them.
+    pub fn plan_ahead(&mut self, planned: &Planned) {
+        planned.week.iter().for_each(|(day, kind)| self.plan.set_weekday(*day, *kind));
+        for (date, kind) in &planned.dates {
+            if self.said(*date, "plan").is_none() {
+                self.plan.set(*date, Some(*kind));
+            }
+        }
+    }
+
+    /// Takes in all that another book of the same person knows.
+    pub fn merge(&mut self, other: &Book) {
+        other.mornings.all().for_each(|r| self.put_reading(r.clone()));
+        other.log.values().for_each(|e| self.put(e.clone()));
+        for (date, versions) in &other.frozen {
+            versions.iter().for_each(|v| self.put_version(*date, v.clone()));
+        }
     }
 
     /// Every input about a date, corrected ones too, in the order in which they were said.

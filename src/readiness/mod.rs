@@ -23,6 +23,8 @@ mod judge;
 mod model;
 mod norms;
 mod refusal;
+#[cfg(feature = "daemon")]
+pub mod report;
 mod saying;
 #[cfg(feature = "daemon")]
 pub mod saying_json;

@@ -59,6 +59,11 @@ pub fn clears(flag: &Flag, model: &Model, language: Language) -> String {
     fill(&format!("clears.{}", flag.id), language, &blanks(flag, model))
 }
 
+/// A flag's name, without any number.
+pub fn name(id: FlagId, language: Language) -> String {
+    text(&format!("name.{id}"), language)
+}
+
 /// Why the rule of a flag exists, with its source.
 pub fn why(id: FlagId, language: Language) -> String {
     text(&format!("why.{}", why_key(id)), language)

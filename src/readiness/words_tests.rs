@@ -220,7 +220,11 @@ fn both_languages_say_everything() {
     }
     let mut want = vec![];
     for id in FlagId::ALL {
-        want.extend(["brief", "say", "clears"].map(|part| format!("{part}.{id}")));
+        want.extend(["brief", "say", "clears", "name"].map(|part| format!("{part}.{id}")));
+        for language in [Language::En, Language::De] {
+            let name = words::name(*id, language);
+            assert!(!name.contains(|c: char| c.is_ascii_digit() || c == '{'), "{name}: a name says no number");
+        }
         assert_ne!(words::why(*id, Language::En), words::why(*id, Language::De), "{id}");
     }
     want.extend(Level::ALL.iter().map(|x| format!("level.{x}")));

@@ -113,8 +113,10 @@ const VERSION_DAYS: i64 = 45;
 impl Query {
     /// What has to be known of a person to judge the days up to `last`: all of the days that count for it, with later
     /// words about them. Plans ahead are part of it.
-    pub fn book(&self, athlete: &AthleteId, last: Date) -> Result<Book, StoreError> {
+    /// Without a last day it is the newest one that is stored.
+    pub fn book(&self, athlete: &AthleteId, last: Option<Date>) -> Result<Book, StoreError> {
         let mut book = Book::default();
+        let Some(last) = last.map_or_else(|| self.newest(athlete), |d| Ok(Some(d)))? else { return Ok(book) };
         let first = plus_days(last, -BOOK_DAYS).to_string();
         let (who, until) = (athlete.as_str(), last.to_string());
         for r in self.list(
@@ -143,6 +145,24 @@ impl Query {
             book.put_version(date, v);
         }
         Ok(book)
+    }
+
+    /// The newest day that anything is known of.
+    fn newest(&self, athlete: &AthleteId) -> Result<Option<Date>, StoreError> {
+        let newest = self.first(
+            "SELECT max(date) AS date FROM (SELECT max(local_date) AS date FROM check_result WHERE athlete = ?1
+             UNION ALL SELECT max(date) FROM input WHERE athlete = ?1 AND kind <> 'plan')",
+            [athlete.as_str()],
+            |row| row.get::<_, Option<String>>("date"),
+        )?;
+        Ok(newest.flatten().and_then(|d| d.parse().ok()))
+    }
+
+    /// Everybody of whom there is a check or a word.
+    pub fn people(&self) -> Result<Vec<AthleteId>, StoreError> {
+        self.list("SELECT DISTINCT athlete FROM check_result UNION SELECT DISTINCT athlete FROM input", [], |row| {
+            parsed(row, "athlete")
+        })
     }
 
     /// Every version of a day's verdict, the first one first.

@@ -105,6 +105,7 @@ pub fn settings(home: &Home, port: u16, people: &[(&str, u8)]) -> Settings {
         flush_every: s(10),
         control_socket: home.socket(),
         releases: Default::default(),
+        readiness: Default::default(),
     }
 }
 

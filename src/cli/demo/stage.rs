@@ -5,7 +5,7 @@ use crate::check::{CheckConfig, Posture};
 use crate::cli::guide::{Guide, Look};
 use crate::clock::{Clock, ClockTrust};
 use crate::control::Op;
-use crate::daemon::{self, Configured, Radio, Settings};
+use crate::daemon::{self, Configured, Radio, ReadinessSettings, Settings};
 use crate::engine::{Athlete, Input, LinkState, Roster, Strap, StrapFacts};
 use crate::mqtt::{self, MqttConfig, RenderOptions};
 use crate::sim::StrapSim;
@@ -121,6 +121,7 @@ impl Stage {
                 straps: vec![Strap { id: STRAP, athlete: alex.clone(), name: Some("Simulated strap".into()) }],
             },
             releases: std::collections::BTreeMap::new(),
+            readiness: ReadinessSettings { feel_wait: std::time::Duration::ZERO, ..ReadinessSettings::default() },
             mqtt: Some(MqttConfig {
                 host: self.broker.ip().to_string(),
                 port: self.broker.port(),

@@ -1,0 +1,217 @@
+//! Readiness through the whole daemon and a real broker: strap on, check, question, feel, verdict; broker away and a
+//! restart in between; a late input; what is refused; and a data holiday.
+#![cfg(feature = "daemon")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub, missing_docs)]
+
+#[path = "common/daemon.rs"]
+mod daemon;
+#[path = "common/mosquitto.rs"]
+mod mosquitto;
+#[path = "common/played.rs"]
+mod played;
+
+use daemon::{Home, SOON, wait_for};
+use hrvd::control::{Client, Op};
+use hrvd::daemon::ReadinessSettings;
+use mosquitto::{Gate, Mosquitto, Observer, retained};
+use played::*;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const READINESS: &str = "hrvd/g/athlete/alex/readiness";
+const EVENT: &str = "hrvd/g/athlete/alex/event/readiness";
+const INPUTS: &str = "hrvd/g/athlete/alex/inputs";
+
+fn say(observer: &Observer, what: &str, payload: &str) {
+    observer.publish(&format!("hrvd/g/athlete/alex/input/{what}/set"), payload, false);
+}
+
+fn kinds(observer: &Observer) -> Vec<String> {
+    said(observer, EVENT).iter().map(|e| e["event_type"].as_str().unwrap().to_owned()).collect()
+}
+
+/// An answer of the control socket.
+fn ask(home: &Home, op: &Op) -> Value {
+    let mut client = Client::connect(&home.socket()).unwrap();
+    client.set_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.ask(op).unwrap()
+}
+
+/// A verdict that waits for the feel longer than any test takes, or not at all.
+fn patient(home: &Home, port: u16, wait_s: u64) -> hrvd::daemon::Settings {
+    let readiness = ReadinessSettings { feel_wait: Duration::from_secs(wait_s), ..ReadinessSettings::default() };
+    hrvd::daemon::Settings { readiness, ..settings(home, port, &[("alex", 1)]) }
+}
+
+#[test]
+fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
+    let mut broker = Mosquitto::open();
+    let gate = Gate::before(&broker);
+    let home = Home::new();
+    configure(&home, broker.port);
+    let clock = clock();
+    let hrvd = Running::start(patient(&home, gate.port, 14_400), clock.clone(), "boot-1");
+    let observer = Observer::new(broker.port);
+    observer.until_message("hrvd/g/status", "online");
+    let none = wait_said(&observer, READINESS, "a state", |v| v["state"] == "none");
+    assert_eq!(
+        (&none["date"], &none["level"], &none["baseline_stage"]),
+        (&json!("2026-11-24"), &Value::Null, &json!("learning"))
+    );
+    let worn = Worn::start(&clock, &hrvd.radio, 1, clock.mono());
+    wait_said(&observer, "hrvd/g/athlete/alex/live", "a heart rate", |v| v["hr"].is_number());
+    start_check(&observer, "alex");
+    wait_event(&observer, "alex", "completed");
+    wait_said(&observer, EVENT, "the question", |v| v["event_type"] == "feel_wanted");
+    let waiting = wait_said(&observer, READINESS, "that it waits", |v| v["state"] == "waiting_for_feel");
+    assert!(
+        waiting["level"].is_null() && waiting["reasons"].is_null() && waiting["ln_rmssd_7d"].is_null(),
+        "{waiting}"
+    );
+
+    // the process ends while the verdict waits, and the next one goes on waiting
+    drop(worn);
+    hrvd.stop();
+    let hrvd = Running::start(patient(&home, gate.port, 14_400), clock.clone(), "boot-1");
+    let again = Observer::new(broker.port);
+    again.until_message("hrvd/g/status", "online");
+    wait_said(&again, READINESS, "still waiting", |v| v["state"] == "waiting_for_feel");
+
+    // the feel comes while the broker is away
+    gate.bar();
+    broker.kill();
+    let answer = ask(&home, &Op::Say { athlete: None, what: "feel".into(), value: "good".into(), date: None });
+    assert_eq!((&answer["date"], &answer["said"]["value"]), (&json!("2026-11-24"), &json!("good")));
+    let today = ask(&home, &Op::Today { athlete: None });
+    assert_eq!((&today["readiness"]["state"], &today["inputs"]["feel"]), (&json!("given"), &json!("good")));
+    broker.run();
+    let back = Observer::new(broker.port);
+    gate.unbar();
+    let given = wait_said(&back, READINESS, "the verdict", |v| v["state"] == "given");
+    assert_eq!(
+        (&given["version"], &given["algo_version"], &given["date"]),
+        (&json!(1), &json!(2), &json!("2026-11-24"))
+    );
+    // one morning makes no HRV verdict, and the feel is there: nothing is claimed beyond that
+    assert_eq!((&given["level"], &given["confidence"]), (&json!("UNKNOWN"), &json!("low")));
+    let event = wait_said(&back, EVENT, "the event", |v| v["event_type"] == "verdict");
+    assert_eq!((&event["level"], &event["version"]), (&given["level"], &json!(1)));
+
+    // a late input is a new version, told as such
+    say(&back, "sleep_hours", "4.5");
+    let revised = wait_said(&back, EVENT, "the new version", |v| v["event_type"] == "revised");
+    assert_eq!(
+        (&revised["version"], &revised["changed"], &revised["level"]),
+        (&json!(2), &json!(["sleep_h"]), &json!("CAUTION"))
+    );
+    wait_said(&back, READINESS, "version 2", |v| v["version"] == 2);
+    assert_eq!(kinds(&back).iter().filter(|k| *k == "verdict").count(), 1);
+
+    // restart: the state is there at once, and nothing is told again
+    hrvd.stop();
+    let hrvd = Running::start(patient(&home, broker.port, 14_400), clock, "boot-2");
+    let last = Observer::new(broker.port);
+    last.until_message("hrvd/g/status", "online");
+    let kept = wait_said(&last, READINESS, "version 2 again", |v| v["version"] == 2);
+    assert_eq!(kept["level"], "CAUTION");
+    // a later answer goes through the same outbox: what would have been told twice would have come before it
+    say(&last, "sleep_hours", "8");
+    wait_said(&last, EVENT, "version 3", |v| v["version"] == 3);
+    // (one whose receipt the end of the process cut off may come again)
+    assert!(kinds(&last).iter().all(|k| k == "revised"), "{:?}", kinds(&last));
+    hrvd.stop();
+}
+
+#[test]
+fn inputs_by_mqtt_are_taken_or_refused_and_survive_a_restart() {
+    let broker = Mosquitto::open();
+    let home = Home::new();
+    let hrvd = Running::start(patient(&home, broker.port, 0), clock(), "boot-1");
+    let observer = Observer::new(broker.port);
+    observer.until_message("hrvd/g/status", "online");
+    for (what, payload) in [
+        ("wellness_sleep", "2"),
+        ("wellness_stress", "3.0"),
+        ("wellness_fatigue", "{\"value\": 4}"),
+        ("wellness_soreness", "9"),
+        ("pain_side", "left"),
+        ("pain", "warms_up"),
+        ("tag", "alcohol"),
+        ("tag", "heat"),
+        ("tag", "-alcohol"),
+        ("session_rpe", "7"),
+        ("session_minutes", "45"),
+        ("motivation", "seven"),
+        ("plan", "{\"kind\": \"race\", \"date\": \"2026-12-06\"}"),
+        ("plan", "quality"),
+        ("mood", "1"),
+        ("illness", "ON"),
+        ("illness", "off"),
+        ("sleep", "{\"hours\": 7.25, \"quality\": 4}"),
+    ] {
+        say(&observer, what, payload);
+    }
+    let stands = wait_said(&observer, INPUTS, "the last input", |v| v["sleep_quality"] == 4);
+    let want = json!({
+        "date": "2026-11-24", "wellness_sleep": 2, "wellness_stress": 3, "wellness_fatigue": 4, "wellness_soreness": null,
+        "feel": null, "illness": false, "pain": "warms_up", "pain_side": "left", "motivation": null, "caffeine": null,
+        "sleep_hours": 7.25, "sleep_quality": 4, "plan": "quality", "quiet": "off", "was_right": null, "tags": ["heat"],
+        "session_rpe": 7.0, "session_minutes": 45.0, "session_kind": null,
+    });
+    assert_eq!(stands, want);
+    say(&observer, "session_log", "PRESS");
+    let logged =
+        wait_said(&observer, INPUTS, "an empty form", |v| v["session_rpe"].is_null() && v["sleep_quality"] == 4);
+    assert_eq!(logged["session_minutes"], Value::Null);
+    hrvd.stop();
+    // the next process knows it all
+    let hrvd = Running::start(patient(&home, broker.port, 0), clock(), "boot-2");
+    let later = Observer::new(broker.port);
+    later.until_message("hrvd/g/status", "online");
+    wait_said(&later, INPUTS, "the same again", |v| *v == logged);
+    hrvd.stop();
+}
+
+#[test]
+fn a_data_holiday_says_words_or_nothing() {
+    let broker = Mosquitto::open();
+    let home = Home::new();
+    let clock = clock();
+    let hrvd = Running::start(patient(&home, broker.port, 0), clock.clone(), "boot-1");
+    let observer = Observer::new(broker.port);
+    observer.until_message("hrvd/g/status", "online");
+    let _worn = Worn::start(&clock, &hrvd.radio, 1, clock.mono());
+    wait_said(&observer, "hrvd/g/athlete/alex/live", "a heart rate", |v| v["hr"].is_number());
+    say(&observer, "sleep_hours", "4.5");
+    start_check(&observer, "alex");
+    wait_said(&observer, READINESS, "a verdict with numbers", |v| v["state"] == "given" && v["score"].is_number());
+    wait_said(&observer, "hrvd/g/athlete/alex/morning", "a value", |v| v["rmssd"].is_number());
+    say(&observer, "quiet", "words");
+    let words = wait_said(&observer, READINESS, "words", |v| v["quiet"] == "words");
+    assert_eq!((&words["level"], &words["reasons"]), (&json!("CAUTION"), &json!(["A very short night"])));
+    for (key, value) in words.as_object().unwrap() {
+        let counts = ["version", "algo_version"].contains(&key.as_str());
+        assert!(!value.is_number() || counts, "{key}: {value}");
+    }
+    let kept = |topic: &str| retained(broker.port).iter().find(|s| s.topic == topic).map(|s| json(&s.payload));
+    let poll = |what: &str, is: &dyn Fn() -> bool| {
+        wait_for(SOON, what, || format!("{:#?}", retained(broker.port)), || is().then_some(()));
+    };
+    poll("a morning in words", &|| {
+        kept("hrvd/g/athlete/alex/morning").is_some_and(|m| m["rmssd"].is_null() && m["grade"].is_string())
+    });
+    assert!(kept(INPUTS).is_some_and(|i| i["sleep_hours"].is_null() && i["quiet"] == "words"));
+    say(&observer, "quiet", "nothing");
+    poll("nothing but quiet", &|| {
+        let only_quiet = |v: &Value| v.as_object().is_some_and(|o| o.iter().all(|(k, v)| v.is_null() || k == "quiet"));
+        kept(READINESS).is_some_and(|v| v["quiet"] == "nothing" && only_quiet(&v))
+            && kept(INPUTS).is_some_and(|v| only_quiet(&v))
+            && kept("hrvd/g/athlete/alex/morning").is_some_and(|v| only_quiet(&v))
+    });
+    say(&observer, "quiet", "off");
+    poll("everything again", &|| {
+        kept(READINESS).is_some_and(|v| v["score"].is_number())
+            && kept("hrvd/g/athlete/alex/morning").is_some_and(|v| v["rmssd"].is_number())
+    });
+    hrvd.stop();
+}
