@@ -6,7 +6,7 @@ use crate::hrs;
 use crate::recording::text;
 use crate::timeline::{Beat, GapReason, Placed, Timeline};
 use crate::units::{RrTicks, StrapId};
-use crate::verdict::{Units, source_of};
+use crate::verdict::{Judge, Units, source_of};
 use std::collections::BTreeMap;
 
 /// Beats without a gap inside, and why they do not follow the beats before.
@@ -15,9 +15,10 @@ pub(super) type Segment = (Option<GapReason>, Vec<Beat>);
 /// Places the beats of one strap as the engine does that knows its units: those that the whole recording proves.
 pub(super) fn segments(records: &[Record], of: StrapId) -> Vec<Segment> {
     let mut segments: Vec<Segment> = vec![];
-    let units = source_of(records, of).units;
-    let mut timeline = Timeline::new();
-    timeline.know_units(units != Units::Unknown);
+    let source = source_of(records, of);
+    let (mut judge, mut timeline) = (Judge::new(), Timeline::new());
+    judge.remember(source);
+    timeline.know_units(source.units != Units::Unknown);
     let mut take = |p: Placed| {
         if p.beats.is_empty() {
             return;
@@ -29,15 +30,23 @@ pub(super) fn segments(records: &[Record], of: StrapId) -> Vec<Segment> {
     };
     for record in records {
         if let Some(due) = timeline.poll_timeout().filter(|t| *t <= record.at) {
-            take(timeline.expire(due));
+            let owed = timeline.expire(due);
+            judge.placed(&owed);
+            take(owed);
         }
         match &record.kind {
             RecordKind::Packet { strap, bytes } if *strap == of => {
-                let rr: Vec<RrTicks> = hrs::decode(bytes).0.rr.iter().map(|rr| units.read(*rr)).collect();
-                let placed = timeline.packet(record.at, &rr, &hrs::breaks(bytes));
+                let ((m, defect), breaks) = (hrs::decode(bytes), hrs::breaks(bytes));
+                let placed = timeline.packet(record.at, &judge.read(source.units, &m, &breaks), &breaks);
+                judge.packets(record.at, &m, defect, &placed);
                 placed.into_iter().for_each(&mut take);
             }
-            RecordKind::Link { strap, up: false } if *strap == of => take(timeline.break_off(GapReason::LinkUp)),
+            RecordKind::Link { strap, up } if *strap == of => {
+                if !up {
+                    take(timeline.break_off(GapReason::LinkUp));
+                }
+                judge.link(record.at, *up);
+            }
             _ => {}
         }
     }
@@ -70,6 +79,36 @@ pub(super) fn series(content: &str) -> Result<Series, String> {
 mod tests {
     use super::*;
     use crate::units::Mono;
+
+    #[test]
+    fn intervals_that_a_strap_invents_are_left_out_as_in_the_engine() {
+        use crate::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
+        let strap = StrapId([1; 6]);
+        let profile = Profile::by_id("garmin_extra_rr").unwrap();
+        let records: Vec<Record> = ProfileStrap::new(profile, Rhythm::new(RhythmConfig::default()), 1)
+            .take_while(|e| e.at().as_secs() < 300)
+            .filter_map(|e| match e {
+                SimEvent::Notification { at, bytes, .. } => {
+                    Some(Record { at: Mono::from_secs(100) + at, kind: RecordKind::Packet { strap, bytes } })
+                }
+                _ => None,
+            })
+            .collect();
+        let invented = |rr: RrTicks| rr.0 < 256;
+        let sent: usize = records
+            .iter()
+            .map(|r| match &r.kind {
+                RecordKind::Packet { bytes, .. } => {
+                    hrs::decode(bytes).0.rr.into_iter().filter(|r| invented(*r)).count()
+                }
+                _ => 0,
+            })
+            .sum();
+        let placed: Vec<Beat> = segments(&records, strap).into_iter().flat_map(|s| s.1).collect();
+        let kept = placed.iter().filter(|b| invented(b.rr)).count();
+        // three among 64 prove it
+        assert!(sent > 40 && kept <= 4, "{kept} of {sent}");
+    }
 
     #[test]
     fn a_defect_breaks_the_segment_as_it_does_in_the_engine() {

@@ -52,11 +52,9 @@ impl Signal {
         self.reads != Units::Unknown
     }
 
-    /// Intervals as they are meant: in ticks, and without those that this strap is known to invent.
+    /// Intervals as they are meant, see [`Judge::read`].
     pub(super) fn read(&self, m: &Measurement, breaks: &[usize]) -> SmallVec<[RrTicks; 9]> {
-        // where something is missing already, positions count
-        let keep = |rr: &&RrTicks| !breaks.is_empty() || !self.judge.is_added(**rr);
-        m.rr.iter().filter(keep).map(|rr| self.reads.read(*rr)).collect()
+        self.judge.read(self.reads, m, breaks)
     }
 
     /// A notification, untouched, and what the timeline made of it. If its units are known by now: how to read again

@@ -247,9 +247,12 @@ impl Judge {
         Trust { units: self.units_now(), leaning: self.units.leaning(), trouble }
     }
 
-    /// Whether an interval is one of those that this strap adds to its beats.
-    pub fn is_added(&self, raw: RrTicks) -> bool {
-        self.rhythm.is_added(raw)
+    /// The intervals of a packet as they are meant: in ticks, and without those that this strap is known to invent.
+    /// `breaks` as of [`hrs::breaks`](crate::hrs::breaks).
+    pub fn read(&self, units: Units, m: &Measurement, breaks: &[usize]) -> SmallVec<[RrTicks; 9]> {
+        // where something is missing already, positions count
+        let keep = |rr: &&RrTicks| !breaks.is_empty() || !self.rhythm.is_added(**rr);
+        m.rr.iter().filter(keep).map(|rr| units.read(*rr)).collect()
     }
 
     /// How often a finding came or went.

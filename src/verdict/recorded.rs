@@ -1,7 +1,7 @@
 //! What a finished recording proves about a strap's intervals. Whoever places its beats knows it from the first one on;
 //! live it is known after minutes.
 
-use super::{Judge, Source};
+use super::{Judge, Source, Units};
 use crate::engine::{Record, RecordKind};
 use crate::hrs;
 use crate::timeline::{GapReason, Timeline};
@@ -17,7 +17,8 @@ pub fn source_of(records: &[Record], of: StrapId) -> Source {
                     judge.placed(&timeline.expire(due));
                 }
                 let (m, defect) = hrs::decode(bytes);
-                let placed = timeline.packet(record.at, &m.rr, &hrs::breaks(bytes));
+                let breaks = hrs::breaks(bytes);
+                let placed = timeline.packet(record.at, &judge.read(Units::Unknown, &m, &breaks), &breaks);
                 judge.packets(record.at, &m, defect, &placed);
             }
             RecordKind::Link { strap, up } if *strap == of => {
