@@ -244,6 +244,35 @@ fn a_strap_that_changes_hands_keeps_its_proof() {
     assert_eq!(w.beats().last().unwrap().athlete.as_str(), "kim");
 }
 
+/// A strap that kept its notifications while the link was down delivers them at once when it is up again: these seconds
+/// say nothing about its clock, and a check is none the worse.
+#[test]
+fn a_backlog_at_link_up_is_no_strap_ahead_of_its_clock() {
+    for backlog in [10, 20] {
+        let mut w = World::new();
+        w.input(at(1), Input::Link { strap: STRAP, state: LinkState::Connected });
+        w.check(at(2));
+        let mut heart = Rhythm::new(RhythmConfig { rest_bpm: 60.0, seed: 4, ..RhythmConfig::default() });
+        let mut next = heart.next().unwrap();
+        let mut end_us = 0;
+        for second in 1..400u64 {
+            let mut bytes = vec![0x10, 60];
+            while end_us + next.rr.as_micros() <= second * 1_000_000 {
+                end_us += next.rr.as_micros();
+                bytes.extend(next.rr.0.to_le_bytes());
+                next = heart.next().unwrap();
+            }
+            let real = Duration::from_secs(second.max(backlog)) + Duration::from_millis(10 * second.min(backlog));
+            w.input(at(2) + real, Input::Packet { strap: STRAP, bytes: bytes.into_iter().collect() });
+        }
+        let said = &mut w.said;
+        w.player.advance(at(420), &mut |at, o| said.push((at, o)));
+        assert_eq!(ids(&w.status()), [], "{backlog} s");
+        let r = w.results();
+        assert!(r[0].is_valid(), "{:?}", r[0]);
+    }
+}
+
 /// Beats stop for 25 s, or the heart rate goes on without them: what is live afterwards holds no more than what was heard
 /// in its window of time.
 #[test]

@@ -22,6 +22,8 @@ const HIGH: f64 = 1.06;
 /// Packets jitter by one beat at either end: fewer minutes than this say nothing.
 const LEAST: usize = 3;
 const MINUTES: usize = 5;
+/// The first seconds of a link are no evidence: a strap may deliver then what it kept while there was none.
+const BACKLOG: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Minute {
@@ -35,6 +37,8 @@ struct Minute {
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Minutes {
+    /// When the first intervals of the link arrived.
+    first: Option<Mono>,
     end: Option<Mono>,
     now: Minute,
     done: [Minute; MINUTES],
@@ -66,10 +70,10 @@ impl Minutes {
         ended
     }
 
-    /// Intervals received. The first ones start the clock: they lie before it.
+    /// Intervals received. The first ones, and a backlog, start the clock: they lie before it.
     pub(super) fn received(&mut self, arrival: Mono, us: u64, equal_us: u64) {
-        if self.end.is_none() {
-            self.end = Some(arrival + Duration::from_secs(60));
+        if arrival.since(*self.first.get_or_insert(arrival)) < BACKLOG {
+            (self.end, self.now) = (Some(arrival + Duration::from_secs(60)), Minute::default());
             return;
         }
         self.now.received_us += us;
