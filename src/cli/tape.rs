@@ -5,7 +5,7 @@ use crate::engine::{Record, RecordKind};
 use crate::hrs;
 use crate::recording::text;
 use crate::timeline::{Beat, GapReason, Placed, Timeline};
-use crate::units::{RrTicks, StrapId};
+use crate::units::StrapId;
 use crate::verdict::{Judge, Units, source_of};
 use std::collections::BTreeMap;
 
@@ -78,7 +78,7 @@ pub(super) fn series(content: &str) -> Result<Series, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Mono;
+    use crate::units::{Mono, RrTicks};
 
     #[test]
     fn intervals_that_a_strap_invents_are_left_out_as_in_the_engine() {
