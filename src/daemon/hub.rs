@@ -73,6 +73,8 @@ pub(super) struct Hub {
     pub(super) bridge: Option<(Mono, BridgeStatus)>,
     pub(super) radio_used: bool,
     pub(super) strangers: BTreeSet<StrapId>,
+    /// Straps forgotten since the start: an answer of the store may be older than that.
+    pub(super) forgotten: BTreeSet<StrapId>,
     /// What the store is asked for after it was opened anew.
     pub(super) learning: Option<Recalled>,
     /// Everybody's readiness, and where it is kept.
@@ -353,7 +355,7 @@ impl Hub {
         self.roster.athletes.iter().map(|a| a.id.clone()).collect()
     }
 
-    fn answer(&mut self, op: Op, radio: &watch::Receiver<ble::Status>) -> Result<Value, Refusal> {
+    pub(super) fn answer(&mut self, op: Op, radio: &watch::Receiver<ble::Status>) -> Result<Value, Refusal> {
         let now = self.clock.now();
         match op {
             Op::Subscribe { athlete } => {
@@ -396,6 +398,8 @@ impl Hub {
                 self.store.adopt(strap.clone(), now.wall);
                 self.adopted.retain(|s| s.id != id);
                 self.adopted.push(strap);
+                self.forgotten.remove(&id);
+                self.ask_again();
                 let is_new = self.straps.is_new(id);
                 self.new_roster(now);
                 if is_new {
@@ -418,6 +422,8 @@ impl Hub {
                 self.store.forget(id);
                 self.forget_kept(id);
                 self.adopted.retain(|s| s.id != id);
+                self.forgotten.insert(id);
+                self.ask_again();
                 self.new_roster(now);
                 Ok(json!({"strap": id.to_string()}))
             }

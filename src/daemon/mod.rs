@@ -212,6 +212,7 @@ pub async fn run(
         bridge: None,
         radio_used,
         strangers: BTreeSet::new(),
+        forgotten: BTreeSet::new(),
         learning: None,
         latest: known.records.last().map_or(Mono::default(), |r| r.at),
     };

@@ -8,6 +8,7 @@ use crate::player::Player;
 use crate::sim::{Heart, HeartConfig, StrapSim};
 use crate::store::Query;
 use crate::units::StrapId;
+use crate::verdict::{Source, Units};
 use jiff::tz::TimeZone;
 use std::path::Path;
 
@@ -176,6 +177,78 @@ async fn what_is_proven_of_a_strap_adopted_at_run_time_is_kept() {
     .await;
     let query = Query::open(&settings.store).unwrap();
     assert!(query.meta(&straps::source_key(STRAP)).unwrap().unwrap().contains("units=milliseconds"));
+}
+
+fn hub(settings: Settings, store: store::StoreHandle) -> Hub {
+    let clock = Clock::system(ClockTrust::Plausible);
+    let config = EngineConfig { boot: "b".into(), live_interval: settings.live_interval, check: settings.check };
+    let mut straps = straps::Straps::new("b", settings.releases);
+    straps.set_roster(&settings.roster);
+    let people = &settings.roster.athletes;
+    let preferences = Preferences::new(Configured::default(), people, settings.live_interval, vec![]);
+    Hub {
+        engine: Engine::new(config),
+        started: None,
+        clock,
+        store,
+        mqtt: MqttHandle::disabled(),
+        renderer: Renderer::new(Topics::new(&mqtt::MqttConfig::default()), settings.render),
+        listeners: broadcast::channel(1).0,
+        wanted: watch::channel(vec![]).0,
+        systemd: systemd::Systemd::default(),
+        configured: settings.roster.clone(),
+        adopted: vec![],
+        roster: settings.roster,
+        straps,
+        checking: false,
+        bridge: None,
+        radio_used: false,
+        strangers: BTreeSet::new(),
+        forgotten: BTreeSet::new(),
+        learning: None,
+        preferences,
+        latest: Mono::default(),
+    }
+}
+
+/// The answer to a question that was asked before a strap was forgotten speaks of a strap that is no more.
+#[tokio::test]
+async fn a_strap_that_is_forgotten_while_the_store_is_asked_stays_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = store::open(OpenOptions::new(&settings.store, "b")).unwrap().handle;
+    let mut hub = hub(settings, store.clone());
+    let radio = watch::channel(ble::Status::default()).1;
+    let id = StrapId([8; 6]);
+    let forget = || Op::Forget { address: id.to_string() };
+    let adopt = |athlete: &str| Op::Adopt { address: id.to_string(), athlete: athlete.into(), name: None };
+    let wearer = |hub: &Hub| hub.roster.straps.iter().find(|s| s.id == id).map(|s| s.athlete.to_string());
+
+    let proven = Source { units: Units::Milliseconds, ..Source::default() };
+    hub.answer(adopt("kim"), &radio).unwrap();
+    store.set_meta(straps::source_key(id), Some(proven.to_text()));
+    hub.learning = Some(hub.recall());
+    hub.answer(forget(), &radio).unwrap();
+    let memory = straps::answer(&mut hub.learning).await;
+    hub.learn(memory);
+    assert_eq!(wearer(&hub), None, "asked before");
+
+    hub.answer(adopt("kim"), &radio).unwrap();
+    let memory = hub.recall().await.unwrap();
+    hub.answer(forget(), &radio).unwrap();
+    hub.learn(memory);
+    assert_eq!(wearer(&hub), None, "answered before, or written later");
+
+    // adopted anew: nothing of the days before
+    hub.answer(adopt("kim"), &radio).unwrap();
+    store.set_meta(straps::source_key(id), Some(proven.to_text()));
+    hub.learning = Some(hub.recall());
+    hub.answer(forget(), &radio).unwrap();
+    hub.answer(adopt("sam"), &radio).unwrap();
+    let memory = straps::answer(&mut hub.learning).await;
+    hub.learn(memory);
+    assert_eq!(wearer(&hub).as_deref(), Some("sam"));
+    assert_eq!(hub.straps.sources(), [], "nor what was proven of it then");
 }
 
 /// What the clock proved about a strap is known in the next process from the start; its battery's level is not.

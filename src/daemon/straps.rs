@@ -193,12 +193,19 @@ impl Hub {
         self.store.read(move |query| Memory::read(query, &configured))
     }
 
+    /// Somebody was adopted or forgotten: an answer on its way does not know it.
+    pub(super) fn ask_again(&mut self) {
+        if self.learning.is_some() {
+            self.learning = Some(self.recall());
+        }
+    }
+
     /// The answer to that.
     pub(super) fn learn(&mut self, memory: Result<Memory, StoreError>) {
         match memory {
             Ok(memory) => {
                 for s in &memory.adopted {
-                    if !self.adopted.iter().any(|a| a.id == s.id) {
+                    if !self.forgotten.contains(&s.id) && !self.adopted.iter().any(|a| a.id == s.id) {
                         self.adopted.push(s.clone());
                     }
                 }
