@@ -37,6 +37,8 @@ pub enum Cause {
     DropsAfter30s,
     /// Seen advertising, but refuses connections.
     Refuses,
+    /// Seen advertising, but connecting or subscribing fails each time.
+    Fails,
     /// Connects, but offers no heart rate.
     NoHeartRate,
     /// Taken off: the strap sleeps until it is worn again.
@@ -71,7 +73,7 @@ pub enum Cause {
 
 impl Cause {
     /// All, in the order of the enum.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::None,
         Self::Released,
         Self::BluetoothDown,
@@ -80,6 +82,7 @@ impl Cause {
         Self::AdapterFull,
         Self::DropsAfter30s,
         Self::Refuses,
+        Self::Fails,
         Self::NoHeartRate,
         Self::Asleep,
         Self::Unstable,
@@ -108,6 +111,7 @@ impl Cause {
             Self::AdapterFull => "adapter_full",
             Self::DropsAfter30s => "drops_after_30_s",
             Self::Refuses => "refuses",
+            Self::Fails => "fails",
             Self::NoHeartRate => "no_heart_rate",
             Self::Asleep => "asleep",
             Self::Unstable => "unstable",
@@ -137,6 +141,7 @@ impl Cause {
             Self::AdapterFull => Hint::AdapterFull.advice(),
             Self::DropsAfter30s => Hint::DropsAfter30s.advice(),
             Self::Refuses => Hint::HeldByAnother.advice(),
+            Self::Fails => Hint::AttemptsFail.advice(),
             Self::NoHeartRate => Hint::NoHeartRate.advice(),
             Self::Asleep => "taken off: the strap sleeps and comes back by itself when it is worn again",
             Self::Unstable => {
@@ -216,6 +221,9 @@ pub fn diagnose(
         Some(Hint::DropsAfter30s) => return Cause::DropsAfter30s,
         Some(Hint::HeldByAnother) => return Cause::Refuses,
         Some(Hint::NoHeartRate) => return Cause::NoHeartRate,
+        // which fails at the edge of reach
+        Some(Hint::AttemptsFail) if link.is_some_and(|l| l.signal.is_weak()) => return Cause::WeakSignal,
+        Some(Hint::AttemptsFail) => return Cause::Fails,
         Some(Hint::SubscribedButSilent) | None => {}
     }
     if strap.link.is_up() && !matches!(link.map(|l| l.state), Some(LinkState::Silent)) {
@@ -282,6 +290,7 @@ fn down(strap: &StrapStatus, link: Option<&ble::StrapStatus>) -> Option<Cause> {
         LinkState::Unstable if strap.signs.taken_off => Some(Cause::Asleep),
         LinkState::Unstable => Some(Cause::Unstable),
         LinkState::Refuses => Some(Cause::Refuses),
+        LinkState::Fails => Some(Cause::Fails),
         LinkState::AdapterFull => Some(Cause::AdapterFull),
         LinkState::NotSeen => Some(Cause::NotSeen),
         LinkState::NoAdapter => Some(Cause::NoAdapter),

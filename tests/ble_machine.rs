@@ -55,6 +55,21 @@ fn an_absent_strap_is_looked_for_in_bursts_and_never_called() {
 }
 
 #[test]
+fn a_strap_that_was_away_is_back_within_twelve_seconds_however_long_it_was() {
+    for away in (3..60).chain([600, 601, 602, 603, 604, 605, 606, 607, 608, 609, 610, 611]) {
+        let mut sim = one();
+        sim.run(s(400));
+        sim.body(strap(1)).in_range = false;
+        sim.body(strap(1)).connected = false;
+        sim.send(Event::Disconnected(strap(1)));
+        sim.run(s(away));
+        sim.body(strap(1)).in_range = true;
+        sim.run(s(12));
+        assert_eq!(sim.state(strap(1)), LinkState::Connected, "after {away} s");
+    }
+}
+
+#[test]
 fn connect_then_drop_is_braked_like_a_refusal_and_named() {
     let mut sim = one();
     sim.body(strap(1)).drops_after = Some(s(30));
@@ -103,6 +118,40 @@ fn a_refusing_strap_is_named_and_every_failed_attempt_is_cancelled() {
     sim.body(strap(1)).connect = Fate::Works;
     sim.run(s(90));
     assert_eq!(sim.state(strap(1)), LinkState::Connected);
+}
+
+#[test]
+fn attempts_that_fail_for_any_reason_are_named_once_and_stay_named() {
+    use Failure::{Gone, InProgress, NotConnected, Other, Timeout};
+    let setups = [Timeout, InProgress, Other, NotConnected].map(|f| (Fate::Works, Fate::Fails(f)));
+    let connects = [Other, InProgress, NotConnected, Gone].map(|f| (Fate::Fails(f), Fate::Works));
+    for (connect, setup) in setups.into_iter().chain(connects) {
+        let mut sim = one();
+        (sim.body(strap(1)).connect, sim.body(strap(1)).setup) = (connect.clone(), setup.clone());
+        sim.run(HOUR);
+        assert_eq!(sim.state(strap(1)), LinkState::Fails, "{connect:?} {setup:?}");
+        assert_eq!(hint(&sim), Some(Hint::AttemptsFail), "{connect:?} {setup:?}");
+        let states = &sim.states[&strap(1)];
+        let named = states.iter().position(|s| *s == LinkState::Fails).unwrap();
+        assert_eq!(states.len(), named + 1, "it does not flicker: {states:?}");
+        let tries = sim.calls(strap(1), StrapCall::Connect).len();
+        assert!((10..=130).contains(&tries), "{tries} attempts in an hour");
+        (sim.body(strap(1)).connect, sim.body(strap(1)).setup) = (Fate::Works, Fate::Works);
+        sim.run(s(120));
+        assert_eq!(sim.state(strap(1)), LinkState::Connected);
+        assert_eq!(hint(&sim), None);
+    }
+}
+
+#[test]
+fn a_strap_at_the_edge_of_reach_is_not_said_to_be_held_by_another() {
+    for (rssi, state) in [(-92, LinkState::Fails), (-60, LinkState::Refuses)] {
+        let mut sim = one();
+        sim.body(strap(1)).rssi = rssi;
+        sim.body(strap(1)).connect = Fate::Fails(Failure::Timeout);
+        sim.run(s(600));
+        assert_eq!(sim.state(strap(1)), state, "{rssi} dBm");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::call::Failure;
 impl Failure {
     /// The D-Bus error by its text, message and name. The order matters: names first, vague words last.
     pub(super) fn from_dbus_text(text: &str) -> Failure {
-        const TABLE: [(&str, Failure); 36] = [
+        const TABLE: [(&str, Failure); 41] = [
             ("UnknownObject", Failure::Gone),
             ("UnknownMethod", Failure::Gone),
             ("UnknownInterface", Failure::Gone),
@@ -43,6 +43,12 @@ impl Failure {
             ("connection-canceled", Failure::Refused),
             ("connection-refused", Failure::Refused),
             ("connection-timeout", Failure::Timeout),
+            // before 5.62 they are errno's texts
+            ("connection abort", Failure::Refused),
+            ("Connection refused", Failure::Refused),
+            ("Connection reset", Failure::Refused),
+            ("Host is down", Failure::Timeout),
+            ("timed out", Failure::Timeout),
             ("ConnectionAttemptFailed", Failure::Refused),
             ("NoReply", Failure::Timeout),
             ("Time", Failure::Timeout),
@@ -64,6 +70,9 @@ mod tests {
             ("D-Bus error: le-connection-abort-by-local (org.bluez.Error.Failed)", Failure::Refused),
             ("D-Bus error: br-connection-canceled (org.bluez.Error.Failed)", Failure::Refused),
             ("D-Bus error: le-connection-concurrent-connection-limit (org.bluez.Error.Failed)", Failure::Full),
+            ("D-Bus error: Software caused connection abort (org.bluez.Error.Failed)", Failure::Refused),
+            ("D-Bus error: Connection timed out (org.bluez.Error.Failed)", Failure::Timeout),
+            ("D-Bus error: Host is down (org.bluez.Error.Failed)", Failure::Timeout),
             ("D-Bus error: Too many links (org.bluez.Error.Failed)", Failure::Full),
             ("D-Bus error: Not connected (org.bluez.Error.Failed)", Failure::NotConnected),
             ("D-Bus error: Resource Not Ready (org.bluez.Error.NotReady)", Failure::AdapterOff),

@@ -7,20 +7,21 @@ use super::signal::Samples;
 use super::status::{Counters, Hint, Recovery, StrapStatus};
 use crate::engine::LinkState;
 use crate::units::{Mono, StrapId};
+use crate::verdict::PARAMS_DROP;
 use std::time::Duration;
 
 /// Added to a call's own limit before the machine stops believing that its executor will answer.
 const GRACE: Duration = Duration::from_secs(2);
 /// Good data for so long clears the record of failures. Shorter would let a connect-and-drop loop run unbraked.
 const GOOD_RUN: Duration = Duration::from_secs(180);
-/// Rejected connection parameters end a link at the supervision of the kernel: 30 s, give or take.
-const PARAMS_DROP: std::ops::RangeInclusive<u64> = 28..=32;
 /// A frame so soon after the end of a connection may have been under way before it.
 const STALE_FRAME: Duration = Duration::from_secs(2);
 /// An adapter that goes ends its links first and tells of itself after. Seen in the lab: 30 ms between the two.
 const BLAMELESS: Duration = Duration::from_secs(2);
 /// The battery is read again so often; not every strap notifies it.
 const FACTS_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// So many attempts in a row that failed, whatever was said about it, are no accident.
+const ATTEMPTS: u32 = 3;
 /// A strap that was not seen for so long is only that; what it did before explains nothing any more.
 const OLD_NEWS: Duration = Duration::from_secs(300);
 /// BlueZ resolves the services of a link that it opened by itself; so often we ask again, a second apart.
@@ -138,6 +139,8 @@ pub struct Link {
     dropped_at: Option<Mono>,
     failures: u32,
     refusals: u32,
+    /// Attempts in a row that ended without a subscription and not by a refusal.
+    broken: u32,
     drops: u32,
     silent_cycles: u32,
     /// Lengths of the last three connections that dropped, in s.
@@ -172,6 +175,7 @@ impl Link {
             dropped_at: None,
             failures: 0,
             refusals: 0,
+            broken: 0,
             drops: 0,
             silent_cycles: 0,
             lengths: [0; 3],
@@ -219,6 +223,7 @@ impl Link {
                     self.absent = Some(true);
                     if self.last_seen.is_none_or(|at| now.since(at) >= OLD_NEWS) {
                         self.refusals = 0;
+                        self.broken = 0;
                         self.drops = 0;
                     }
                 }
@@ -371,6 +376,7 @@ impl Link {
             () if self.last_failure == Some(Failure::Full) && self.absent != Some(true) => LinkState::AdapterFull,
             () if self.refusals >= 2 => LinkState::Refuses,
             () if self.drops >= 3 => LinkState::Unstable,
+            () if self.broken >= ATTEMPTS => LinkState::Fails,
             () => down,
         }
     }
@@ -383,6 +389,7 @@ impl Link {
             () if three => Some(Hint::DropsAfter30s),
             () if state == LinkState::Refuses => Some(Hint::HeldByAnother),
             () if self.last_failure == Some(Failure::NoHeartRate) => Some(Hint::NoHeartRate),
+            () if state == LinkState::Fails => Some(Hint::AttemptsFail),
             () if self.silent_cycles >= 1 => Some(Hint::SubscribedButSilent),
             () => None,
         };
@@ -457,6 +464,10 @@ impl Link {
             self.failures = self.failures.saturating_add(1);
         }
         self.retry_at = now + backoff::delay(self.strap, self.failures.max(1));
+    }
+
+    fn count_broken(&mut self, failure: Failure) {
+        self.broken = self.broken.saturating_add(u32::from(!failure.is_local()));
     }
 
     fn fail(&mut self, now: Mono, failure: Failure) {
@@ -540,8 +551,16 @@ impl Link {
                         self.go_down(now, now + Duration::from_secs(1));
                     }
                     _ => {
-                        if matches!(failure, Failure::Refused | Failure::Timeout) && self.adopt.is_none() {
+                        // out of reach no answer comes either
+                        let refused = match failure {
+                            Failure::Refused => true,
+                            Failure::Timeout => !self.signal.signal().is_weak(),
+                            _ => false,
+                        };
+                        if refused && self.adopt.is_none() {
                             self.refusals = self.refusals.saturating_add(1);
+                        } else {
+                            self.count_broken(failure);
                         }
                         self.fail(now, failure);
                     }
@@ -549,7 +568,7 @@ impl Link {
             }
             (Phase::SettingUp, StrapCall::Setup { .. }, Ok(())) => {
                 n.setups += 1;
-                self.refusals = 0;
+                (self.refusals, self.broken) = (0, 0);
                 self.last_seen = Some(now);
                 if self.last_failure == Some(Failure::Full) {
                     self.last_failure = None;
@@ -563,6 +582,7 @@ impl Link {
             }
             (Phase::SettingUp, StrapCall::Setup { .. }, Err(failure)) => {
                 n.setup_failures += 1;
+                self.count_broken(failure);
                 self.fail(now, failure);
             }
             (Phase::Up(up), StrapCall::CheckConnected, Err(Failure::NotConnected | Failure::Gone)) => {

@@ -115,6 +115,8 @@ pub enum Hint {
     SubscribedButSilent,
     /// The adapter carries as many connections as it can.
     AdapterFull,
+    /// Seen, but connecting or subscribing fails each time.
+    AttemptsFail,
 }
 
 impl Hint {
@@ -132,6 +134,11 @@ impl Hint {
             Self::AdapterFull => {
                 "this adapter carries as many connections as it can: release another strap or Bluetooth device, or let \
                  a second machine with hrvd have this strap"
+            }
+            Self::AttemptsFail => {
+                "the strap is seen, but connecting or subscribing fails each time: unclip it from its belt for half a \
+                 minute; if that does not help: systemctl restart bluetooth, and on a Raspberry Pi put Wi-Fi on 5 GHz or a \
+                 cable, or use a USB adapter"
             }
             Self::NoHeartRate => "the device offers no heart rate measurement (0x2A37); is it a heart-rate strap?",
             Self::SubscribedButSilent => {

@@ -96,8 +96,9 @@ pub enum Command {
     Setup(super::setup::SetupArgs),
     /// Show the heart-rate straps in reach
     ///
-    /// Asks the daemon, which scans anyway; without one it scans by itself. A strap advertises only while it is worn
-    /// (moist electrodes) and not connected to something else.
+    /// Looks by itself and adds what the daemon knows of adopted straps; while a check runs the daemon's knowledge must do,
+    /// because scanning would disturb it. A strap advertises only while it is worn (moist electrodes) and not connected
+    /// to something else.
     #[command(after_help = "Examples:\n  hrvd scan\n  hrvd scan --seconds 30 --json")]
     Scan {
         /// How long to look

@@ -1,6 +1,6 @@
 //! `hrvd doctor`: looks at everything the daemon depends on, one thing a line, with what to do about it.
 
-mod straps;
+pub(super) mod straps;
 
 use super::Exit;
 use super::args::Global;

@@ -52,7 +52,15 @@ pub fn run(seconds: u16, global: &Global, around: &Surroundings, terminal: &mut 
         Ok(loaded) => loaded.config,
         Err(exit) => return exit,
     };
-    let mut rows = known(&config);
+    let (mut rows, checking) = known(&config);
+    if checking {
+        let _ = writeln!(
+            terminal.err,
+            "A check is running, and scanning would disturb it: this is what the daemon knows. hrvd check --cancel ends it."
+        );
+        let _ = if terminal.json { print_json(&rows, terminal) } else { print_table(&rows, terminal) };
+        return Exit::Done;
+    }
     if !terminal.json {
         let _ = writeln!(terminal.err, "Looking for {seconds} s. Wear the strap, pads wet: it sleeps otherwise.");
     }
@@ -66,6 +74,8 @@ pub fn run(seconds: u16, global: &Global, around: &Surroundings, terminal: &mut 
             }
         });
     if let Some(e) = failed {
+        // what the daemon knows of adopted straps is no less true
+        let _ = if terminal.json { print_json(&rows, terminal) } else { print_table(&rows, terminal) };
         return complain(e, terminal);
     }
     let seen = rows.values().any(Row::is_here);
@@ -81,11 +91,11 @@ pub fn run(seconds: u16, global: &Global, around: &Surroundings, terminal: &mut 
 pub(super) const NOTHING: &str =
     "No strap seen. Is it worn and wet? Does a watch, phone or trainer hold its only connection? Is it in reach?";
 
-/// What is known before anybody looks: adopted straps, and what a running daemon knows of them.
-pub(super) fn known(config: &Config) -> BTreeMap<StrapId, Row> {
+/// What is known before anybody looks: adopted straps, what a running daemon knows of them, and whether it measures.
+pub(super) fn known(config: &Config) -> (BTreeMap<StrapId, Row>, bool) {
     let mut rows = adopted(config);
-    daemon_view(config, &mut rows);
-    rows
+    let checking = daemon_view(config, &mut rows);
+    (rows, checking)
 }
 
 /// Looks for so long, or until cancelled, and adds what is seen.
@@ -139,9 +149,9 @@ fn adopted(config: &Config) -> BTreeMap<StrapId, Row> {
     rows
 }
 
-/// What the daemon knows: a connected strap does not advertise, and a refusing one needs advice.
-fn daemon_view(config: &Config, rows: &mut BTreeMap<StrapId, Row>) {
-    let Ok(status) = connect(config).and_then(|mut c| c.ask(&Op::Status)) else { return };
+/// What the daemon knows: a connected strap does not advertise, and a refusing one needs advice. Whether a check runs.
+fn daemon_view(config: &Config, rows: &mut BTreeMap<StrapId, Row>) -> bool {
+    let Ok(status) = connect(config).and_then(|mut c| c.ask(&Op::Status)) else { return false };
     for v in status["straps"].as_array().into_iter().flatten() {
         let Some(id) = crate::json::strap_of(v) else { continue };
         let row = rows.entry(id).or_default();
@@ -159,6 +169,8 @@ fn daemon_view(config: &Config, rows: &mut BTreeMap<StrapId, Row>) {
         let current = v["findings"].as_array().into_iter().flatten().filter(|f| f["current"] == true);
         row.findings = current.filter_map(|f| f["id"].as_str()).map(str::to_owned).collect();
     }
+    let measures = |c: &Value| matches!(c["phase"].as_str(), Some("settling" | "recording"));
+    status["checks"].as_array().into_iter().flatten().any(measures)
 }
 
 fn print_json(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> std::io::Result<()> {
@@ -194,7 +206,7 @@ fn print_table(rows: &BTreeMap<StrapId, Row>, terminal: &mut Terminal<'_>) -> st
             link += &format!(" ({cause})");
         }
         if let (false, None, Some(seen)) = (r.connected, r.rssi, r.last_seen_s) {
-            link += &format!(", last seen {} min ago", seen / 60);
+            link += &format!(", last seen {} ago", super::doctor::straps::ago(seen as f64));
         }
         if let Some(worn) = r.worn.as_ref().filter(|w| r.connected && *w != "unsure") {
             link += &format!(", {}", worn.replace('_', " "));

@@ -122,8 +122,8 @@ impl Default for RawBluetooth {
             adapter: Parsed(Adapter(String::new())),
             power_on: false,
             silence: secs(5),
-            scan_on: secs(10),
-            scan_off: secs(20),
+            scan_on: secs(8),
+            scan_off: secs(4),
         }
     }
 }

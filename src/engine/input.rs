@@ -114,6 +114,8 @@ pub enum LinkState {
     Unstable,
     /// Let go on purpose, so that another app can have it.
     Released,
+    /// Seen advertising, but connecting or subscribing fails each time.
+    Fails,
 }
 
 impl LinkState {
@@ -132,6 +134,7 @@ impl LinkState {
             Self::AdapterFull => "adapter_full",
             Self::Unstable => "unstable",
             Self::Released => "released",
+            Self::Fails => "fails",
         }
     }
     /// Whether heart rate can be arriving in this state.

@@ -145,7 +145,7 @@ fn events() -> Vec<&'static str> {
 /// Event types of a check.
 pub(super) const EVENTS: [&str; 4] = ["started", "completed", "failed", "cancelled"];
 
-const LINK_STATES: [LinkState; 12] = [
+const LINK_STATES: [LinkState; 13] = [
     LinkState::Unknown,
     LinkState::NoAdapter,
     LinkState::AdapterOff,
@@ -158,6 +158,7 @@ const LINK_STATES: [LinkState; 12] = [
     LinkState::Unstable,
     LinkState::Released,
     LinkState::AdapterFull,
+    LinkState::Fails,
 ];
 
 /// Entities of the gateway.
@@ -421,6 +422,7 @@ mod tests {
             LinkState::Unstable => 9,
             LinkState::Released => 10,
             LinkState::AdapterFull => 11,
+            LinkState::Fails => 12,
         };
         for (i, l) in LINK_STATES.iter().enumerate() {
             assert_eq!(place(*l), i);

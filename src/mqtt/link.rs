@@ -241,7 +241,7 @@ fn classify(error: &ConnectionError) -> LinkError {
             ),
             ConnectReturnCode::BadClientId => refused(
                 "the broker refuses our client id".into(),
-                "choose another gateway_id or allow hrvd-<gateway_id>",
+                "choose another gateway.id or allow hrvd-<gateway.id>",
             ),
             ConnectReturnCode::RefusedProtocolVersion => refused(
                 "the broker does not speak MQTT 3.1.1".into(),
@@ -284,7 +284,9 @@ fn tls_refused(error: &rustls::Error) -> LinkError {
         E::InvalidCertificate(
             Cert::Expired | Cert::ExpiredContext { .. } | Cert::NotValidYet | Cert::NotValidYetContext { .. },
         ) => "renew the certificate, or check this machine's clock",
-        E::AlertReceived(_) => "the broker refuses our certificate or wants one: check cert_file and key_file",
+        E::AlertReceived(_) => {
+            "the broker refuses our certificate or wants one: check mqtt.client_cert and mqtt.client_key"
+        }
         E::InvalidMessage(_) => "this port does not speak TLS",
         _ => "check ca_file and the broker's certificate",
     };

@@ -32,6 +32,8 @@ const DRY_ENDS: Duration = Duration::from_secs(600);
 const LOOK_EVERY: u8 = 4;
 const NOISY: f64 = 0.15;
 const CALM: f64 = 0.06;
+/// Rejected connection parameters end a link at the supervision of the kernel: 30 s, give or take.
+pub const PARAMS_DROP: std::ops::RangeInclusive<u64> = 28..=32;
 /// A link that is down for longer ends the session.
 const SESSION: Duration = Duration::from_secs(120);
 
@@ -120,7 +122,7 @@ impl Judge {
             return;
         }
         if let Some(lived) = self.link_up.take().map(|t| now.since(t)) {
-            if !(Duration::from_secs(27)..=Duration::from_secs(34)).contains(&lived) {
+            if !PARAMS_DROP.contains(&lived.as_secs()) {
                 self.drops.clear();
             } else if self.drops.push(now) {
                 self.findings.raise(FindingId::DropsEvery30s, now);

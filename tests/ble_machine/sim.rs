@@ -27,6 +27,8 @@ pub enum Fate {
 #[derive(Clone, Debug)]
 pub struct Body {
     pub in_range: bool,
+    /// How its advertisements are heard, dBm.
+    pub rssi: i16,
     pub connect: Fate,
     pub setup: Fate,
     pub beats: bool,
@@ -41,6 +43,7 @@ impl Default for Body {
     fn default() -> Self {
         Self {
             in_range: true,
+            rssi: -60,
             connect: Fate::Works,
             setup: Fate::Works,
             beats: true,
@@ -188,7 +191,8 @@ impl Sim {
                 let here: Vec<StrapId> =
                     self.bodies.iter().filter(|(_, b)| b.in_range && !b.connected).map(|(s, _)| *s).collect();
                 for strap in here {
-                    self.send(Event::Advert { strap, rssi: -60 });
+                    let rssi = self.body(strap).rssi;
+                    self.send(Event::Advert { strap, rssi });
                 }
             }
         }

@@ -22,6 +22,13 @@ fn the_example_as_shipped_changes_nothing() {
 }
 
 #[test]
+fn the_machines_of_the_tests_behave_as_shipped() {
+    let config = Case::new("").ok().config;
+    let radio = hrvd::daemon::Settings::from(&config).bluetooth.unwrap().machine;
+    assert_eq!(radio, hrvd::ble::arbiter::ArbiterConfig::default());
+}
+
+#[test]
 fn the_example_uncommented_is_complete_and_states_the_defaults() {
     // `#key` is a setting, `# Word` is prose.
     let setting = |line: &str| {

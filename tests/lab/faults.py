@@ -39,6 +39,8 @@ class Fault:
 FAULTS = [
     Fault("strap disconnects", "A", "sim A disconnect"),
     Fault("strap vanishes, returns", "B", "sim B vanish 2", "sim B appear", 10),
+    # lost at 2 s, looked for in bursts of 8 s with 4 s between: 10 s and 23 s fall into the pauses
+    Fault("strap away for longer", "A", "sim A vanish 2", "sim A appear", 23),
     Fault("strap fades, link survives", "C", "sim C vanish 30", "sim C appear", 9),
     Fault("strap refuses", "A", "sim A refuse; sim A disconnect", "sim A accept", 26),
     Fault("strap stalls", "B", "sim B stall", "sim B resume", 12),

@@ -103,7 +103,7 @@ pub(super) fn recovery(status: &Value) -> Option<Finding> {
     let (managers, gave_up) = (n("managers")?, n("gave_up")?);
     let text = format!(
         "{connects} connects, {} taken over, {drops} drops, {} subscribed again and {silent} reconnects out of silence, \
-         {} scans, adapter looked for {lookups} times, {managers} new bus connections",
+         {} scans, adapter looked for {lookups} times, bus asked for {managers} times again",
         n("adopted").unwrap_or(0),
         n("resubscribes").unwrap_or(0),
         n("scans")?
@@ -123,7 +123,7 @@ pub(super) fn recovery(status: &Value) -> Option<Finding> {
     })
 }
 
-fn ago(seconds: f64) -> String {
+pub(in crate::cli) fn ago(seconds: f64) -> String {
     match seconds as u64 {
         s @ 0..=119 => format!("{s} s"),
         s @ 120..=7199 => format!("{} min", s / 60),

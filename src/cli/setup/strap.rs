@@ -27,7 +27,7 @@ pub(super) async fn choose(
     talk: &mut Talk<'_, '_>,
 ) -> Result<Option<StrapId>, Stop> {
     loop {
-        let mut rows = scan::known(config);
+        let (mut rows, _) = scan::known(config);
         let mine = asked.and_then(|id| rows.get(&id)).is_some_and(|r| r.connected);
         if let (Some(id), true) = (asked, mine) {
             return Ok(Some(id));
