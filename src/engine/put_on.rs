@@ -47,7 +47,7 @@ impl PutOn {
             NotSeen => drop(self.absent_since.get_or_insert(now)),
             // nobody looks for it, or another device holds it
             Released | NoAdapter | AdapterOff | AdapterFull | Refuses => self.absent_since = None,
-            Unknown | Seen | Connecting | Connected | Silent | Unstable => {}
+            Unknown | Seen | Connecting | Connected | Silent | Unstable | Fails => {}
         }
         // let go at the start of the process: it may have been worn all the time
         self.off &= state != Released || self.last_rr.is_some();
