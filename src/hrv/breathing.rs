@@ -140,14 +140,23 @@ const SLOW_SHARE: f64 = 0.65;
 /// Amplitude of the slow wave, as a share of the mean interval: slow breaths swing the heart far, the wave little.
 const SLOW_AMPLITUDE: f64 = 0.025;
 const SLOW_HALF_WIDTH_HZ: f64 = 0.02;
-/// Where the spontaneous wave of blood pressure lies, Hz. A narrow one looks like breathing at six a minute; only a
-/// swing beyond what that wave does is taken for breaths here.
-const WAVE_HZ: (f64, f64) = (0.08, 0.12);
+/// Below this the spontaneous wave of blood pressure lies, Hz. A narrow one looks like breathing at five or six a
+/// minute; only a swing beyond what that wave does is taken for breaths here.
+const WAVE_HZ: f64 = 0.12;
 const WAVE_SHARE: f64 = 0.75;
-const WAVE_AMPLITUDE: f64 = 0.05;
+const WAVE_AMPLITUDE: f64 = 0.065;
 /// Breaths counted this regularly and this much faster than the slow peak are the breathing; the peak is something else.
 const FASTER: f64 = 1.3;
 const REGULAR: f64 = 0.6;
+/// Fastest breathing that is given, as a share of the heart rate. Beats sample the breath: half the heart rate is all
+/// that they can show, anything faster is mirrored below it, and beats that alternate look like breathing right there.
+const FASTEST: f64 = 0.4;
+/// Least amplitude of a counted breath, ms, and least share of the power from 0.1 to 0.5 Hz that lies around its rate.
+/// White noise has a fifth there.
+const LEAST_AMPLITUDE_MS: f64 = 1.0;
+const LEAST_SHARE: f64 = 0.25;
+const HALF_WIDTH_HZ: f64 = 0.04;
+const COUNTED_HZ: (f64, f64) = (0.1, 0.5);
 /// Breathing below this rate inflates RMSSD and moves respiratory arrhythmia out of the HF band.
 pub const SLOW_PER_MIN: f64 = 9.0;
 
@@ -183,12 +192,24 @@ pub fn estimate_of(tachogram: &Tachogram<'_>, lomb: &Spectrum) -> Result<Breathi
     }
     let mean_hr = 60.0 * rr_ms.len() as f64 / length_s;
     match counted {
-        // Beats sample the breath: nothing faster than half the heart rate can be seen. Slow ones are the spectrum's.
-        Some(c) if c.coverage >= LEAST_COVERAGE && (SLOW_PER_MIN..mean_hr / 2.0).contains(&c.per_min) => {
+        // Slow ones are the spectrum's.
+        Some(c)
+            if c.coverage >= LEAST_COVERAGE
+                && (SLOW_PER_MIN..FASTEST * mean_hr).contains(&c.per_min)
+                && stands_out(lomb, c.per_min / 60.0, mean_hr / 120.0) =>
+        {
             Ok(Breathing { per_min: c.per_min, confidence: c.coverage.min(1.0) })
         }
         _ => Err(Why::Unclear),
     }
+}
+
+/// Whether there is a wave at this frequency that noise and the strap's resolution do not make. Above `mirror` the
+/// spectrum repeats itself.
+fn stands_out(lomb: &Spectrum, hz: f64, mirror: f64) -> bool {
+    let near = lomb.power((hz - HALF_WIDTH_HZ, hz + HALF_WIDTH_HZ)).unwrap_or(0.0);
+    let all = lomb.power((COUNTED_HZ.0, COUNTED_HZ.1.min(mirror))).unwrap_or(f64::INFINITY);
+    (2.0 * near).sqrt() >= LEAST_AMPLITUDE_MS && near >= LEAST_SHARE * all
 }
 
 /// Length of a window that is neither too short nor too long, s.
@@ -221,8 +242,7 @@ fn slow_peak(s: &Spectrum, rr_ms: &[f64]) -> Option<Breathing> {
     let inside: f64 = near.iter().sum();
     let confidence = inside / total;
     let amplitude = (2.0 * inside * s.step_hz()).sqrt();
-    let wave = (WAVE_HZ.0..WAVE_HZ.1).contains(&hz);
-    let (share, swing) = if wave { (WAVE_SHARE, WAVE_AMPLITUDE) } else { (SLOW_SHARE, SLOW_AMPLITUDE) };
+    let (share, swing) = if hz < WAVE_HZ { (WAVE_SHARE, WAVE_AMPLITUDE) } else { (SLOW_SHARE, SLOW_AMPLITUDE) };
     let enough = confidence >= share && amplitude >= swing * mean(rr_ms);
     enough.then_some(Breathing { per_min: 60.0 * hz, confidence })
 }
@@ -247,8 +267,17 @@ mod tests {
 
     #[test]
     fn a_clear_breath_is_measured() {
-        for per_min in [5.0, 6.0, 7.5, 10.0, 12.0, 15.0, 18.0, 21.0] {
-            let b = estimate(&heart(per_min, 50.0)).unwrap();
+        for (per_min, rsa_ms) in [
+            (5.0, 80.0),
+            (6.0, 80.0),
+            (7.5, 50.0),
+            (10.0, 50.0),
+            (12.0, 50.0),
+            (15.0, 50.0),
+            (18.0, 50.0),
+            (21.0, 50.0),
+        ] {
+            let b = estimate(&heart(per_min, rsa_ms)).unwrap();
             assert!((b.per_min - per_min).abs() < 0.6, "{per_min}: {b:?}");
             assert_eq!(b.is_slow(), per_min < 9.0);
         }
@@ -270,12 +299,66 @@ mod tests {
 
     #[test]
     fn a_wave_near_a_tenth_of_a_hertz_is_no_slow_breathing() {
-        for wave_ms in [20.0, 28.0, 35.0, 42.0] {
-            for hz in [0.09, 0.1, 0.11] {
+        for wave_ms in [20.0, 28.0, 35.0, 42.0, 60.0] {
+            for hz in [0.074, 0.08, 0.09, 0.1, 0.11] {
                 let b = estimate(&under_a_wave(wave_ms, hz));
                 assert!(!b.is_ok_and(Breathing::is_slow), "{wave_ms} ms at {hz} Hz: {b:?}");
             }
         }
+    }
+
+    /// A sine over beats, and jitter.
+    fn sine(mean_ms: f64, rsa_ms: f64, per_min: f64, jitter_ms: f64) -> Vec<f64> {
+        let (mut t, mut rr, mut k) = (0.0f64, Vec::new(), 0u64);
+        while t < 121.0 {
+            k += 1;
+            let jitter = jitter_ms * (((k * k * 7919) % 17) as f64 / 8.0 - 1.0);
+            let x = mean_ms + rsa_ms * (std::f64::consts::TAU * per_min / 60.0 * t).sin() + jitter;
+            t += x / 1000.0;
+            rr.push(x);
+        }
+        rr
+    }
+
+    #[test]
+    fn what_beats_cannot_sample_is_unknown() {
+        // Beats that alternate, alone and over a slow wave.
+        let alternating: Vec<f64> = (0..130).map(|i| if i % 2 == 0 { 1000.0 } else { 940.0 }).collect();
+        let waving: Vec<f64> = alternating.iter().enumerate().map(|(i, x)| x + 10.0 * (0.6 * i as f64).sin()).collect();
+        assert_eq!((estimate(&alternating), estimate(&waving)), (Err(Why::Unclear), Err(Why::Unclear)));
+        // 35 a minute at 60 bpm looks like 25, 24 at 45 like 21.
+        for (mean_ms, per_min) in [(1000.0, 35.0), (1000.0, 26.0), (1330.0, 24.0), (1330.0, 20.0)] {
+            assert_eq!(estimate(&sine(mean_ms, 40.0, per_min, 8.0)), Err(Why::Unclear), "{mean_ms} {per_min}");
+        }
+        for (mean_ms, per_min) in [(1000.0, 22.0), (1330.0, 16.0), (400.0, 28.0)] {
+            let b = estimate(&sine(mean_ms, 0.03 * mean_ms, per_min, 2.0)).unwrap();
+            assert!((b.per_min - per_min).abs() < 0.6, "{mean_ms} {per_min}: {b:?}");
+        }
+        // A breath that the strap's resolution could have made.
+        assert_eq!(estimate(&sine(950.0, 0.5, 15.0, 0.0)), Err(Why::Unclear));
+    }
+
+    #[test]
+    fn noise_does_not_breathe() {
+        let mut x = 88_172_645_463_325_252u64;
+        let mut noise = || {
+            let mut sum = 0.0;
+            for _ in 0..4 {
+                x ^= x << 13;
+                x ^= x >> 7;
+                x ^= x << 17;
+                sum += (x >> 11) as f64 / (1u64 << 53) as f64 - 0.5;
+            }
+            sum
+        };
+        let mut given = 0;
+        for (mean_ms, sd_ms, n) in [(1000.0, 40.0, 130), (800.0, 30.0, 160), (660.0, 20.0, 190), (500.0, 8.0, 250)] {
+            for _ in 0..100 {
+                let rr: Vec<f64> = (0..n).map(|_| mean_ms + 1.73 * sd_ms * noise()).collect();
+                given += usize::from(estimate(&rr).is_ok());
+            }
+        }
+        assert!(given <= 6, "{given} of 400");
     }
 
     #[test]
