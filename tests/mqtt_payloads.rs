@@ -266,7 +266,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 7 + 19 + 71);
+    assert_eq!(before.len(), 7 + 19 + 72);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -280,6 +280,7 @@ fn discovery_obeys_home_assistant() {
         "def_ent_id",
         "stat_t",
         "cmd_t",
+        "cmd_tpl",
         "val_tpl",
         "json_attr_t",
         "pl_on",

@@ -22,7 +22,7 @@ use crate::ble::{self, BleConfig};
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
 use crate::engine::{Input, Output};
-use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Topics};
+use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Sieve, Topics};
 use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
@@ -128,15 +128,20 @@ pub async fn run(
     }
     let engine = revived.engine;
 
-    let topics = Topics::new(settings.mqtt.as_ref().unwrap_or(&mqtt::MqttConfig::default()));
-    let mut renderer = Renderer::new(topics, settings.render.clone());
-    let (mqtt_handle, mqtt_commands) = match &settings.mqtt {
+    let (mqtt_handle, mqtt_commands, topics) = match &settings.mqtt {
         Some(config) => {
-            let outbox = outbox::StoreOutbox::new(store.clone(), clock.clone(), renderer.sieve());
-            mqtt::spawn(config.clone(), outbox, &CancellationToken::new())?
+            let topics = Topics::new(config);
+            let sieve = Sieve::new(topics.clone(), settings.render.publish.clone());
+            let outbox = outbox::StoreOutbox::new(store.clone(), clock.clone(), sieve);
+            let (handle, commands) = mqtt::spawn(config.clone(), outbox, &CancellationToken::new())?;
+            (handle, commands, topics)
         }
-        None => (MqttHandle::disabled(), mpsc::channel(1).1),
+        None => {
+            let (_, none) = mpsc::channel(1);
+            (MqttHandle::disabled(), none, Topics::new(&mqtt::MqttConfig::default()))
+        }
     };
+    let mut renderer = Renderer::new(topics, settings.render.clone());
     renderer.set_live_interval(settings.live_interval);
     let mut first = renderer.roster(&merged);
     first.extend(known.mornings.iter().filter_map(|r| renderer.morning(r)));

@@ -77,7 +77,6 @@ mod tests {
     use super::*;
     use crate::clock::ClockTrust;
     use crate::mqtt::{MqttConfig, Publish, Topics};
-    use crate::readiness::Quiet;
     use crate::store::{self, OpenOptions, Query};
     use crate::units::AthleteId;
     use std::collections::BTreeMap;
@@ -108,19 +107,6 @@ mod tests {
         assert_eq!(said, [(2, words), (3, all), (5, words), (6, all)].map(|(id, text)| (id, text.to_owned())));
         store.flush().await.unwrap().unwrap();
         assert_eq!(Query::open(&db).unwrap().count_unsent().unwrap(), 0, "what is not sent does not wait for ever");
-        // a data holiday that began while it waited, told to the renderer's half
-        let told = Sieve::new(topics.clone(), BTreeMap::new());
-        let mut outbox = StoreOutbox::new(store.clone(), Clock::system(ClockTrust::Auto), told.clone());
-        store.publish(people.iter().map(event).collect(), None);
-        told.set_quiet(&people[0], Quiet::Nothing);
-        told.set_quiet(&people[1], Quiet::Words);
-        let mut said = vec![];
-        while let Some((id, publication)) = outbox.next().await {
-            said.push((id, String::from_utf8(publication.payload).unwrap()));
-            outbox.mark_sent(id);
-        }
-        assert_eq!(said, [(8, words), (9, all)].map(|(id, text)| (id, text.to_owned())));
-        store.flush().await.unwrap().unwrap();
         let everybody = StoreOutbox::new(store, Clock::system(ClockTrust::Auto), Sieve::new(topics, BTreeMap::new()));
         assert_eq!({ everybody }.next().await, None, "and is not sent after a second change of mind");
     }

@@ -46,5 +46,10 @@ fn personal(line: &str, home: &Home) -> String {
         ("strap", [strap]) => strap,
         _ => return unchanged(),
     };
-    device.entity(key).map_or_else(unchanged, |e| format!("{indent}default: {}", e.id))
+    // an input that takes several has a list as its default
+    let several = before.trim_start().starts_with("default: []");
+    device.entity(key).map_or_else(unchanged, |e| match several {
+        true => format!("{indent}default: [{}]", e.id),
+        false => format!("{indent}default: {}", e.id),
+    })
 }

@@ -1,9 +1,10 @@
-//! One dashboard in Home Assistant's own cards: today, live, trends, strap. Each card is there only if the entities it
+//! One dashboard in Home Assistant's own cards: today, what is said about the day, live, trends, strap. Each card is there only if the entities it
 //! shows are announced.
 
 use super::home::{Device, Entity, Home, Person};
 use super::words;
 use crate::mqtt::Language;
+use crate::readiness::DayState;
 use serde_json::{Value, json};
 
 /// Phases in which a check runs.
@@ -18,7 +19,7 @@ pub fn dashboard(home: &Home) -> Value {
     let mut views = Vec::new();
     for person in &home.people {
         let page = Page { cards, person, several };
-        views.extend([page.today(), page.live(), page.trends()]);
+        views.extend([page.today(), page.inputs(), page.live(), page.trends()]);
     }
     views.push(cards.straps(home));
     json!({"title": cards.say("Heart"), "views": views})
@@ -115,9 +116,94 @@ impl Page<'_> {
                 self.tile("morning_time", self.say("Taken"), "grey"),
             ],
         );
+        let readiness = section(
+            self.say("Readiness"),
+            "mdi:traffic-light",
+            vec![
+                wide(self.tile("readiness", self.say("Level"), "teal")),
+                self.entity("readiness").map(|e| self.reasons(e)),
+                self.feel("feel_good", self.say("Good"), "green"),
+                self.feel("feel_ok", self.say("As usual"), "teal"),
+                self.feel("feel_bad", self.say("Not good"), "amber"),
+                self.tile("readiness_hard", self.say("Hard session"), "deep-orange"),
+                self.tile("readiness_score", self.say("Score"), "teal"),
+            ],
+        );
         let mut badges: Vec<Value> = self.person.straps.iter().flat_map(|s| self.cards.strap_badges(s)).collect();
         badges.extend(phase.map(|e| badge(e, self.say("Check"))));
-        self.view(self.say("Today"), "today", "mdi:white-balance-sunny", badges, vec![check, result])
+        self.view(self.say("Today"), "today", "mdi:white-balance-sunny", badges, vec![check, readiness, result])
+    }
+
+    /// Why the level is what it is, in the verdict's own sentences; or what it waits for.
+    fn reasons(&self, level: &Entity) -> Value {
+        let (waits, none) =
+            (self.say("How do you feel? The verdict comes with your answer."), self.say("No verdict yet."));
+        let content = format!(
+            "{{% if is_state_attr('{id}', 'state', '{waiting}') %}}{waits}\
+             {{% else %}}{{{{ state_attr('{id}', 'level_text') or '{none}' }}}}\n\
+             {{% for reason in state_attr('{id}', 'reasons') or [] %}}\n- {{{{ reason }}}}{{% endfor %}}{{% endif %}}",
+            id = level.id,
+            waiting = DayState::WaitingForFeel
+        );
+        json!({"type": "markdown", "content": content})
+    }
+
+    /// A third of a row; there until it was pressed.
+    fn feel(&self, key: &str, name: &str, color: &str) -> Option<Value> {
+        let mut card = press(self.entity(key), name, color)?;
+        card["vertical"] = json!(true);
+        card["grid_options"] = json!({"columns": 4, "rows": 2});
+        if let Some(feel) = self.entity("feel") {
+            card["visibility"] =
+                json!([{"condition": "state", "entity": feel.id, "state": ["unknown", "unavailable"]}]);
+        }
+        Some(card)
+    }
+
+    /// What a person may say about the day, and whether the verdict was right.
+    fn inputs(&self) -> Value {
+        let rows = |keys: &[&str]| rows(&self.person.device, keys);
+        let wellness = [
+            "wellness_sleep",
+            "wellness_stress",
+            "wellness_fatigue",
+            "wellness_soreness",
+            "motivation",
+            "sleep_hours",
+            "illness",
+            "pain",
+            "plan",
+        ];
+        let day = section(
+            self.say("How you are"),
+            "mdi:clipboard-text-outline",
+            vec![self.entity("feel").and_then(|_| rows(&["feel"])), self.scale(), rows(&wellness)],
+        );
+        let session = section(
+            self.say("Session"),
+            "mdi:shoe-sneaker",
+            vec![
+                rows(&["session_kind", "session_minutes", "session_rpe"]),
+                press(self.entity("session_log"), self.say("Log the session"), "green"),
+            ],
+        );
+        let right = section(
+            self.say("Was the verdict right?"),
+            "mdi:bullseye-arrow",
+            vec![
+                half(press(self.entity("was_right"), self.say("Yes"), "green")),
+                half(press(self.entity("was_wrong"), self.say("No"), "amber")),
+            ],
+        );
+        self.view(self.say("Day"), "day", "mdi:clipboard-text-outline", vec![], vec![day, session, right])
+    }
+
+    /// Hooper's items run from best to worst, which nobody guesses.
+    fn scale(&self) -> Option<Value> {
+        self.entity("wellness_sleep")?;
+        Some(
+            json!({"type": "markdown", "content": self.say("Wellness: 1 is best, 7 is worst. All of it is optional.")}),
+        )
     }
 
     fn live(&self) -> Value {
@@ -164,7 +250,17 @@ impl Page<'_> {
             "mdi:chart-timeline-variant",
             vec![
                 graph(self.say("Morning RMSSD"), &[("morning_rmssd", rmssd)]),
+                graph(
+                    self.say("lnRMSSD and its normal range"),
+                    &[
+                        ("morning_ln_rmssd", self.say("Day")),
+                        ("ln_rmssd_7d", self.say("7 days")),
+                        ("baseline_low", self.say("Range low")),
+                        ("baseline_high", self.say("Range high")),
+                    ],
+                ),
                 graph(self.say("Morning heart rate"), &[("morning_heart_rate", rate)]),
+                graph(self.say("Load of 7 days"), &[("load_7d", self.say("Load"))]),
             ],
         );
         self.view(self.say("Trends"), "trends", "mdi:chart-timeline-variant", vec![], vec![trends])
@@ -198,6 +294,13 @@ fn rows(device: &Device, keys: &[&str]) -> Option<Value> {
 fn wide(card: Option<Value>) -> Option<Value> {
     let mut card = card?;
     card["grid_options"] = json!({"columns": "full"});
+    Some(card)
+}
+
+/// Half of it.
+fn half(card: Option<Value>) -> Option<Value> {
+    let mut card = card?;
+    card["grid_options"] = json!({"columns": 6});
     Some(card)
 }
 

@@ -156,6 +156,9 @@ impl Discovery<'_> {
         if let Some(command) = command {
             put("cmd_t", json!(command));
             put("message_expiry_interval", json!(COMMAND_EXPIRY_S));
+            if let Some(blank) = e.blank {
+                put("cmd_tpl", json!(format!("{{{{ 'none' if value == '{blank}' else value }}}}")));
+            }
         }
         if let Some(field) = e.field {
             let or = e.blank.map_or(String::new(), |blank| format!(" or '{blank}'"));

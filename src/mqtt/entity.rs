@@ -62,7 +62,7 @@ pub(super) struct Entity {
     pub(super) setting: bool,
     /// What it sets: a level of the command topic.
     pub(super) takes: Option<&'static str>,
-    /// What is shown for null.
+    /// What is shown for null; chosen, it is sent as `none`.
     pub(super) blank: Option<&'static str>,
     /// Lowest, highest and step of a number; shortest and longest text.
     pub(super) limits: Option<(u16, u16, Option<f64>)>,

@@ -11,6 +11,7 @@ const NAMES: &[(&str, &str)] = &[
     ("unsent", "Ungesendete Ergebnisse"),
     ("started", "Gestartet"),
     ("readiness", "Bereitschaft"),
+    ("readiness_state", "Stand der Bereitschaft"),
     ("readiness_hard", "Harte Einheit heute"),
     ("readiness_score", "Bereitschaftswert"),
     ("readiness_confidence", "Sicherheit der Bereitschaft"),

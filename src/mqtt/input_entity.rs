@@ -13,14 +13,15 @@ const BUTTON: Entity = Entity { platform: "button", ..INPUT };
 const WELLNESS: Entity = Entity { limits: Some((1, 7, Some(1.0))), ..NUMBER };
 const FIVE: Entity = Entity { limits: Some((1, 5, Some(1.0))), ..NUMBER };
 
-/// The word that takes an answer back where that has a meaning.
-const NONE: &str = "none";
+/// What is shown where nothing was said. Home Assistant takes the word "none" for no state at all.
+const NO: &str = "no";
+const OPEN: &str = "open";
 
 fn feels() -> Vec<&'static str> {
     Feel::ALL.iter().map(|w| w.as_str()).collect()
 }
 fn pains() -> Vec<&'static str> {
-    std::iter::once(NONE).chain(PainCourse::ALL.iter().map(|w| w.as_str())).collect()
+    std::iter::once(NO).chain(PainCourse::ALL.iter().map(|w| w.as_str())).collect()
 }
 fn sides() -> Vec<&'static str> {
     Side::ALL.iter().map(|w| w.as_str()).collect()
@@ -29,10 +30,10 @@ fn caffeine() -> Vec<&'static str> {
     Caffeine::ALL.iter().map(|w| w.as_str()).collect()
 }
 fn plans() -> Vec<&'static str> {
-    std::iter::once(NONE).chain(PlanKind::ALL.iter().map(|w| w.as_str())).collect()
+    std::iter::once(OPEN).chain(PlanKind::ALL.iter().map(|w| w.as_str())).collect()
 }
 fn sessions() -> Vec<&'static str> {
-    std::iter::once(NONE).chain(SessionKind::ALL.iter().map(|w| w.as_str())).collect()
+    std::iter::once(OPEN).chain(SessionKind::ALL.iter().map(|w| w.as_str())).collect()
 }
 fn quiet() -> Vec<&'static str> {
     Quiet::ALL.iter().map(|w| w.as_str()).collect()
@@ -150,7 +151,7 @@ pub(super) const ATHLETE: &[Entity] = &[
         field: Some("pain"),
         takes: Some("pain"),
         words: Some(pains),
-        blank: Some(NONE),
+        blank: Some(NO),
         icon: Some("mdi:bandage"),
         ..SELECT
     },
@@ -192,7 +193,7 @@ pub(super) const ATHLETE: &[Entity] = &[
         field: Some("plan"),
         takes: Some("plan"),
         words: Some(plans),
-        blank: Some(NONE),
+        blank: Some(OPEN),
         icon: Some("mdi:calendar-star"),
         ..SELECT
     },
@@ -202,7 +203,7 @@ pub(super) const ATHLETE: &[Entity] = &[
         field: Some("session_kind"),
         takes: Some("session_kind"),
         words: Some(sessions),
-        blank: Some(NONE),
+        blank: Some(OPEN),
         icon: Some("mdi:shoe-sneaker"),
         ..SELECT
     },

@@ -10,7 +10,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How much of a person is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,14 +98,14 @@ fn is_devices(key: &str) -> bool {
 pub struct Sieve {
     topics: Topics,
     publish: BTreeMap<AthleteId, Publish>,
-    /// Who wants no numbers for a while; the same for all clones.
-    quiet: Arc<Mutex<BTreeMap<AthleteId, Quiet>>>,
+    /// Who wants no numbers for a while.
+    quiet: BTreeMap<AthleteId, Quiet>,
 }
 
 impl Sieve {
     /// Everything is said of who is not named.
     pub fn new(topics: Topics, publish: BTreeMap<AthleteId, Publish>) -> Self {
-        Self { topics, publish, quiet: Arc::default() }
+        Self { topics, publish, quiet: BTreeMap::new() }
     }
 
     /// How much is said of a person.
@@ -114,19 +113,15 @@ impl Sieve {
         self.publish.get(athlete).copied().unwrap_or_default()
     }
 
-    fn quiet(&self) -> MutexGuard<'_, BTreeMap<AthleteId, Quiet>> {
-        self.quiet.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// From now on a person wants no numbers, or nothing, or everything again; says whether that is news.
-    pub(crate) fn set_quiet(&self, athlete: &AthleteId, quiet: Quiet) -> bool {
-        self.quiet().insert(athlete.clone(), quiet).unwrap_or(Quiet::Off) != quiet
+    pub(super) fn set_quiet(&mut self, athlete: &AthleteId, quiet: Quiet) -> bool {
+        self.quiet.insert(athlete.clone(), quiet).unwrap_or(Quiet::Off) != quiet
     }
 
     /// In a data holiday there are no live values; of results there are words or nothing. What a person sets stays to
     /// be seen, or nobody could end the holiday: what of it is told, the report itself decides.
     fn hush(&self, athlete: &AthleteId, owner: Owner<'_>, publication: &mut Publication) -> bool {
-        let quiet = self.quiet().get(athlete).copied().unwrap_or(Quiet::Off);
+        let quiet = self.quiet.get(athlete).copied().unwrap_or(Quiet::Off);
         let topic = publication.topic.as_str();
         let own = ["/readiness", "/inputs", "/settings"].iter().any(|t| topic.ends_with(t));
         if quiet == Quiet::Off || matches!(owner, Owner::Strap(_)) || (own && !topic.contains("/event/")) {

@@ -1,7 +1,7 @@
 //! The day's verdict of an athlete: the level with everything behind it as attributes, and what is worth a history.
 
 use super::entity::{Entity, Name, SENSOR, Source};
-use crate::readiness::{Confidence, Hard, Level, Stage};
+use crate::readiness::{Confidence, DayState, Hard, Level, Stage};
 
 const VERDICT: Entity = Entity { source: Source::Readiness, ..SENSOR };
 const NUMBER: Entity = Entity { measurement: true, ..VERDICT };
@@ -20,6 +20,9 @@ fn confidences() -> Vec<&'static str> {
 fn stages() -> Vec<&'static str> {
     Stage::ALL.iter().map(|w| w.as_str()).collect()
 }
+fn states() -> Vec<&'static str> {
+    DayState::ALL.iter().map(|w| w.as_str()).collect()
+}
 fn events() -> Vec<&'static str> {
     EVENTS.to_vec()
 }
@@ -37,6 +40,15 @@ pub(super) const ATHLETE: &[Entity] = &[
         words: Some(levels),
         attributes: true,
         icon: Some("mdi:traffic-light"),
+        ..VERDICT
+    },
+    Entity {
+        key: "readiness_state",
+        name: Name { en: "Readiness state" },
+        field: Some("state"),
+        class: Some("enum"),
+        words: Some(states),
+        icon: Some("mdi:progress-question"),
         ..VERDICT
     },
     Entity {

@@ -116,11 +116,6 @@ impl Renderer {
         Self { topics, options, sieve, athletes: BTreeMap::new(), straps: BTreeMap::new() }
     }
 
-    /// What may be said of whom; it follows what this renderer is told.
-    pub fn sieve(&self) -> Sieve {
-        self.sieve.clone()
-    }
-
     /// Announces who is there, sets who is new to "nothing yet" and removes who is gone. What the broker keeps of an
     /// earlier run is replaced by it, because more may have been published then.
     pub fn roster(&mut self, roster: &Roster) -> Vec<Message> {

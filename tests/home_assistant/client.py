@@ -12,6 +12,19 @@ import urllib.parse
 import urllib.request
 
 
+# A busy machine takes its time; only what never comes fails.
+PATIENCE = 4
+
+
+# Sockets that must answer Home Assistant's pings while somebody waits for something else.
+OPEN = []
+
+
+def breathe():
+    for socket in OPEN:
+        socket.breathe()
+
+
 class Failed(Exception):
     """What was expected did not happen."""
 
@@ -156,12 +169,13 @@ class Rest:
 
     def wait(self, entity, want, timeout=25, attribute=None):
         """Waits for a state: a text, `*` for any value, `~` and a regular expression, or a function."""
-        end, last = time.monotonic() + timeout, None
+        end, last = time.monotonic() + timeout * PATIENCE, None
         while time.monotonic() < end:
             last = self.state(entity)
             value = last and (last["attributes"].get(attribute) if attribute else last["state"])
             if last and fits(value, want):
                 return last
+            breathe()
             time.sleep(0.1)
         value = last and (last["attributes"].get(attribute) if attribute else last["state"])
         raise Failed(f"{entity}{' ' + attribute if attribute else ''} is {value!r}, wanted {getattr(want, '__name__', want)!r}")
@@ -191,7 +205,8 @@ class Socket:
         hello = self.ws.receive()
         if hello["type"] != "auth_ok":
             raise Failed(f"not let in: {hello}")
-        self.version, self.n, self.events = hello["ha_version"], 0, []
+        self.version, self.n, self.events, self.breathed = hello["ha_version"], 0, [], time.monotonic()
+        OPEN.append(self)
 
     def call(self, kind, check=True, **more):
         self.n += 1
@@ -214,5 +229,16 @@ class Socket:
         out, self.events = self.events, []
         return out
 
+    def breathe(self):
+        if time.monotonic() - self.breathed > 10:
+            self.breathed = time.monotonic()
+            try:
+                self.call("get_config")
+            except OSError:
+                # whoever uses it next will hear of it
+                OPEN.remove(self)
+
     def close(self):
+        if self in OPEN:
+            OPEN.remove(self)
         self.ws.close()

@@ -80,7 +80,7 @@ input_select:
 AUTOMATIONS = """
 - id: ready
   alias: ready
-  use_blueprint: {path: hrvd/morning_check_ready.yaml, input: {notify: notify.phone, feel: [input_number.feel]}}
+  use_blueprint: {path: hrvd/morning_check_ready.yaml, input: {notify: notify.phone}}
 - id: feel_first
   alias: feel first
   use_blueprint:
@@ -88,6 +88,9 @@ AUTOMATIONS = """
     input:
       notify: notify.phone
       feel: [input_number.feel]
+      good: "2"
+      usual: "4"
+      poor: "6"
       then: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.asked}}]
 - id: no_check
   alias: no check
@@ -129,6 +132,14 @@ AUTOMATIONS = """
 - id: moved
   alias: moved
   use_blueprint: {path: hrvd/hard_session_moved.yaml, input: {readiness: input_select.level, plan: input_boolean.plan}}
+- id: moved_plan
+  alias: moved by the plan of the day
+  use_blueprint:
+    path: hrvd/hard_session_moved.yaml
+    input:
+      actions:
+        - action: persistent_notification.create
+          data: {title: Plan, message: "{{ level }}: {{ session }}", notification_id: hrvd_moved}
 - id: moved_calendar
   alias: moved by calendar
   use_blueprint:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import install
-from client import Failed, Rest
+from client import PATIENCE, Failed, Rest, breathe
 
 HERE = Path(__file__).resolve().parent
 # Lines of Home Assistant's log that say nothing about us: how it was installed, that we stopped its broker, and what
@@ -39,10 +39,11 @@ def stop(process, seconds=30):
 
 
 def until(what, check, seconds=30):
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while not (found := check()):
         if time.monotonic() > end:
-            raise Failed(f"not in {seconds} s: {what}")
+            raise Failed(f"not in {seconds * PATIENCE} s: {what}")
+        breathe()
         time.sleep(0.1)
     return found
 
@@ -174,6 +175,9 @@ class Daemon:
 
         # it takes every HRVD_ for a setting, and refuses those that it does not know
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("HRVD_")}
+        # it is seven in the morning where these people live: a day must not end while it is played
+        east = (7 - time.gmtime().tm_hour + 12) % 24 - 12
+        self.env["TZ"] = f"Etc/GMT{-east:+d}"
 
     def start(self, *argv):
         with open(self.output, "a") as out:

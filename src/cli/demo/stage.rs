@@ -8,6 +8,7 @@ use crate::control::Op;
 use crate::daemon::{self, Configured, Radio, ReadinessSettings, Settings};
 use crate::engine::{Athlete, Input, LinkState, Roster, Strap, StrapFacts};
 use crate::mqtt::{self, MqttConfig, RenderOptions};
+use crate::readiness::DEFAULT_WAIT;
 use crate::sim::StrapSim;
 use crate::units::{AthleteId, Now, RrTicks, StrapId};
 use jiff::tz::TimeZone;
@@ -121,7 +122,11 @@ impl Stage {
                 straps: vec![Strap { id: STRAP, athlete: alex.clone(), name: Some("Simulated strap".into()) }],
             },
             releases: std::collections::BTreeMap::new(),
-            readiness: ReadinessSettings { feel_wait: std::time::Duration::ZERO, ..ReadinessSettings::default() },
+            // who stays can be asked how it feels first; who only looks shall see the whole
+            readiness: ReadinessSettings {
+                feel_wait: if self.args.keep { DEFAULT_WAIT } else { Duration::ZERO },
+                ..ReadinessSettings::default()
+            },
             mqtt: Some(MqttConfig {
                 host: self.broker.ip().to_string(),
                 port: self.broker.port(),
