@@ -135,7 +135,7 @@ fn words_hold_no_number_that_was_measured() {
     let (alex, full) = (alex(&all), alex(&full));
     let allowed = ["algo_version", "percent", "seconds_left"];
     let mut looked = 0;
-    for (topic, payload) in alex.iter().filter(|(t, _)| t.contains("/athlete/alex/")) {
+    for (topic, payload) in alex.iter().filter(|(t, p)| t.contains("/athlete/alex/") && !p.is_empty()) {
         assert!(!topic.ends_with("/live"), "{topic}");
         for (key, value) in json(payload).as_object().unwrap() {
             let plain = match value {
@@ -240,6 +240,9 @@ fn the_first_word_takes_back_the_numbers_of_before() {
             .iter()
             .filter(|(key, v)| v.is_number() && !["percent", "defects", "duplicates"].contains(&key.as_str()));
         assert_eq!(measured.count(), 0, "{end}: {said:?}");
+    }
+    for end in ["alex/readiness", "alex/inputs"] {
+        assert!(first.iter().any(|(t, p)| t.ends_with(end) && p.is_empty()), "{end} is not taken back");
     }
     assert!(last(&of(&all, "kim", KIM), "kim/morning").is_none(), "who says everything keeps what is there");
 }

@@ -191,6 +191,28 @@ fn a_clock_that_is_set_later_corrects_the_dates_of_its_boot() {
     assert!(opened.events.try_recv().is_err(), "told once");
 }
 
+/// An event that still waits was made before the clock was set: it gets its date too, and only it.
+#[test]
+fn an_event_that_waits_is_dated_with_its_result() {
+    let dir = tempfile::tempdir().unwrap();
+    let handle = store::open(options(dir.path())).unwrap().handle;
+    let event = |n: u64, date: &str| message("e", &format!(r#"{{"id":"boot-1-alex-{n}","date":{date}}}"#));
+    for n in [1, 11, 2] {
+        handle.result(result(n, None), vec![event(n, "null"), message("other", r#"{"id":"boot-1-alex-1"}"#)]);
+    }
+    handle.mark_sent(5, 1, None);
+    handle.redate_unsent(result(1, None).id, vec![event(1, r#""2026-11-25""#)]);
+    handle.redate_unsent(result(2, None).id, vec![event(2, r#""2026-11-26""#)]); // its event was sent
+    let mut said = vec![];
+    let mut after = 0;
+    while let Some(row) = handle.read(move |q| q.next_unsent(after)).blocking_recv().unwrap().unwrap() {
+        after = row.id;
+        said.extend((row.publication.topic == "e").then_some((row.id, row.publication)));
+    }
+    assert_eq!(said, [(1, event(1, r#""2026-11-25""#)), (3, event(11, "null"))]);
+    handle.stop().unwrap();
+}
+
 #[test]
 fn a_late_clock_dates_no_row_of_another_boot() {
     let dir = tempfile::tempdir().unwrap();

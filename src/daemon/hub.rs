@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::control::{Kind, Line, Op, Refusal, Request, pick_address, pick_athlete, pick_posture};
 use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
-use crate::mqtt::{BridgeStatus, ConnectionState, Message, MqttHandle, Order, Renderer};
+use crate::mqtt::{BridgeStatus, ConnectionState, Delivery, Message, MqttHandle, Order, Renderer};
 use crate::readiness::Source;
 use crate::release::{self, Ask};
 use crate::store::{StoreEvent, StoreHandle, StoreHealth};
@@ -235,7 +235,11 @@ impl Hub {
                         let athlete = result.athlete.clone();
                         self.handle(self.clock.now(), Input::CheckedOn { athlete, date });
                     }
-                    // the event was sent when it happened; only the state lacked its date
+                    // an event that was sent is not sent again; one that waits gets its date
+                    let output = Output::Result(Box::new(result.clone()));
+                    let messages = self.renderer.output(&output, self.clock.now()).into_iter();
+                    let events = messages.filter(|m| m.delivery == Delivery::Durable).map(|m| m.publication);
+                    self.store.redate_unsent(id.clone(), events.collect());
                     let durable =
                         self.renderer.morning(&result).and_then(|m| self.mqtt.deliver(m)).into_iter().collect();
                     self.store.republish(id, durable);

@@ -171,6 +171,9 @@ impl Renderer {
                     out.push(retained(self.topics.check(&athlete.id), &idle()));
                     if publish == Publish::Words {
                         out.push(retained(self.topics.morning(&athlete.id), &Value::Object(no_numbers())));
+                        // said anew by who judges, if somebody does
+                        let judged = [self.topics.readiness(&athlete.id), self.topics.inputs(&athlete.id)];
+                        out.extend(judged.map(removed));
                     }
                 }
             }

@@ -248,6 +248,11 @@ impl StoreHandle {
         self.op(Op::Republish(check, publications));
     }
 
+    /// Replaces the messages of a late-dated result that still wait in the outbox, topic by topic.
+    pub fn redate_unsent(&self, check: CheckId, publications: Vec<Publication>) {
+        self.op(Op::RedateUnsent(check, publications));
+    }
+
     /// Marks an outbox row as acknowledged.
     pub fn mark_sent(&self, id: i64, tries: u32, now: Option<Timestamp>) {
         self.op(Op::Sent { id, tries, at: now });

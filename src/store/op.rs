@@ -19,7 +19,13 @@ pub(super) enum Op {
     Result(Box<CheckResult>, Vec<Publication>),
     Publish(Vec<Publication>, Option<Timestamp>),
     Republish(CheckId, Vec<Publication>),
-    Sent { id: i64, tries: u32, at: Option<Timestamp> },
+    /// Replaces messages of a check that were not sent yet.
+    RedateUnsent(CheckId, Vec<Publication>),
+    Sent {
+        id: i64,
+        tries: u32,
+        at: Option<Timestamp>,
+    },
     Athletes(Vec<Athlete>),
     Adopt(Strap, Option<Timestamp>),
     Forget(StrapId),
@@ -28,7 +34,12 @@ pub(super) enum Op {
     Announce(Vec<String>),
     Unannounce(Vec<String>),
     Meta(String, Option<String>),
-    Prefer { athlete: Option<AthleteId>, what: Preference, choice: Option<Choice>, at: Option<Timestamp> },
+    Prefer {
+        athlete: Option<AthleteId>,
+        what: Preference,
+        choice: Option<Choice>,
+        at: Option<Timestamp>,
+    },
     Readiness(Box<ReadinessWrite>),
 }
 
@@ -64,6 +75,16 @@ impl Op {
                     })?;
                 publish(conn, publications, wall.and_then(|us| Timestamp::from_microsecond(us).ok()))?;
                 conn.execute("UPDATE check_result SET republish = 0 WHERE check_id = ?1", [&check.0])?;
+            }
+            Self::RedateUnsent(check, publications) => {
+                let id = format!(r#""id":"{}""#, check.0);
+                for p in publications {
+                    conn.execute(
+                        "UPDATE outbox SET payload = ?3
+                         WHERE sent = 0 AND topic = ?1 AND instr(CAST(payload AS TEXT), ?2) > 0",
+                        params![p.topic, id, p.payload],
+                    )?;
+                }
             }
             Self::Sent { id, tries, at } => {
                 let at = at.map(|t| t.as_microsecond());
