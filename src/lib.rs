@@ -24,6 +24,7 @@ pub mod player;
 pub mod preference;
 pub mod publication;
 pub mod readiness;
+pub mod recheck;
 pub mod recording;
 pub mod release;
 pub mod sim;

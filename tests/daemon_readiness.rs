@@ -97,6 +97,27 @@ fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     let event = wait_said(&back, EVENT, "the event", |v| v["event_type"] == "verdict");
     assert_eq!((&event["level"], &event["version"]), (&given["level"], &json!(1)));
 
+    // the command line: the day, and everything again from the raw packets
+    let page = home.run(&["today"]).ends(0).out;
+    assert!(page.starts_with("2026-11-24  UNKNOWN  Nothing is known for today."), "{page}");
+    let explained = home.run(&["explain", "2026-11-24", "--algo", "1", "--json"]).ends(0).objects().remove(0);
+    assert_eq!(
+        (&explained["checks"][0]["raw"], &explained["checks"][0]["counts"]),
+        (&json!("same"), &json!(true)),
+        "{explained:#}"
+    );
+    assert_eq!((&explained["recomputed"]["same"], &explained["inputs_since"]), (&json!(true), &json!([])));
+    assert_eq!(explained["other"]["algo_version"], 1);
+    assert_eq!(explained["inputs"][0]["value"], "good");
+    let history = home.run(&["history", "--until", "2026-11-24", "--json"]).ends(0).objects();
+    assert_eq!((history.len(), &history[0]["level"], &history[0]["feel"]), (1, &json!("UNKNOWN"), &json!("good")));
+    assert!(home.run(&["history", "--until", "2026-11-24"]).ends(0).out.contains("Tue 2026-11-24"));
+    home.run(&["explain", "2026-11-01"]).ends(3);
+    let refused = home.run(&["log", "motivation", "9"]).ends(2);
+    assert!(refused.err.contains("motivation: 9 lies outside of 1 to 5"), "{}", refused.err);
+    let kept = home.run(&["log", "tag", "heat", "--json"]).ends(0).objects().remove(0);
+    assert_eq!((&kept["date"], &kept["said"]["value"]["name"]), (&json!("2026-11-24"), &json!("heat")));
+
     // a late input is a new version, told as such
     say(&back, "sleep_hours", "4.5");
     let revised = wait_said(&back, EVENT, "the new version", |v| v["event_type"] == "revised");
@@ -108,7 +129,11 @@ fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     assert_eq!(kinds(&back).iter().filter(|k| *k == "verdict").count(), 1);
 
     // restart: the state is there at once, and nothing is told again
+    let late = home.run(&["log", "sleep", "--quality", "2", "--date", "yesterday"]).ends(0);
+    assert!(late.out.starts_with("kept of 2026-11-23: sleep quality 2"), "{}", late.out);
     hrvd.stop();
+    // without a daemon the store is read, by this machine's clock
+    assert!(home.run(&["today", "--json"]).ends(0).objects()[0]["readiness"]["state"].is_string());
     let hrvd = Running::start(patient(&home, broker.port, 14_400), clock, "boot-2");
     let last = Observer::new(broker.port);
     last.until_message("hrvd/g/status", "online");

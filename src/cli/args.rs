@@ -178,6 +178,37 @@ pub enum Command {
         after_help = "Examples:\n  hrvd analyze night.txt --window 300 --json\n  hrvd analyze morning.hrvd --plot morning.svg\n  hrvd analyze a.txt b.txt --detector kubios --labels --json"
     )]
     Analyze(super::analyze::AnalyzeArgs),
+    /// Show where the day stands: the verdict, why, and what would change it
+    Today {
+        /// Whose; needed if there are several
+        #[arg(long, value_name = "SLUG")]
+        athlete: Option<AthleteId>,
+    },
+    /// Show the last days: verdicts, HRV against the usual range, feel
+    #[command(after_help = "Examples:\n  hrvd history\n  hrvd history --days 90 --json")]
+    History {
+        /// How many days
+        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
+        days: u16,
+        /// The last of them: today, yesterday or a date
+        #[arg(long, value_name = "DAY")]
+        until: Option<super::whose::DayWord>,
+        /// Whose; needed if there are several
+        #[arg(long, value_name = "SLUG")]
+        athlete: Option<AthleteId>,
+    },
+    /// Compute a day again, from raw packets to verdict, and say whether it comes out the same
+    #[command(
+        after_help = "Examples:\n  hrvd explain\n  hrvd explain yesterday --algo 1\n  hrvd explain 2026-03-02 --json"
+    )]
+    Explain(super::explain::ExplainArgs),
+    /// Say how a day feels, how the night was, what was trained
+    ///
+    /// Everything is optional. Saying it again corrects it; what is said late makes a new version of the verdict.
+    #[command(
+        after_help = "Examples:\n  hrvd log feel good\n  hrvd log sleep 7.5 --date yesterday\n  hrvd log session --rpe 6 --minutes 50 --kind easy"
+    )]
+    Log(super::log::LogArgs),
     /// Say what readiness would say about a day given as JSON, with reasons and what would change it
     #[command(
         after_help = "FILE holds one day: {\"ln_rmssd\": [..., today], \"rhr\": [..., today], \"sleep_h\": [...], \"hooper\": [...], \"hooper_items\": [4 numbers], \"load\": [..., yesterday], \"hours_since_hard\": 20, \"sick\": false}, oldest first, null for a day without a value.\n\nExamples:\n  hrvd readiness today.json\n  hrvd readiness today.json --algo 2 --json"

@@ -23,12 +23,20 @@ impl Look {
         Self { colour: moving && !no_colour && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), moving }
     }
 
+    /// What standard output can show.
+    pub(super) fn of_stdout(no_colour: bool) -> Self {
+        use std::io::IsTerminal;
+        let moving = std::io::stdout().is_terminal();
+        Self { colour: moving && !no_colour && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()), moving }
+    }
+
     /// Less important text.
     pub(super) fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
+    /// Text in a colour, where there are colours.
+    pub(super) fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

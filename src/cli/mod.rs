@@ -8,13 +8,17 @@ pub mod backup;
 pub mod check;
 pub mod completions;
 pub mod config;
+mod day_page;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
+pub mod explain;
 pub mod export;
 mod guide;
 pub mod ha;
+pub mod history;
 pub mod live;
+pub mod log;
 pub mod readiness;
 pub mod release;
 pub mod replay;
@@ -24,6 +28,8 @@ pub mod setup;
 pub mod simulate;
 mod tape;
 pub mod terminal;
+pub mod today;
+mod whose;
 
 pub use args::{Cli, Command, ConfigCommand, Global, Speed};
 pub use exit::Exit;
@@ -72,6 +78,12 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
         Command::Scan { seconds } => scan::run(*seconds, global, around, terminal),
         Command::Analyze(args) => analyze_files(args, terminal),
         Command::Readiness(args) => readiness::run(args, terminal),
+        Command::Today { athlete } => today::run(athlete.as_ref(), global, around, terminal),
+        Command::History { days, until, athlete } => {
+            history::run((*days, *until), athlete.as_ref(), global, around, terminal)
+        }
+        Command::Explain(args) => explain::run(args, global, around, terminal),
+        Command::Log(args) => log::run(args, global, around, terminal),
         Command::Simulate(args) => simulate::run(args, terminal),
         Command::Doctor => doctor::run(global, around, terminal),
         Command::Export { what, format, athlete, id, output } => {

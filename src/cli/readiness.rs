@@ -22,7 +22,8 @@ pub struct ReadinessArgs {
     pub language: Language,
 }
 
-fn model(text: &str) -> Result<&'static Model, String> {
+/// A version of the model by its number.
+pub(super) fn model(text: &str) -> Result<&'static Model, String> {
     let known = || crate::readiness::MODELS.iter().map(|m| m.version.to_string()).collect::<Vec<_>>().join(", ");
     text.parse().ok().and_then(Model::of_version).ok_or_else(|| format!("versions are {}", known()))
 }

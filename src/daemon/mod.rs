@@ -14,7 +14,7 @@ mod straps;
 mod systemd;
 
 pub use preferences::Configured;
-pub use readiness::ReadinessSettings;
+pub use readiness::{ReadinessSettings, look};
 pub(crate) use roster::merge;
 pub use settings::Settings;
 

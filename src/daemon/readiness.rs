@@ -144,6 +144,17 @@ impl Desks {
     }
 }
 
+/// A person's desk as the store has it, to be looked at: what comes out of it goes nowhere.
+pub fn look(settings: &ReadinessSettings, query: &Query, athlete: &Athlete, now: Now) -> Result<Desk, StoreError> {
+    let last = now.wall.map(|w| plus_days(TimeZone::UTC.to_datetime(w).date(), 1));
+    let desks = Desks { settings: settings.clone(), ..Desks::default() };
+    let mut desk = desks.desk(&athlete.id, Some(athlete), query.book(&athlete.id, last)?);
+    let waiting = query.meta(&wait_key(&athlete.id))?.and_then(|text| waiting(&text));
+    let drafts = query.meta(&drafts_key(&athlete.id))?.and_then(|text| drafts(&text));
+    desk.restore(now, waiting, drafts);
+    Ok(desk)
+}
+
 fn closes(athlete: Option<&Athlete>) -> Time {
     athlete.and_then(|a| a.wake_window).map_or(NOON, |w| w.until)
 }

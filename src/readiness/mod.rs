@@ -12,6 +12,7 @@ mod counterfactual;
 mod day;
 mod day_state;
 mod desk;
+pub mod difference;
 #[cfg(feature = "daemon")]
 pub mod entry_json;
 mod feel_first;

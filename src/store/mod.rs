@@ -9,6 +9,7 @@
 mod adoptions;
 mod backup;
 mod batch;
+mod check_records;
 mod db;
 mod error;
 mod files;

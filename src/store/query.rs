@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Commands and anchors up to this long before the first packet belong to a recording: a check may wait for its strap.
-const LEAD: Duration = Duration::from_secs(900);
+pub(super) const LEAD: Duration = Duration::from_secs(900);
 
 /// A message that waits for its acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ pub struct RecordingInfo {
 
 /// A read-only view of the store.
 pub struct Query {
-    conn: Connection,
-    path: PathBuf,
+    pub(super) conn: Connection,
+    pub(super) path: PathBuf,
     /// Device and inode that were opened.
     file: Option<(u64, u64)>,
 }
@@ -271,8 +271,13 @@ impl Query {
         let sql = format!(
             "SELECT c.payload, c.codec, r.strap FROM packet_chunk c JOIN recording r ON r.id = c.recording_id WHERE {which}"
         );
+        self.chunks(&sql, args)
+    }
+
+    /// Packets of the chunks that a statement finds with their payload, codec and strap.
+    pub(super) fn chunks(&self, sql: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
         let mut out = Vec::new();
-        for (blob, codec, strap) in self.list(&sql, args, |row| {
+        for (blob, codec, strap) in self.list(sql, args, |row| {
             Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, u8>(1)?, rows::parsed::<StrapId>(row, "strap")?))
         })? {
             if codec != chunk::CODEC {
@@ -284,7 +289,7 @@ impl Query {
         Ok(out)
     }
 
-    fn events(&self, sql: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
+    pub(super) fn events(&self, sql: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
         let mut out = Vec::new();
         for (ord, line) in self.list(sql, args, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))? {
             let record = text::record(&line).map_err(|e| self.corrupt(e))?;

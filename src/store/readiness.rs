@@ -165,6 +165,13 @@ impl Query {
         })
     }
 
+    /// Names and time zones of everybody whom the daemon ever knew.
+    pub fn names(&self) -> Result<Vec<(AthleteId, String, Option<String>)>, StoreError> {
+        self.list("SELECT slug, name, time_zone FROM athlete ORDER BY slug", [], |row| {
+            Ok((parsed(row, "slug")?, row.get("name")?, row.get("time_zone")?))
+        })
+    }
+
     /// Every version of a day's verdict, the first one first.
     pub fn versions(&self, athlete: &AthleteId, date: Date) -> Result<Vec<Version>, StoreError> {
         let all = self.list(
