@@ -179,24 +179,10 @@ pub enum Command {
     )]
     Analyze(super::analyze::AnalyzeArgs),
     /// Show where the day stands: the verdict, why, and what would change it
-    Today {
-        /// Whose; needed if there are several
-        #[arg(long, value_name = "SLUG")]
-        athlete: Option<AthleteId>,
-    },
+    Today(super::today::TodayArgs),
     /// Show the last days: verdicts, HRV against the usual range, feel
     #[command(after_help = "Examples:\n  hrvd history\n  hrvd history --days 90 --json")]
-    History {
-        /// How many days
-        #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
-        days: u16,
-        /// The last of them: today, yesterday or a date
-        #[arg(long, value_name = "DAY")]
-        until: Option<super::whose::DayWord>,
-        /// Whose; needed if there are several
-        #[arg(long, value_name = "SLUG")]
-        athlete: Option<AthleteId>,
-    },
+    History(super::history::HistoryArgs),
     /// Compute a day again, from raw packets to verdict, and say whether it comes out the same
     #[command(
         after_help = "Examples:\n  hrvd explain\n  hrvd explain yesterday --algo 1\n  hrvd explain 2026-03-02 --json"

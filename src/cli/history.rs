@@ -17,27 +17,35 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
+/// Arguments of `hrvd history`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct HistoryArgs {
+    /// How many days
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub days: u16,
+    /// The last of them: today, yesterday or a date
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<DayWord>,
+    /// Whose; needed if there are several
+    #[arg(long, value_name = "SLUG")]
+    pub athlete: Option<AthleteId>,
+}
+
 /// Days that hold a check or a verdict, oldest first.
-pub fn run(
-    (days, until): (u16, Option<DayWord>),
-    athlete: Option<&AthleteId>,
-    global: &Global,
-    around: &Surroundings,
-    terminal: &mut Terminal<'_>,
-) -> Exit {
+pub fn run(args: &HistoryArgs, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
     let config = match super::run::load(global, around) {
         Ok(loaded) => loaded.config,
         Err(exit) => return exit,
     };
-    let who = open(&config, terminal).and_then(|q| Ok((pick(athlete, &config, &q, terminal)?, q)));
+    let who = open(&config, terminal).and_then(|q| Ok((pick(args.athlete.as_ref(), &config, &q, terminal)?, q)));
     let (athlete, query) = match who {
         Ok(found) => found,
         Err(exit) => return exit,
     };
     let now = Clock::system(ClockTrust::Plausible).now().wall.unwrap_or_default();
     let today = athlete.time_zone.to_datetime(now).date();
-    let today = until.map_or(today, |d| d.date(today));
-    let rows = match rows(&query, &athlete.id, plus_days(today, 1 - i64::from(days)), today) {
+    let today = args.until.map_or(today, |d| d.date(today));
+    let rows = match rows(&query, &athlete.id, plus_days(today, 1 - i64::from(args.days)), today) {
         Ok(rows) => rows,
         Err(e) => return failed(&e, terminal),
     };

@@ -78,10 +78,8 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
         Command::Scan { seconds } => scan::run(*seconds, global, around, terminal),
         Command::Analyze(args) => analyze_files(args, terminal),
         Command::Readiness(args) => readiness::run(args, terminal),
-        Command::Today { athlete } => today::run(athlete.as_ref(), global, around, terminal),
-        Command::History { days, until, athlete } => {
-            history::run((*days, *until), athlete.as_ref(), global, around, terminal)
-        }
+        Command::Today(args) => today::run(args.athlete.as_ref(), global, around, terminal),
+        Command::History(args) => history::run(args, global, around, terminal),
         Command::Explain(args) => explain::run(args, global, around, terminal),
         Command::Log(args) => log::run(args, global, around, terminal),
         Command::Simulate(args) => simulate::run(args, terminal),

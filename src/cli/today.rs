@@ -15,6 +15,14 @@ use crate::readiness::report::{self, Detail};
 use crate::units::AthleteId;
 use serde_json::{Value, json};
 
+/// Arguments of `hrvd today`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TodayArgs {
+    /// Whose; needed if there are several
+    #[arg(long, value_name = "SLUG")]
+    pub athlete: Option<AthleteId>,
+}
+
 /// Asks the daemon; without one, reads the store.
 pub fn run(athlete: Option<&AthleteId>, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
     let config = match super::run::load(global, around) {

@@ -309,11 +309,6 @@ impl StoreHandle {
         self.op(Op::Prefer { athlete, what, choice, at });
     }
 
-    /// Keeps what a person said and what was answered, with its messages, in one transaction.
-    pub fn readiness(&self, write: ReadinessWrite) {
-        self.op(Op::Readiness(Box::new(write)));
-    }
-
     /// Forces all that was sent before to the card; the answer says whether it is there. Await it, or use
     /// `blocking_recv` outside async code.
     pub fn flush(&self) -> oneshot::Receiver<Result<(), StoreError>> {

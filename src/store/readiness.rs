@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::rows::{bad, parsed, result, wall};
-use super::{Query, op};
+use super::{Query, StoreHandle, op};
 use crate::load::plus_days;
 use crate::publication::Publication;
 use crate::readiness::entry_json::{self, Frozen};
@@ -78,6 +78,13 @@ impl ReadinessWrite {
             op::set_meta(conn, key, value.as_deref())?;
         }
         op::publish(conn, &self.publications, self.now)
+    }
+}
+
+impl StoreHandle {
+    /// Keeps what a person said and what was answered, with its messages, in one transaction.
+    pub fn readiness(&self, write: ReadinessWrite) {
+        self.op(op::Op::Readiness(Box::new(write)));
     }
 }
 
