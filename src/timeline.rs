@@ -108,8 +108,8 @@ pub struct Timeline {
     /// (arrival, lag without offset) of the last 30 s; led on to now by the creep the lags ascend: front is the lower
     /// envelope.
     lags: VecDeque<(Mono, i64)>,
-    /// Whether the units in which intervals are given are proven to be those of the strap.
-    proven: bool,
+    /// How fast the lag may creep, in 2⁻²⁰.
+    creep: i64,
     /// Time of the last beat placed, also across breaks: time never runs back.
     last_at: Option<Mono>,
     last_rr: Option<RrTicks>,
@@ -125,7 +125,7 @@ pub struct Timeline {
 impl Timeline {
     /// A timeline without beats.
     pub fn new() -> Self {
-        Self { broken: Some(GapReason::LinkUp), ..Self::default() }
+        Self { broken: Some(GapReason::LinkUp), creep: CREEP_UNPROVEN, ..Self::default() }
     }
 
     /// The next beats do not follow the last ones. Returns beats that were still held: nothing is lost.
@@ -159,10 +159,11 @@ impl Timeline {
 
     /// Whether the units in which intervals are given are proven: then the lag of a whole series hardly creeps.
     pub fn know_units(&mut self, proven: bool) {
-        if self.proven == proven {
+        let creep = if proven { CREEP_PROVEN } else { CREEP_UNPROVEN };
+        if self.creep == creep {
             return;
         }
-        self.proven = proven;
+        self.creep = creep;
         for (at, lag) in std::mem::take(&mut self.lags) {
             self.remember(at, lag);
         }
@@ -219,9 +220,8 @@ impl Timeline {
             self.held = Some(Held { first_arrival: arrival, last_arrival: arrival, rr: SmallVec::from_slice(rr) });
             return Placed::default();
         }
-        let (ahead, half) = (low - lag, rr[0].as_micros() as i64 / 2);
-        let at_once = || self.lags.back().is_some_and(|l| arrival.diff_micros(l.0) < half);
-        if repeats && ahead > half && at_once() {
+        let ahead = low - lag;
+        if repeats && self.came_at_once(arrival, ahead, rr[0]) {
             self.last_duplicate = Some(arrival);
             return Placed { duplicate: true, ..Placed::default() };
         }
@@ -299,7 +299,14 @@ impl Timeline {
     /// Whether a lag is higher above its lower envelope than jitter and creeping explain.
     fn is_late(&self, arrival: Mono, lag: i64, rr: Option<RrTicks>) -> bool {
         let limit = LOST_MIN_US.max(rr.map_or(0, |r| r.as_micros() as i64) * 3 / 2);
-        self.low(arrival).is_some_and(|low| lag - low > limit)
+        // mostly it is not even without the creep
+        self.lags.front().is_some_and(|l| lag - l.1 > limit && lag - l.1 - self.creep(arrival, l.0) > limit)
+    }
+
+    /// Whether a packet that says the same as the one before came sooner than beats can.
+    fn came_at_once(&self, arrival: Mono, ahead: i64, rr: RrTicks) -> bool {
+        let half = rr.as_micros() as i64 / 2;
+        ahead > half && self.lags.back().is_some_and(|l| arrival.diff_micros(l.0) < half)
     }
 
     /// Where the lower envelope of the lag has crept to.
@@ -309,12 +316,11 @@ impl Timeline {
 
     /// How far the lag may creep between two moments, µs.
     fn creep(&self, now: Mono, since: Mono) -> i64 {
-        let share = if self.proven { CREEP_PROVEN } else { CREEP_UNPROVEN };
-        now.diff_micros(since).saturating_mul(share) >> 20
+        now.diff_micros(since).wrapping_mul(self.creep) >> 20
     }
 
     fn remember(&mut self, arrival: Mono, lag: i64) {
-        while self.lags.back().is_some_and(|l| l.1 + self.creep(arrival, l.0) >= lag) {
+        while self.lags.back().is_some_and(|l| l.1 >= lag || l.1 + self.creep(arrival, l.0) >= lag) {
             self.lags.pop_back();
         }
         self.lags.push_back((arrival, lag));
