@@ -187,6 +187,8 @@ fn hub(settings: Settings, store: store::StoreHandle) -> Hub {
     let people = &settings.roster.athletes;
     let preferences = Preferences::new(Configured::default(), people, settings.live_interval, vec![]);
     Hub {
+        desks: Default::default(),
+        store_path: settings.store,
         engine: Engine::new(config),
         started: None,
         clock,
