@@ -3,12 +3,13 @@
 
 mod sim_common;
 
-use hrvd::check::{Note, WhyNone};
+use hrvd::check::{Note, Posture, WhyNone};
 use hrvd::engine::*;
-use hrvd::sim::{After, Profile, RrSource, Tail};
+use hrvd::sim::{After, Profile, Rhythm, RhythmConfig, RrSource, Tail};
 use hrvd::timeline::GapReason;
 use hrvd::units::Mono;
 use hrvd::verdict::{SmoothingVerdict, Source, Units, Worn, source_of};
+use jiff::tz::TimeZone;
 use sim_common::*;
 use std::time::Duration;
 
