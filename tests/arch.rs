@@ -226,6 +226,7 @@ fn each_client_lives_in_one_place() {
     only_in("tracing_journald", &["logging.rs"]);
     only_in("indicatif", &["cli/guide.rs"]);
     only_in("clap_complete", &["cli/args.rs", "cli/completions.rs"]);
+    only_in("clap_mangen", &["cli/man.rs"]);
 }
 
 #[test]

@@ -276,6 +276,12 @@ pub enum Command {
         #[arg(value_enum)]
         shell: Shell,
     },
+    /// Write the manual pages into a directory; used when packages are made
+    #[command(hide = true)]
+    Man {
+        /// The directory
+        dir: PathBuf,
+    },
 }
 
 /// What to do with the configuration.

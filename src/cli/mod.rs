@@ -19,6 +19,7 @@ pub mod ha;
 pub mod history;
 pub mod live;
 pub mod log;
+pub mod man;
 pub mod readiness;
 pub mod release;
 pub mod replay;
@@ -98,7 +99,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
         Command::Restore { file } => backup::restore(file, global, around, terminal),
         Command::Ha(args) => ha::run(args, global, around, terminal),
         // done before, by `offline`
-        Command::Config(_) | Command::Completions { .. } => Exit::Done,
+        Command::Config(_) | Command::Completions { .. } | Command::Man { .. } => Exit::Done,
     }
 }
 
@@ -115,6 +116,7 @@ pub fn offline(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) ->
             config::show(&cli.global.request(), around, *origin, terminal)
         }
         Command::Completions { shell } => completions::run(*shell, terminal.out).map(|()| Exit::Done),
+        Command::Man { dir } => man::run(dir).map(|()| Exit::Done),
         _ => return None,
     };
     Some(terminal.ends(done))
