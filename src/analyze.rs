@@ -55,6 +55,11 @@ pub struct Options {
     pub detector: DetectorKind,
     /// Which DFA.
     pub dfa: Variant,
+    /// What is taken off before Welch's spectrum.
+    pub detrend: Detrend,
+    /// The source of the intervals smooths or invents them: unless they are kept as they are, only mean interval and
+    /// heart rate have a value.
+    pub untrusted: bool,
 }
 
 impl Default for Options {
@@ -65,6 +70,8 @@ impl Default for Options {
             artifacts: Artifacts::default(),
             detector: DetectorKind::default(),
             dfa: Variant::Exercise,
+            detrend: Detrend::Linear,
+            untrusted: false,
         }
     }
 }
@@ -82,7 +89,7 @@ pub struct Report {
     pub labels: String,
     /// What was measured, for the picture.
     labelled: Labelled,
-    artifacts: Artifacts,
+    options: Options,
 }
 
 /// The longest stretch of a window without a gap: what spectra, DFA, entropy and breathing are computed over.
@@ -175,7 +182,7 @@ pub fn analyze(series: &Series, options: &Options) -> Report {
         windows,
         labels: labelled.letters.clone(),
         labelled,
-        artifacts: options.artifacts,
+        options: *options,
     }
 }
 
@@ -198,7 +205,7 @@ struct Tools {
 }
 
 fn window(of: &Labelled, at: (f64, f64), options: &Options, tools: &mut Tools) -> Window {
-    let span = Span::of(of, &tools.normal, at, options.artifacts);
+    let span = Span::of(of, &tools.normal, at, options);
     // Above these shares of artifacts a metric says nothing (docs/signal.md).
     let spectra = span.continuous(5.0);
     let seconds = |rr: &[f64]| rr.iter().sum::<f64>() / 1000.0;
@@ -207,7 +214,7 @@ fn window(of: &Labelled, at: (f64, f64), options: &Options, tools: &mut Tools) -
     let tachogram = spectra.and_then(Tachogram::of);
     let varying = spectra.and_then(varying);
     let welch = match &tachogram {
-        Ok(t) if Bands::allowed(longest_s) => tools.welch.bands_of(t, Detrend::Linear),
+        Ok(t) if Bands::allowed(longest_s) => tools.welch.bands_of(t, options.detrend),
         Ok(_) => Bands::none(Why::TooShort),
         Err(why) => Bands::none(*why),
     };
@@ -253,7 +260,11 @@ fn window(of: &Labelled, at: (f64, f64), options: &Options, tools: &mut Tools) -
         coverage: span.coverage,
         grade: span.grade,
         stretch: span.stretch,
-        time: span.refusal.map_or(time, |why| time.refused(why)),
+        time: match span.refusal {
+            Some(Why::Refused) => time.only_mean(Why::Refused),
+            Some(why) => time.refused(why),
+            None => time,
+        },
         welch: bands(welch),
         lomb: bands(lomb),
         dfa_alpha1,

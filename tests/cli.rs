@@ -205,6 +205,33 @@ fn a_recording_in_milliseconds_is_read_so_from_its_first_beat() {
 }
 
 #[test]
+fn analyze_says_what_a_straps_signal_is_worth() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut analyze = |profile: &str, flags: &[&str]| {
+        let file = dir.path().join(format!("{profile}.hrvd"));
+        std::fs::write(&file, simulated(profile, 600)).unwrap();
+        let said = run(&[&["analyze", "--json", file.to_str().unwrap()], flags].concat()).ends(0);
+        (said.objects().remove(0), said.err)
+    };
+    let (plain, quiet) = analyze("plain", &[]);
+    assert_eq!((&plain["source"]["smoothing"], &plain["source"]["units"]), (&"none".into(), &"ticks_1024".into()));
+    assert!(quiet.is_empty() && plain["windows"][0]["rmssd_ms"].is_number(), "{quiet}");
+    for (profile, id, word) in
+        [("optical_smoothed", "smoothed_rr", "smoothed"), ("optical_from_hr", "rr_from_heart_rate", "from_heart_rate")]
+    {
+        let (said, warning) = analyze(profile, &[]);
+        assert!(warning.starts_with("warning: ") && warning.contains(id) && warning.lines().count() == 1, "{warning}");
+        assert_eq!(said["source"]["smoothing"], word);
+        let w = &said["windows"][0];
+        assert!(w["mean_hr_bpm"].is_number() && w["rmssd_ms"].is_null() && w["sdnn_ms"].is_null(), "{w}");
+        assert!(w["dfa_alpha1"].is_null() && w["stress_index"].is_null() && w["welch"]["hf_ms2"].is_null(), "{w}");
+        assert_eq!((&w["why"]["rmssd_ms"], &w["why"]["lomb.hf_ms2"]), (&"refused".into(), &"refused".into()), "{w}");
+        let (kept, warning) = analyze(profile, &["--artifacts", "keep"]);
+        assert!(kept["windows"][0]["rmssd_ms"].is_number() && warning.contains(id), "{warning}");
+    }
+}
+
+#[test]
 fn replay_takes_recordings_of_this_version_and_names_newer_ones() {
     // what the text replay said it heard, as a recording
     let heard = run(&["replay", SAMPLE, "--json"]).ends(0);

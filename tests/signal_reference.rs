@@ -6,6 +6,7 @@ mod signal_common;
 
 use hrvd::artifact::{Label, correct, lipponen_tarvainen};
 use hrvd::hrv::bands::Bands;
+use hrvd::hrv::detrend::LAMBDA;
 use hrvd::hrv::dfa::{Variant, alpha1};
 use hrvd::hrv::nn::Segment;
 use hrvd::hrv::time::TimeDomain;
@@ -95,7 +96,7 @@ fn series(t: &mut Tally, w: &mut Welch, at: &str, rr: &[f64], want: &Value) {
     time(t, at, &plain(rr), &raw["time"]["spec"]);
     let freq = &raw["freq"]["spec"];
     bands(t, at, "welch", w.bands(rr, Detrend::Linear), &freq["welch"]);
-    bands(t, at, "welch_sp500", w.bands(rr, Detrend::SmoothnessPriors), &freq["welch_sp500"]);
+    bands(t, at, "welch_sp500", w.bands(rr, Detrend::SmoothnessPriors(LAMBDA)), &freq["welch_sp500"]);
     bands(t, at, "lomb", lomb::bands(rr), &freq["lomb"]);
     let non = &raw["nonlinear"]["spec"];
     for (name, variant) in [
@@ -105,7 +106,7 @@ fn series(t: &mut Tally, w: &mut Welch, at: &str, rr: &[f64], want: &Value) {
         ("a1_fatmaxxer", Variant::ExerciseRaw),
         ("a1_fatmaxxer_sp500", Variant::Exercise),
     ] {
-        t.number(at, name, alpha1(rr, variant), &non[name], 1e-8);
+        t.number(at, name, alpha1(rr, variant), &non[name], 1e-9);
     }
     t.number(at, "sampen", entropy::sample_entropy(rr), &non["sampen"], 1e-9);
     t.number(at, "si", baevsky::stress_index(rr), &non["baevsky"]["si"], 1e-9);
@@ -127,7 +128,7 @@ fn series(t: &mut Tally, w: &mut Welch, at: &str, rr: &[f64], want: &Value) {
     }
     let corrected = correct(rr, &labels);
     time(t, &format!("{at} corrected"), &plain(&corrected), &art["time_corr"]);
-    t.number(at, "dfa_corr", alpha1(&corrected, Variant::Exercise), &art["dfa_fatmaxxer_sp500_corr"], 1e-8);
+    t.number(at, "dfa_corr", alpha1(&corrected, Variant::Exercise), &art["dfa_fatmaxxer_sp500_corr"], 1e-9);
     for (name, rr) in [("resp_raw", rr), ("resp_corr", &corrected)] {
         let (want, got) = (&art[name], breathing::count(rr));
         if want["resp_count_bpm"].is_null() {

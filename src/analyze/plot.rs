@@ -3,7 +3,7 @@
 use super::span::Span;
 use super::{Artifacts, Report, Series};
 use crate::hrv::Why;
-use crate::hrv::welch::{Detrend, Welch};
+use crate::hrv::welch::Welch;
 use std::fmt::Write;
 
 const WIDTH: f64 = 1000.0;
@@ -135,11 +135,11 @@ pub fn svg(title: &str, series: &Series, report: &Report) -> String {
     }
 
     let normal = report.labelled.normal();
-    let span = Span::of(&report.labelled, &normal, (0.0, report.duration_s), report.artifacts);
+    let span = Span::of(&report.labelled, &normal, (0.0, report.duration_s), &report.options);
     let pairs: Vec<(f64, f64)> = span.segments.iter().flat_map(|s| s.pairs()).collect();
     let both = range(pairs.iter().flat_map(|p| [p.0, p.1]));
     let poincare = Panel { left: 60.0, top: 410.0, width: 290.0, height: 290.0, x: both, y: both };
-    let title = match report.artifacts {
+    let title = match report.options.artifacts {
         Artifacts::Keep => "Poincaré, as it is",
         Artifacts::Exclude => "Poincaré, normal pairs",
         Artifacts::Correct => "Poincaré, corrected series",
@@ -155,14 +155,14 @@ pub fn svg(title: &str, series: &Series, report: &Report) -> String {
         );
     }
 
-    let spectrum = span.continuous(5.0).and_then(|rr| Welch::new().spectrum(rr, Detrend::Linear));
+    let spectrum = span.continuous(5.0).and_then(|rr| Welch::new().spectrum(rr, report.options.detrend));
     let density: Vec<(f64, f64)> = spectrum.as_ref().map_or_else(
         |_| Vec::new(),
         |s| (0..s.density.len()).map(|k| (s.hz(k), s.density[k])).take_while(|p| p.0 <= 0.5).collect(),
     );
     let highest = density.iter().map(|p| p.1).fold(1e-9, f64::max);
     let panel = Panel { left: 430.0, top: 410.0, width: 540.0, height: 290.0, x: (0.0, 0.5), y: (0.0, highest) };
-    let name = match (&spectrum, report.artifacts) {
+    let name = match (&spectrum, report.options.artifacts) {
         (Err(Why::TooFew), _) => "Spectrum: too little data".to_owned(),
         (Err(why), _) => format!("Spectrum: {why}"),
         (Ok(_), Artifacts::Keep) => "Welch spectrum, as it is".to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::timeline::Beat;
 use crate::units::Mono;
+use std::cmp::Ordering;
 use std::fmt;
 
 /// Intervals with the gaps between them.
@@ -37,38 +38,42 @@ const UNIT_BORDER: f64 = 10.0;
 /// Longest that a line may say, ms: a drop-out of ten minutes.
 const LONGEST_MS: f64 = 600_000.0;
 
-/// Reads RR text. `#` begins a comment, empty lines are skipped. The unit is that of the first value; a value that can
-/// only be in the other unit is an error. Every bad line is named, not only the first.
+/// Reads RR text. `#` begins a comment, empty lines are skipped. The unit is that of most values, of the first if there
+/// are as many of both; a value that can only be in the other unit is an error. Every bad line is named, not only the
+/// first.
 pub fn parse_rr_text(text: &str) -> Result<Series, Vec<LineError>> {
-    let mut rr_ms: Vec<f64> = Vec::new();
+    let mut values: Vec<(usize, &str, f64)> = Vec::new();
     let mut errors = Vec::new();
-    let mut seconds = None;
+    let error = |line: usize, word: &str, cause| LineError { line, text: word.chars().take(40).collect(), cause };
     for (i, line) in text.strip_prefix('\u{feff}').unwrap_or(text).lines().enumerate() {
         let word = line.split('#').next().unwrap_or_default().trim();
         if word.is_empty() {
             continue;
         }
-        let value = word.parse::<f64>();
-        let cause = match value {
-            Err(_) => "not a number",
-            Ok(v) if !v.is_finite() || v <= 0.0 => "not a positive interval",
-            Ok(v) => {
-                let unit_is_s = *seconds.get_or_insert(v < UNIT_BORDER);
-                let ms = if unit_is_s { v * 1000.0 } else { v };
-                if !unit_is_s && v < UNIT_BORDER {
-                    "looks like seconds in a file in ms"
-                } else if ms <= LONGEST_MS {
-                    rr_ms.push(ms);
-                    continue;
-                } else if unit_is_s {
-                    "looks like ms in a file in seconds"
-                } else {
-                    "longer than ten minutes"
-                }
-            }
-        };
-        errors.push(LineError { line: i + 1, text: word.chars().take(40).collect(), cause });
+        match word.parse::<f64>() {
+            Err(_) => errors.push(error(i + 1, word, "not a number")),
+            Ok(v) if !v.is_finite() || v <= 0.0 => errors.push(error(i + 1, word, "not a positive interval")),
+            Ok(v) => values.push((i + 1, word, v)),
+        }
     }
+    let small = values.iter().filter(|v| v.2 < UNIT_BORDER).count();
+    let unit_is_s = match (2 * small).cmp(&values.len()) {
+        Ordering::Equal => values.first().is_some_and(|v| v.2 < UNIT_BORDER),
+        most => most == Ordering::Greater,
+    };
+    let mut rr_ms: Vec<f64> = Vec::with_capacity(values.len());
+    for (line, word, v) in values {
+        let ms = if unit_is_s { v * 1000.0 } else { v };
+        if !unit_is_s && v < UNIT_BORDER {
+            errors.push(error(line, word, "looks like seconds in a file in ms"));
+        } else if ms <= LONGEST_MS {
+            rr_ms.push(ms);
+        } else {
+            let cause = if unit_is_s { "looks like ms in a file in seconds" } else { "longer than ten minutes" };
+            errors.push(error(line, word, cause));
+        }
+    }
+    errors.sort_by_key(|e| e.line);
     if rr_ms.is_empty() && errors.is_empty() {
         errors.push(LineError { line: 1, text: String::new(), cause: "no interval in the file" });
     }
@@ -120,11 +125,21 @@ mod tests {
             ("900\n0,9\n", "line 2: not a number: '0,9'"),
             ("900\n0.9\n", "line 2: looks like seconds in a file in ms: '0.9'"),
             ("0.9\n900\n", "line 2: looks like ms in a file in seconds: '900'"),
+            // The odd line is blamed, wherever it stands.
+            ("12.5\n0.8\n0.9\n", ""),
+            ("0.8\n900\n910\n", "line 1: looks like seconds in a file in ms: '0.8'"),
+            ("# rest\n5\n900\n910\n", "line 2: looks like seconds in a file in ms: '5'"),
+            ("900\n0.8\n0.9\n", "line 1: looks like ms in a file in seconds: '900'"),
+            ("x\n900\n0.8\n0.9\n", "line 1: not a number: 'x'"),
             ("900\n1e9\n", "line 2: longer than ten minutes: '1e9'"),
             ("900 910\n", "line 1: not a number: '900 910'"),
         ] {
-            assert_eq!(parse_rr_text(text).unwrap_err()[0].to_string(), want, "{text:?}");
+            let said = parse_rr_text(text).err().map(|e| e[0].to_string());
+            assert_eq!(said.unwrap_or_default(), want, "{text:?}");
         }
+        assert_eq!(parse_rr_text("12.5\n0.8\n0.9\n").unwrap().rr_ms, [12_500.0, 800.0, 900.0]);
+        let both: Vec<usize> = parse_rr_text("x\n900\n0.8\n0.9\n").unwrap_err().iter().map(|e| e.line).collect();
+        assert_eq!(both, [1, 2]);
         assert_eq!(parse_rr_text("900\nx\n-1\n910").unwrap_err().len(), 2);
     }
 

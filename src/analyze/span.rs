@@ -1,7 +1,7 @@
 //! The data of one window: what lies inside, how good it is, and what it therefore refuses.
 
 use super::stretch::Labelled;
-use super::{Artifacts, Stretch};
+use super::{Artifacts, Options, Stretch};
 use crate::artifact::Label;
 use crate::check::Grade;
 use crate::hrv::Why;
@@ -37,8 +37,9 @@ impl<'a> Span<'a> {
         of: &'a Labelled,
         normal: &'a [Label],
         (start_s, length_s): (f64, f64),
-        artifacts: Artifacts,
+        options: &Options,
     ) -> Self {
+        let artifacts = options.artifacts;
         let keep = artifacts == Artifacts::Keep;
         let end_s = start_s + length_s;
         let inside = |ends: &[f64]| {
@@ -92,7 +93,8 @@ impl<'a> Span<'a> {
         let grade = Grade::of(artifact_pct.unwrap_or(100.0), coverage, !gaps.is_empty());
         let ends_early = of.duration_s + ROUNDING_S < end_s;
         let refusal = match artifact_pct {
-            _ if keep || grade != Grade::Bad => None,
+            _ if keep => None,
+            _ if grade != Grade::Bad => options.untrusted.then_some(Why::Refused),
             Some(pct) if pct > 10.0 => Some(Why::Artifacts),
             None if gaps.is_empty() => Some(Why::TooFew),
             _ if gaps.is_empty() && ends_early => Some(Why::TooShort),

@@ -14,7 +14,7 @@ const HALF_WINDOW: usize = 45;
 pub fn lipponen_tarvainen(rr_ms: &[f64]) -> Vec<Label> {
     let n = rr_ms.len() + 1;
     // Too short for the padded decisions, or not a series at all.
-    if rr_ms.len() < 4 || !rr_ms.iter().all(|x| x.is_finite()) {
+    if rr_ms.len() < 2 || !rr_ms.iter().all(|x| x.is_finite()) {
         return vec![Label::Normal; rr_ms.len()];
     }
     let mut labels = vec![Label::Normal; n];
@@ -169,10 +169,38 @@ mod tests {
     #[test]
     fn short_and_odd_series_are_left_alone() {
         assert_eq!(lipponen_tarvainen(&[]), []);
-        assert_eq!(lipponen_tarvainen(&[900.0, 2000.0, 900.0]), [Label::Normal; 3]);
         assert_eq!(lipponen_tarvainen(&[900.0; 50]), [Label::Normal; 50]);
         assert_eq!(lipponen_tarvainen(&[900.0, f64::NAN, 900.0, 900.0, 900.0]), [Label::Normal; 5]);
         assert!(correct(&[], &[]).is_empty());
+    }
+
+    /// Values of the plain definitions in `spec/metrics.py`.
+    #[test]
+    fn the_shortest_series_are_judged_as_well() {
+        let cases: &[(&[f64], &str)] = &[
+            (&[902.67, 926.53, 953.11], "ENN"),
+            (&[370.26], "N"),
+            (&[800.66], "N"),
+            (&[980.33, 868.99], "NN"),
+            (&[824.44, 789.80], "NN"),
+            (&[878.45, 1430.06, 1039.61], "NNN"),
+            (&[1155.58, 839.73, 383.27], "ENN"),
+            (&[1160.49, 941.29, 538.46], "NNN"),
+            (&[898.45, 902.75, 905.77], "ENN"),
+            (&[903.90, 894.71, 901.07, 894.26], "AENN"),
+            (&[901.70, 897.57, 896.80, 900.28], "NNNN"),
+            (&[495.30, 659.30, 1327.07, 730.57], "NNNN"),
+            (&[857.15, 887.17, 927.20, 880.39], "AANN"),
+            (&[918.19, 791.81, 645.09, 868.48], "AANN"),
+            (&[320.23, 1004.79, 650.18, 444.21], "NENN"),
+            (&[852.40, 996.42, 895.83, 848.70], "NENN"),
+            (&[1618.36, 1105.91, 718.18, 1075.06], "MXNN"),
+        ];
+        for (rr, want) in cases {
+            let long_or_short = |l: &Label| if matches!(l, Label::Long | Label::Short) { 'A' } else { l.letter() };
+            let got: String = lipponen_tarvainen(rr).iter().map(long_or_short).collect();
+            assert_eq!(&got, want, "{rr:?}");
+        }
     }
 
     #[test]

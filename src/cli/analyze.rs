@@ -2,7 +2,10 @@
 
 use crate::analyze::{Artifacts, DetectorKind, Options, Report, Series, Window, analyze, parse_rr_text, svg};
 use crate::hrv::Metric;
+use crate::hrv::detrend::LAMBDA;
 use crate::hrv::dfa::Variant;
+use crate::hrv::welch::Detrend;
+use crate::verdict::{FindingId, SmoothingVerdict, Verdict};
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -28,6 +31,10 @@ pub struct AnalyzeArgs {
     /// Which DFA alpha 1
     #[arg(long, value_enum, default_value_t = DfaArg::Exercise)]
     pub dfa: DfaArg,
+    /// What to take off before Welch's spectrum: 'none' (but a line a segment), 'priors' or 'priors=LAMBDA' for
+    /// smoothness priors, λ 500 unless given
+    #[arg(long, value_name = "HOW", value_parser = detrend, default_value = "none")]
+    pub detrend: Detrend,
     /// Show the label of every interval: N normal, M missed, X extra, E ectopic, L long, S short, G drop-out
     #[arg(long)]
     pub labels: bool,
@@ -76,8 +83,26 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Stiffness up to which rows that are kept from one series to the next are exact.
+const STIFFEST: f64 = 10_000.0;
+
+fn detrend(text: &str) -> Result<Detrend, String> {
+    if text == "none" {
+        return Ok(Detrend::Linear);
+    }
+    let lambda = match text.strip_prefix("priors") {
+        Some("") => Some(LAMBDA),
+        Some(rest) => rest.strip_prefix('=').and_then(|s| s.parse().ok()),
+        None => None,
+    };
+    match lambda.filter(|l| (1.0..=STIFFEST).contains(l)) {
+        Some(lambda) => Ok(Detrend::SmoothnessPriors(lambda)),
+        None => Err(format!("'none', 'priors' or 'priors=LAMBDA' with λ from 1 to {STIFFEST}")),
+    }
+}
+
 impl AnalyzeArgs {
-    fn options(&self) -> Options {
+    fn options(&self, untrusted: bool) -> Options {
         Options {
             window_s: self.window,
             step_s: self.step,
@@ -96,12 +121,23 @@ impl AnalyzeArgs {
                 DfaArg::Fwd => Variant::Forward,
                 DfaArg::Half => Variant::Half,
             },
+            detrend: self.detrend,
+            untrusted,
         }
     }
 }
 
 /// Reads one of our recordings, given its text.
-pub type ReadRecording<'a> = &'a dyn Fn(&str) -> Result<Series, String>;
+pub type ReadRecording<'a> = &'a dyn Fn(&str) -> Result<(Series, Verdict), String>;
+
+/// What of a verdict says that intervals are not those of the heart.
+const NOT_THE_HEARTS: [FindingId; 5] = [
+    FindingId::SmoothedRr,
+    FindingId::RrFromHeartRate,
+    FindingId::RepeatedRr,
+    FindingId::RrAheadOfClock,
+    FindingId::FlatLine,
+];
 
 /// Bad lines that are named for one file; a file of another kind has nothing else.
 const MOST_ERRORS: usize = 20;
@@ -121,8 +157,8 @@ pub fn run(
     }
     let mut fine = true;
     for path in &args.files {
-        let series = match read(path, recording) {
-            Ok(series) => series,
+        let (series, source) = match read(path, recording) {
+            Ok(read) => read,
             Err(lines) => {
                 for line in lines.iter().take(MOST_ERRORS) {
                     writeln!(err, "error: {line}")?;
@@ -134,9 +170,16 @@ pub fn run(
                 continue;
             }
         };
-        let report = analyze(&series, &args.options());
+        let untrusted = source
+            .as_ref()
+            .is_some_and(|v| matches!(v.smoothing, SmoothingVerdict::Smoothed | SmoothingVerdict::FromHeartRate));
+        let found = source.iter().flat_map(|v| &v.findings).map(|f| f.id);
+        for id in found.filter(|id| NOT_THE_HEARTS.contains(id)) {
+            writeln!(err, "warning: {}: {}: {}", path.display(), id.as_str(), id.sentence())?;
+        }
+        let report = analyze(&series, &args.options(untrusted));
         if as_json {
-            writeln!(out, "{}", report_json(path, &report, args.labels))?;
+            writeln!(out, "{}", report_json(path, &report, source.as_ref(), args.labels))?;
         } else {
             table(out, path, &report, args.labels)?;
         }
@@ -150,25 +193,31 @@ pub fn run(
     Ok(fine)
 }
 
-fn read(path: &Path, recording: ReadRecording<'_>) -> Result<Series, Vec<String>> {
+fn read(path: &Path, recording: ReadRecording<'_>) -> Result<(Series, Option<Verdict>), Vec<String>> {
     let name = path.display();
     let bytes = std::fs::read(path).map_err(|e| vec![format!("{name}: cannot be read: {e}")])?;
     let text = String::from_utf8(bytes)
         .map_err(|e| vec![format!("{name}: byte {} is no UTF-8, so it is no text", e.utf8_error().valid_up_to())])?;
     if text.starts_with("#hrvd-recording") {
-        return recording(&text).map_err(|e| vec![format!("{name}: {e}")]);
+        let (series, source) = recording(&text).map_err(|e| vec![format!("{name}: {e}")])?;
+        return Ok((series, Some(source)));
     }
-    parse_rr_text(&text).map_err(|errors| errors.iter().map(|e| format!("{name}: {e}")).collect())
+    let series = parse_rr_text(&text).map_err(|e| e.iter().map(|e| format!("{name}: {e}")).collect::<Vec<_>>())?;
+    Ok((series, None))
 }
 
 /// One object a file.
-fn report_json(path: &Path, report: &Report, labels: bool) -> Value {
+fn report_json(path: &Path, report: &Report, source: Option<&Verdict>, labels: bool) -> Value {
     let mut o = json!({
         "file": path.display().to_string(),
         "n": report.n,
         "duration_s": report.duration_s,
         "windows": report.windows.iter().map(window_json).collect::<Vec<_>>(),
     });
+    if let Some(v) = source {
+        let findings: Vec<&str> = v.findings.iter().map(|f| f.id.as_str()).collect();
+        o["source"] = json!({"units": v.units.as_str(), "smoothing": v.smoothing.as_str(), "findings": findings});
+    }
     if labels {
         o["labels"] = Value::from(report.labels.as_str());
     }
@@ -271,6 +320,8 @@ fn cell(metric: Metric, digits: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::units::Mono;
+    use crate::verdict::Judge;
     use clap::Parser;
 
     #[derive(Parser)]
@@ -282,7 +333,12 @@ mod tests {
     fn invoke(as_json: bool, args: &[&str]) -> (bool, String, String) {
         let args = Wrapper::try_parse_from(std::iter::once("analyze").chain(args.iter().copied())).unwrap().args;
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let recording = |_: &str| Ok(Series { rr_ms: vec![900.0, 910.0, 905.0], gaps: vec![(2, 3.0)] });
+        let recording = |_: &str| {
+            Ok((
+                Series { rr_ms: vec![900.0, 910.0, 905.0], gaps: vec![(2, 3.0)] },
+                Judge::new().verdict(Mono::default()),
+            ))
+        };
         let fine = run(&args, as_json, &recording, &mut out, &mut err).unwrap();
         (fine, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
     }
@@ -345,6 +401,27 @@ mod tests {
             "{err}"
         );
         assert!(out.contains("good.hrvd: 3 intervals, 5.7 s, 0 flagged"), "{out}");
+    }
+
+    #[test]
+    fn welch_can_do_without_the_trend() {
+        let dir = tempfile::tempdir().unwrap();
+        let text: String = (0..380).map(|i| format!("{}\n", 780 + i / 3 + (i * 37) % 71)).collect();
+        let path = file(&dir, "a.txt", &text);
+        let bands = |how: &[&str]| {
+            let (fine, out, _) = invoke(true, &[&[path.as_str()], how].concat());
+            assert!(fine);
+            let v: Value = serde_json::from_str(out.trim()).unwrap();
+            ["vlf_ms2", "hf_ms2"].map(|b| v["windows"][0]["welch"][b].as_f64().unwrap())
+        };
+        let (plain, priors) = (bands(&[]), bands(&["--detrend", "priors"]));
+        assert!(priors[0] < 0.5 * plain[0] && (priors[1] / plain[1] - 1.0).abs() < 0.01, "{plain:?} {priors:?}");
+        assert_eq!(bands(&["--detrend=priors=500"]), priors);
+        assert_eq!(bands(&["--detrend=none"]), plain);
+        assert!(bands(&["--detrend=priors=5"])[1] < 0.9 * priors[1]);
+        for bad in ["prior", "priors=", "priors=x", "priors=0", "priors=1e9", "priors500"] {
+            assert!(Wrapper::try_parse_from(["analyze", "--detrend", bad, "a"]).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::hrs;
 use crate::recording::text;
 use crate::timeline::{Beat, GapReason, Placed, Timeline};
 use crate::units::StrapId;
-use crate::verdict::{Judge, Units, source_of};
+use crate::verdict::{Judge, Units, Verdict, source_of, verdict_of};
 use std::collections::BTreeMap;
 
 /// Beats without a gap inside, and why they do not follow the beats before.
@@ -65,14 +65,15 @@ fn loudest(records: &[Record]) -> Option<StrapId> {
     packets.into_iter().max_by_key(|(_, n)| *n).map(|(strap, _)| strap)
 }
 
-/// A recording's text as a series of intervals.
-pub(super) fn series(content: &str) -> Result<Series, String> {
+/// A recording's text as a series of intervals, and what its strap's signal is worth.
+pub(super) fn series(content: &str) -> Result<(Series, Verdict), String> {
     let records = text::decode(content).map_err(|e| e.to_string())?.records;
     let strap = loudest(&records).ok_or("holds no packets")?;
     let beats = segments(&records, strap);
-    Ok(Series::from_beats(
+    let series = Series::from_beats(
         beats.into_iter().flat_map(|(_, beats)| beats.into_iter().enumerate().map(|(i, beat)| (beat, i == 0))),
-    ))
+    );
+    Ok((series, verdict_of(&records, strap)))
 }
 
 #[cfg(test)]

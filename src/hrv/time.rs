@@ -75,7 +75,12 @@ impl TimeDomain {
         Self { mean_rr_ms: none, mean_hr_bpm: none, sdnn_ms: none, ..self.without_differences(why) }
     }
 
-    /// The same for the numbers that need pairs.
+    /// Only mean interval and heart rate stay.
+    pub fn only_mean(self, why: Why) -> Self {
+        Self { sdnn_ms: Err(why), ..self.without_differences(why) }
+    }
+
+    /// The counts and what needs no pairs stay.
     pub fn without_differences(self, why: Why) -> Self {
         let none = Err(why);
         Self {

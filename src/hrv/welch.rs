@@ -1,7 +1,7 @@
 //! Welch spectrum of the tachogram in ms²/Hz.
 
 use super::bands::{Bands, HF, LF, Spectrum, VLF};
-use super::detrend::{LAMBDA, smoothness_priors};
+use super::detrend::smoothness_priors;
 use super::stats::{dot, remove_line, sum_of};
 use super::tachogram::{RATE_HZ, Tachogram};
 use super::{Why, finite};
@@ -18,13 +18,14 @@ const POINTS: usize = 4096;
 const ENOUGH: usize = 2 * SEGMENT;
 
 /// What is removed from the evenly sampled tachogram before the segments are cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Detrend {
     /// Nothing but a line per segment.
     #[default]
     Linear,
-    /// The smoothness-priors trend (λ = 500) first; what is left below 0.04 Hz means nothing then.
-    SmoothnessPriors,
+    /// The smoothness-priors trend with this λ first. At [`LAMBDA`](super::detrend::LAMBDA) what is left below
+    /// 0.04 Hz means nothing.
+    SmoothnessPriors(f64),
 }
 
 /// A Welch estimator with its transforms planned once.
@@ -120,7 +121,7 @@ fn power(
 ) -> Result<Vec<f64>, Why> {
     let x = match detrend {
         Detrend::Linear => Cow::Borrowed(tachogram.even()?),
-        Detrend::SmoothnessPriors => Cow::Owned(smoothness_priors(tachogram.even()?, LAMBDA)),
+        Detrend::SmoothnessPriors(lambda) => Cow::Owned(smoothness_priors(tachogram.even()?, lambda)),
     };
     let length = x.len().min(SEGMENT);
     let hop = if length < x.len() { length / 2 } else { length };
@@ -197,7 +198,7 @@ mod tests {
                 .map(|i| 850.0 + 40.0 * (0.3 * i).sin() + 8.0 * (1.7 * i).cos() + 0.1 * (i * i).sin() + 0.05 * i)
                 .collect();
             let mut w = Welch::new();
-            for detrend in [Detrend::Linear, Detrend::SmoothnessPriors] {
+            for detrend in [Detrend::Linear, Detrend::SmoothnessPriors(500.0)] {
                 close(w.bands(&rr, detrend), w.spectrum(&rr, detrend).unwrap().bands());
             }
         }

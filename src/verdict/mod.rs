@@ -19,7 +19,7 @@ mod wear;
 pub use coverage::Coverage;
 pub use finding::{Finding, FindingId};
 pub use judge::{Judge, PARAMS_DROP};
-pub use recorded::source_of;
+pub use recorded::{source_of, verdict_of};
 pub use smoothing::SmoothingVerdict;
 pub use source::{Source, Trust};
 pub use units::Units;

@@ -1,14 +1,19 @@
 //! What a finished recording proves about a strap's intervals. Whoever places its beats knows it from the first one on;
 //! live it is known after minutes.
 
-use super::{Judge, Source, Units};
+use super::{Judge, Source, Units, Verdict};
 use crate::engine::{Record, RecordKind};
 use crate::hrs;
 use crate::timeline::{GapReason, Timeline};
-use crate::units::StrapId;
+use crate::units::{Mono, StrapId};
 
-/// Judges one strap over all records.
+/// Judges one strap over all records: what holds for the next session too.
 pub fn source_of(records: &[Record], of: StrapId) -> Source {
+    verdict_of(records, of).source()
+}
+
+/// Judges one strap over all records, at the last of them.
+pub fn verdict_of(records: &[Record], of: StrapId) -> Verdict {
     let (mut judge, mut timeline) = (Judge::new(), Timeline::new());
     for record in records {
         match &record.kind {
@@ -30,5 +35,5 @@ pub fn source_of(records: &[Record], of: StrapId) -> Source {
             _ => {}
         }
     }
-    judge.source()
+    judge.verdict(records.last().map_or(Mono::default(), |r| r.at))
 }
