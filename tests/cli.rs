@@ -597,6 +597,25 @@ fn processes_naming(dir: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_demo_without_intervals_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    };
+    for (path, why) in [
+        ("/nonexistent/rr.txt".to_owned(), "/nonexistent/rr.txt"),
+        (file("words", "812\neight hundred\n"), "line 2: not a number"),
+        (file("empty", "# nothing\n"), "no interval in the file"),
+    ] {
+        let mut command = program();
+        command.args(["demo", "--rr", &path]).env("TMPDIR", dir.path()).current_dir(dir.path());
+        Said::of(command).ends(1).complains(why);
+    }
+}
+
+#[test]
 fn the_demo_shows_everything_and_leaves_nothing() {
     let tmp = tempfile::tempdir().unwrap();
     let mut command = program();

@@ -222,6 +222,9 @@ pub enum Command {
         /// Broker to use; a private mosquitto is started otherwise
         #[arg(long, value_name = "HOST:PORT")]
         broker: Option<String>,
+        /// A recording to play instead of the built-in one: RR intervals in ms, one a line
+        #[arg(long, value_name = "FILE")]
+        rr: Option<PathBuf>,
     },
     /// Write stored data: check results, beats, or a raw recording to replay
     #[command(

@@ -71,8 +71,8 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
                 .unwrap_or_default();
             replay::run(file, *speed, check, global, terminal)
         }
-        Command::Demo { speed, keep, broker } => {
-            let args = demo::DemoArgs { speed: *speed, keep: *keep, broker: broker.clone() };
+        Command::Demo { speed, keep, broker, rr } => {
+            let args = demo::DemoArgs { speed: *speed, keep: *keep, broker: broker.clone(), rr: rr.clone() };
             demo::run(&args, global, around, terminal)
         }
         Command::Setup(args) => setup::run(args, global, around, terminal),

@@ -121,12 +121,12 @@ impl Page<'_> {
             "mdi:traffic-light",
             vec![
                 wide(self.tile("readiness", self.say("Level"), "teal")),
-                self.entity("readiness").map(|e| self.reasons(e)),
+                self.reasons(),
                 self.feel("feel_good", self.say("Good"), "green"),
                 self.feel("feel_ok", self.say("As usual"), "teal"),
                 self.feel("feel_bad", self.say("Not good"), "amber"),
-                self.tile("readiness_hard", self.say("Hard session"), "deep-orange"),
-                self.tile("readiness_score", self.say("Score"), "teal"),
+                self.given(self.tile("readiness_hard", self.say("Hard session"), "deep-orange")),
+                self.given(self.tile("readiness_score", self.say("Score"), "teal")),
             ],
         );
         let mut badges: Vec<Value> = self.person.straps.iter().flat_map(|s| self.cards.strap_badges(s)).collect();
@@ -134,18 +134,27 @@ impl Page<'_> {
         self.view(self.say("Today"), "today", "mdi:white-balance-sunny", badges, vec![check, readiness, result])
     }
 
-    /// Why the level is what it is, in the verdict's own sentences; or what it waits for.
-    fn reasons(&self, level: &Entity) -> Value {
+    /// Why the level is what it is, in the verdict's own sentences; or what it waits for. Home Assistant lets no
+    /// attribute be called `state`, so that one is asked for by its own entity.
+    fn reasons(&self) -> Option<Value> {
+        let (level, state) = (&self.entity("readiness")?.id, &self.entity("readiness_state")?.id);
         let (waits, none) =
             (self.say("How do you feel? The verdict comes with your answer."), self.say("No verdict yet."));
         let content = format!(
-            "{{% if is_state_attr('{id}', 'state', '{waiting}') %}}{waits}\
-             {{% else %}}{{{{ state_attr('{id}', 'level_text') or '{none}' }}}}\n\
-             {{% for reason in state_attr('{id}', 'reasons') or [] %}}\n- {{{{ reason }}}}{{% endfor %}}{{% endif %}}",
-            id = level.id,
+            "{{% if is_state('{state}', '{waiting}') %}}{waits}\
+             {{% else %}}{{{{ state_attr('{level}', 'level_text') or '{none}' }}}}\n\
+             {{% for reason in state_attr('{level}', 'reasons') or [] %}}\n- {{{{ reason }}}}{{% endfor %}}{{% endif %}}",
             waiting = DayState::WaitingForFeel
         );
-        json!({"type": "markdown", "content": content})
+        Some(json!({"type": "markdown", "content": content}))
+    }
+
+    /// Once there is a verdict.
+    fn given(&self, card: Option<Value>) -> Option<Value> {
+        let (mut card, level) = (card?, self.entity("readiness")?);
+        card["visibility"] =
+            json!([{"condition": "state", "entity": level.id, "state_not": ["unknown", "unavailable"]}]);
+        Some(card)
     }
 
     /// A third of a row; there until it was pressed.
@@ -163,21 +172,19 @@ impl Page<'_> {
     /// What a person may say about the day, and whether the verdict was right.
     fn inputs(&self) -> Value {
         let rows = |keys: &[&str]| rows(&self.person.device, keys);
+        // short names: a slider leaves little room for them
         let wellness = [
-            "wellness_sleep",
-            "wellness_stress",
-            "wellness_fatigue",
-            "wellness_soreness",
-            "motivation",
-            "sleep_hours",
-            "illness",
-            "pain",
-            "plan",
+            ("wellness_sleep", self.say("Sleep")),
+            ("wellness_stress", self.say("Stress")),
+            ("wellness_fatigue", self.say("Fatigue")),
+            ("wellness_soreness", self.say("Soreness")),
         ];
+        let wellness = named(wellness.iter().filter_map(|(key, name)| Some((self.entity(key)?, *name))).collect());
+        let more = ["motivation", "sleep_hours", "illness", "pain", "plan"];
         let day = section(
             self.say("How you are"),
             "mdi:clipboard-text-outline",
-            vec![self.entity("feel").and_then(|_| rows(&["feel"])), self.scale(), rows(&wellness)],
+            vec![rows(&["feel"]), self.scale(), wellness, rows(&more)],
         );
         let session = section(
             self.say("Session"),
@@ -285,8 +292,11 @@ fn section(title: &str, icon: &str, cards: Vec<Option<Value>>) -> Option<Value> 
 }
 
 fn rows(device: &Device, keys: &[&str]) -> Option<Value> {
-    let shown = keys.iter().filter_map(|key| device.entity(key));
-    let rows: Vec<Value> = shown.map(|e| json!({"entity": e.id, "name": e.name})).collect();
+    named(keys.iter().filter_map(|key| device.entity(key)).map(|e| (e, e.name.as_str())).collect())
+}
+
+fn named(shown: Vec<(&Entity, &str)>) -> Option<Value> {
+    let rows: Vec<Value> = shown.into_iter().map(|(e, name)| json!({"entity": e.id, "name": name})).collect();
     (!rows.is_empty()).then(|| json!({"type": "entities", "show_header_toggle": false, "entities": rows}))
 }
 

@@ -27,6 +27,7 @@ LOOK = r"""
     if (tag === 'hui-warning' || tag === 'hui-warning-element') out.warnings.push(words(n) || tag);
     if (['ha-spinner', 'ha-circular-progress', 'ha-fade-in'].includes(tag)) out.loading++;
     if (/^hui-.*-card$/.test(tag) && !['hui-grid-card'].includes(tag)) out.cards++;
+    if (/^Loading/.test(words(n)) && !n.children.length) out.loading++;
     const ownText = [...n.childNodes].some(c => c.nodeType === 3 && c.textContent.trim());
     if (ownText && n.getBoundingClientRect) {
       const box = n.getBoundingClientRect(), style = getComputedStyle(n);

@@ -157,6 +157,11 @@ def commands(p):
     rest.wait(switch, "off")
 
 
+def number(wanted):
+    """45 and 45.0 are the same."""
+    return lambda s: s not in ("unknown", "unavailable") and float(s) == wanted
+
+
 LEVEL, FEEL = "sensor.alex_readiness", "select.alex_feel"
 
 
@@ -192,8 +197,8 @@ def readiness(p):
     rest.call("number.set_value", entity_id="number.alex_sleep_hours", value=7.5)
     rest.call("select.select_option", entity_id="select.alex_plan", option="quality")
     for item, value in said.items():
-        rest.wait(f"number.alex_wellness_{item}", str(value))
-    rest.wait("number.alex_sleep_hours", "7.5")
+        rest.wait(f"number.alex_wellness_{item}", number(value))
+    rest.wait("number.alex_sleep_hours", number(7.5))
     rest.wait("select.alex_plan", "quality")
     rest.wait("switch.alex_illness", "off")
     well = rest.wait(LEVEL, lambda s: s in ("GO", "CAUTION", "EASY", "REST"))["state"]
@@ -217,8 +222,8 @@ def readiness(p):
     rest.call("number.set_value", entity_id="number.alex_session_length", value=45)
     rest.call("number.set_value", entity_id="number.alex_session_exertion", value=6)
     rest.call("select.select_option", entity_id="select.alex_session_kind", option="easy")
-    rest.wait("number.alex_session_length", "45")
-    rest.wait("number.alex_session_exertion", lambda s: s in ("6", "6.0"))
+    rest.wait("number.alex_session_length", number(45))
+    rest.wait("number.alex_session_exertion", number(6))
     rest.call("button.press", entity_id="button.alex_log_session")
     rest.wait("number.alex_session_length", "unknown")
     rest.call("button.press", entity_id="button.alex_verdict_was_right")
@@ -340,22 +345,65 @@ def pictures(p):
     morning = json.loads(p.broker.retained(topic)[topic])
     hour_ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1)
     p.broker.publish(topic, {**morning, "at": hour_ago.isoformat(timespec="seconds")}, retain=True)
+    wait_for_feel, verdict = made_up_day(p)
     bad, took = [], []
     views = json.loads(p.daemon.says("--config", str(p.config), "ha", "dashboard", "--json"))["views"]
+
+    def picture(path, name, width, dark):
+        name = f"{name}-{width}{'-dark' if dark else ''}"
+        began = time.monotonic()
+        look = p.browser.show(f"/hrvd-test/{path}", width, dark, p.pictures / f"{name}.png")
+        took.append(time.monotonic() - began)
+        for what in ("errors", "warnings", "cut", "console"):
+            if look[what]:
+                bad.append(f"{name}: {what}: {look[what][:3]}")
+        if look["wide"] > 0:
+            bad.append(f"{name}: {look['wide']} px wider than the screen")
+        return look
+
+    wait_for_feel()
+    for width, dark in ((390, False), (1280, True)):
+        look = picture("today", "asked", width, dark)
+        expect("How do you feel? The verdict comes with your answer." in look["text"], f"not asked: {look['text']}")
+    verdict()
     for width in (1280, 390):
         for dark in (False, True):
             for view in views:
-                name = f"{view['path']}-{width}{'-dark' if dark else ''}"
-                began = time.monotonic()
-                look = p.browser.show(f"/hrvd-test/{view['path']}", width, dark, p.pictures / f"{name}.png")
-                took.append(time.monotonic() - began)
-                for what in ("errors", "warnings", "cut", "console"):
-                    if look[what]:
-                        bad.append(f"{name}: {what}: {look[what][:3]}")
-                if look["wide"] > 0:
-                    bad.append(f"{name}: {look['wide']} px wider than the screen")
+                picture(view["path"], view["path"], width, dark)
     expect(not bad, "\n  ".join(bad))
     return f"{len(took)} pictures, {sum(took) / len(took):.1f} s each"
+
+
+def made_up_day(p):
+    """A day with something to say, in the program's own words; shows it waiting for the feel, and given."""
+    at = "hrvd/demo/athlete/alex/"
+    kept = {k: json.loads(p.broker.retained(at + k)[at + k]) for k in ("readiness", "inputs")}
+    dice = random.Random(3)
+    ln = [round(math.log(46) + dice.gauss(0, 0.12), 3) for _ in range(59)]
+    day = {"ln_rmssd": [*ln, round(math.log(32), 3)], "rhr": [52.0] * 59 + [55.0], "sleep_h": [7.4] * 59 + [5.6], "load": [60.0, 0.0] * 21}
+    file = p.pictures / "day.json"
+    file.write_text(json.dumps(day))
+    said = p.daemon.says("readiness", str(file), "--algo", "2", "--json").strip().splitlines()[-1]
+    file.unlink()
+    v = json.loads(said)
+    v = v.get("verdict", v)
+    empty = {k: None for k in kept["readiness"]}
+    date = kept["readiness"]["date"]
+    given = {
+        **empty, "date": date, "state": "given", "level": v["level"], "level_text": v["level_words"], "hard": v["hard"], "score": v["score"],
+        "confidence": v["confidence"], "reasons": [f["rule"] for f in v["flags"] if f["weight"]], "baseline_stage": v["baseline"],
+        "days_missing": 0, "baseline_low": v["range_lo"], "baseline_high": v["range_hi"], "ln_rmssd_7d": v["mean7"], "load_7d": 210,
+    }  # fmt: skip
+    nothing = {k: False if v is False else None for k, v in kept["inputs"].items()}
+
+    def say(readiness, inputs):
+        p.broker.publish(at + "readiness", readiness, retain=True)
+        p.broker.publish(at + "inputs", {**nothing, "date": date, "quiet": "off", **inputs}, retain=True)
+        p.rest.wait(LEVEL, readiness["level"] or "unknown")
+        p.rest.wait(FEEL, inputs.get("feel") or "unknown")
+
+    said = {"feel": "ok", "wellness_sleep": 4, "wellness_stress": 3, "wellness_fatigue": 4, "wellness_soreness": 2, "sleep_hours": 5.6, "plan": "easy"}
+    return lambda: say({**empty, "date": date, "state": "waiting_for_feel", "baseline_stage": v["baseline"]}, {}), lambda: say(given, said)
 
 
 def seed(p):
@@ -363,20 +411,30 @@ def seed(p):
     dice = random.Random(7)
     known = {m["statistic_id"]: m for m in p.ws.call("recorder/list_statistic_ids")}
     now = dt.datetime.now(dt.timezone.utc).replace(minute=0, second=0, microsecond=0)
+    series = {}
     for id, base, spread in ((RMSSD, 48, 5), ("sensor.alex_morning_heart_rate", 52, 2)):
         if id not in known:
             raise Failed(f"no statistics of {id}")
+        series[id] = [round(base + spread * math.sin(day / 9) + dice.uniform(-spread, spread), 1) for day in range(62, 0, -1)]
+    ln = [math.log(v) for v in series[RMSSD]]
+    mean, sd = sum(ln) / len(ln), math.sqrt(sum((x - sum(ln) / len(ln)) ** 2 for x in ln) / len(ln))
+    week = [sum(ln[max(0, i - 6) : i + 1]) / len(ln[max(0, i - 6) : i + 1]) for i in range(len(ln))]
+    for id, values in (
+        ("morning_lnrmssd", ln), ("lnrmssd_7_d", week), ("normal_range_low", [mean - sd / 2] * 62), ("normal_range_high", [mean + sd / 2] * 62),
+        ("load_7_d", [210 + 60 * math.sin(day / 5) for day in range(62)]),
+    ):  # fmt: skip
+        series[f"sensor.alex_{id}"] = [round(v, 3) for v in values]
+    for id, values in series.items():
         rows = []
-        for day in range(62, 0, -1):
-            value = round(base + spread * math.sin(day / 9) + dice.uniform(-spread, spread), 1)
+        for day, value in zip(range(62, 0, -1), values):
             start = now - dt.timedelta(days=day)
             rows += [{"start": (start + dt.timedelta(hours=h)).isoformat(), "mean": value, "min": value, "max": value} for h in range(24)]
         rows = [r for r in rows if r["start"] < (now - dt.timedelta(hours=1)).isoformat()]
         meta = {
             "has_sum": False, "mean_type": 1, "has_mean": True, "name": None, "source": "recorder", "statistic_id": id,
-            "unit_of_measurement": known[id]["statistics_unit_of_measurement"], "unit_class": known[id].get("unit_class"),
+            "unit_of_measurement": known.get(id, {}).get("statistics_unit_of_measurement"), "unit_class": known.get(id, {}).get("unit_class"),
         }  # fmt: skip
-        if "mean_type" not in known[id]:
+        if "mean_type" not in known[RMSSD]:
             meta = {k: v for k, v in meta.items() if k not in ("mean_type", "unit_class")}
         else:
             meta.pop("has_mean")
@@ -415,6 +473,15 @@ def fan_and_light(p):
     rest.wait("fan.room", "off", 15)
     live(p, 180)
     rest.wait("fan.room", 100, 15, attribute="percentage")
+    # with a known maximum the same zones are shares of it: 150 of 200 is the third
+    topic = "hrvd/demo/athlete/alex/settings"
+    settings = json.loads(p.broker.retained(topic)[topic])
+    p.broker.publish(topic, {**settings, "max_hr": 200}, retain=True)
+    rest.wait("number.alex_maximum_heart_rate", "200")
+    live(p, 150)
+    rest.wait("fan.room", 60, 15, attribute="percentage")
+    p.broker.publish(topic, settings, retain=True)
+    rest.wait("number.alex_maximum_heart_rate", "unknown")
     p.broker.publish("hrvd/demo/strap/02000000de30/availability", "offline", retain=True)
     rest.wait("fan.room", 30, 15, attribute="percentage")
     rest.wait("light.room", "off", 15)

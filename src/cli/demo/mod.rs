@@ -12,6 +12,7 @@ use crate::config::Surroundings;
 use crate::units::RrTicks;
 use broker::Broker;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 
 /// Five minutes of a resting person: the sample "short NN series" of pyHRV (BSD-3-Clause, see tests/data/README.md).
 const SAMPLE: &str = include_str!("../../../tests/data/pyhrv_short.txt");
@@ -25,6 +26,8 @@ pub struct DemoArgs {
     pub keep: bool,
     /// `host:port` of a broker to use.
     pub broker: Option<String>,
+    /// RR intervals to play instead of the built-in ones.
+    pub rr: Option<PathBuf>,
 }
 
 /// Plays the demo.
@@ -54,10 +57,21 @@ pub fn run(args: &DemoArgs, global: &Global, around: &Surroundings, terminal: &m
             Err(e) => return fail(e, terminal),
         },
     };
-    let rr: Vec<RrTicks> = match parse_rr_text(SAMPLE) {
-        Ok(series) => series.rr_ms.into_iter().filter_map(RrTicks::from_ms).collect(),
-        Err(_) => return Exit::Failed,
+    let text = match args.rr.as_ref().map(|path| (path, std::fs::read_to_string(path))) {
+        None => SAMPLE.to_owned(),
+        Some((_, Ok(text))) => text,
+        Some((path, Err(e))) => return fail(format!("{}: {e}", path.display()), terminal),
     };
+    let rr: Vec<RrTicks> = match parse_rr_text(&text) {
+        Ok(series) => series.rr_ms.into_iter().filter_map(RrTicks::from_ms).collect(),
+        Err(bad) => {
+            let first = bad.first().map_or(String::new(), ToString::to_string);
+            return fail(format!("no RR intervals in ms, one a line: {first}"), terminal);
+        }
+    };
+    if rr.is_empty() {
+        return fail("there is no RR interval in it".to_owned(), terminal);
+    }
     let look = Look::of_stderr(global.no_color);
     let stage = stage::Stage { args: args.clone(), look, json: terminal.json, rr, broker: address, dir: dir.0.clone() };
     let mut outcome = None;
