@@ -260,6 +260,9 @@ pub enum Command {
         /// What `hrvd backup` wrote, or any database of hrvd
         file: PathBuf,
     },
+    /// Take along or delete everything of a person
+    #[command(subcommand)]
+    Athlete(super::athlete::AthleteCommand),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(ConfigCommand),

@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod analyze;
 pub mod args;
 mod ask;
+pub mod athlete;
 pub mod backup;
 pub mod check;
 pub mod completions;
@@ -97,6 +98,7 @@ fn online(cli: &Cli, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit
         }
         Command::Backup(args) => backup::backup(args, global, around, terminal),
         Command::Restore { file } => backup::restore(file, global, around, terminal),
+        Command::Athlete(command) => athlete::run(command, global, around, terminal),
         Command::Ha(args) => ha::run(args, global, around, terminal),
         // done before, by `offline`
         Command::Config(_) | Command::Completions { .. } | Command::Man { .. } => Exit::Done,

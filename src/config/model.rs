@@ -110,6 +110,12 @@ pub struct Store {
     pub path: PathBuf,
     /// Longest time between commits.
     pub commit_interval: Duration,
+    /// Days that raw packets are kept; `None` is for ever.
+    pub raw_keep: Option<u32>,
+    /// Where a copy goes each night, if somewhere.
+    pub backup_dir: Option<PathBuf>,
+    /// Copies that stay there.
+    pub backup_keep: u32,
 }
 
 /// A person.

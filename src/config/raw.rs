@@ -1,8 +1,8 @@
 //! The configuration as typed. Field names here are the keys of the file; the defaults stand here and nowhere else.
 
-use super::number::{Bpm, Port};
+use super::number::{Bpm, Count, Port};
 use super::value::{
-    AbsolutePath, Adapter, GatewayId, Host, Language, Line, LogFilter, Parsed, Period, TimeOfDay, Topic, Zone,
+    AbsolutePath, Adapter, GatewayId, Host, Keep, Language, Line, LogFilter, Parsed, Period, TimeOfDay, Topic, Zone,
 };
 use crate::check::Posture;
 use crate::load::PlanKind;
@@ -133,11 +133,21 @@ impl Default for RawBluetooth {
 pub(super) struct RawStore {
     pub(super) path: Parsed<AbsolutePath>,
     pub(super) commit_interval: Parsed<Period<1, 60>>,
+    pub(super) raw_keep: Parsed<Keep>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) backup_dir: Option<Parsed<AbsolutePath>>,
+    pub(super) backup_keep: Count<1, 366>,
 }
 
 impl Default for RawStore {
     fn default() -> Self {
-        Self { path: path("/var/lib/hrvd/hrvd.db"), commit_interval: secs(10) }
+        Self {
+            path: path("/var/lib/hrvd/hrvd.db"),
+            commit_interval: secs(10),
+            raw_keep: Parsed(Keep(None)),
+            backup_dir: None,
+            backup_keep: Count(7),
+        }
     }
 }
 

@@ -121,6 +121,36 @@ macro_rules! checked_text {
     };
 }
 
+/// How long something is kept: so many days, or `None` for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keep(pub(super) Option<u32>);
+
+impl Text for Keep {
+    const WHAT: &'static str = "a number of days such as \"365d\", or \"forever\"";
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "forever" {
+            return Ok(Self(None));
+        }
+        match text.strip_suffix('d').and_then(|n| n.parse::<u32>().ok()) {
+            Some(days) if (7..=36_500).contains(&days) => Ok(Self(Some(days))),
+            Some(_) => Err(format!("{text} is out of range: 7d to 36500d, or \"forever\"")),
+            None => Err(format!("{text:?} is not so many days{HINT}write \"365d\", or \"forever\"")),
+        }
+    }
+    fn number_hint(n: i64) -> String {
+        format!("write \"{n}d\" for days")
+    }
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(days) => write!(f, "{days}d"),
+            None => f.write_str("forever"),
+        }
+    }
+}
+
 checked_text!(
     /// Name of this gateway in topics and ids.
     GatewayId, "a short name such as \"hall\"", |text| {

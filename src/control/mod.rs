@@ -73,6 +73,11 @@ pub enum Op {
         /// Whose; may be left out if there is only one athlete.
         athlete: Option<String>,
     },
+    /// Delete everything of a person.
+    DeleteAthlete {
+        /// Whose.
+        athlete: String,
+    },
     /// What the daemon is doing.
     Status,
     /// Move what was recorded so far into the database, for a reader.

@@ -2,6 +2,7 @@
 //! nobody: each way out returns at once.
 
 use super::audience;
+use super::night::Night;
 use super::preferences::Preferences;
 use super::readiness::Desks;
 use super::report::adapter_problem;
@@ -80,6 +81,7 @@ pub(super) struct Hub {
     /// Everybody's readiness, and where it is kept.
     pub(super) desks: Desks,
     pub(super) store_path: PathBuf,
+    pub(super) night: Night,
     /// The latest moment that the engine was told.
     pub(super) latest: Mono,
 }
@@ -124,6 +126,7 @@ impl Hub {
             self.drain();
             self.wake_desks();
             self.look_after_straps(&inlets.radio_status.borrow().clone(), false);
+            self.look_after_night();
             self.systemd.alive();
             self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
         }
@@ -333,6 +336,7 @@ impl Hub {
         // what the card has to take before the answer is true; the writer answers in its own time, the hub waits for
         // nobody
         let (answer, written) = match op {
+            Op::DeleteAthlete { athlete } => return self.erase(&athlete, reply),
             Op::Seal => (Ok(json!({})), Some(self.store.seal())),
             op @ (Op::Adopt { .. } | Op::Forget { .. } | Op::Say { .. }) => {
                 let answer = self.answer(op, radio);
@@ -456,11 +460,11 @@ impl Hub {
                 self.today(&athlete)
             }
             Op::Status => Ok(self.status(now, &radio.borrow())),
-            Op::Seal => Ok(json!({})),
+            Op::Seal | Op::DeleteAthlete { .. } => Ok(json!({})),
         }
     }
 
-    fn is_checking(&self, now: Mono, athlete: &AthleteId) -> bool {
+    pub(super) fn is_checking(&self, now: Mono, athlete: &AthleteId) -> bool {
         use crate::check::Phase::{Aborted, Done, Idle};
         let statuses = self.engine.check_statuses(now);
         statuses.iter().any(|c| c.athlete == *athlete && !matches!(c.phase, Idle | Done | Aborted))

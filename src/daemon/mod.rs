@@ -2,7 +2,9 @@
 //! in the order in which nothing is lost.
 
 mod audience;
+mod erase;
 mod hub;
+mod night;
 mod outbox;
 mod preferences;
 mod readiness;
@@ -13,6 +15,7 @@ mod settings;
 mod straps;
 mod systemd;
 
+pub use night::Keeping;
 pub use preferences::Configured;
 pub use readiness::{ReadinessSettings, look};
 pub(crate) use roster::merge;
@@ -191,6 +194,7 @@ pub async fn run(
     let server_stop = CancellationToken::new();
     let server = tokio::spawn(server.run(requests_tx, listeners.clone(), server_stop.clone()));
 
+    let night = night::Night::new(settings.keeping, settings.store.clone(), clock.mono());
     let mut hub = Hub {
         engine,
         started: clock.now().wall,
@@ -214,6 +218,7 @@ pub async fn run(
         strangers: BTreeSet::new(),
         forgotten: BTreeSet::new(),
         learning: None,
+        night,
         latest: known.records.last().map_or(Mono::default(), |r| r.at),
     };
     hub.say_bridge(&radio_status);

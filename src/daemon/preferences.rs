@@ -64,6 +64,12 @@ impl Preferences {
         }
     }
 
+    /// Nothing is set for this person any more, and the configuration's word does not count.
+    pub(super) fn forget(&mut self, athlete: &AthleteId) {
+        self.set.retain(|(who, _), _| who.as_ref() != Some(athlete));
+        self.configured.people.remove(athlete);
+    }
+
     /// What holds for a person. Both ends of a window may have been set when the configuration said something else:
     /// one that is none is not taken.
     pub(super) fn personal(&self, athlete: &AthleteId) -> Personal {

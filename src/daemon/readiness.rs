@@ -138,6 +138,13 @@ impl Desks {
         }
     }
 
+    /// Knows nothing of this person any more.
+    pub(super) fn forget(&mut self, athlete: &AthleteId) {
+        self.desks.remove(athlete);
+        self.mornings.remove(athlete);
+        self.settings.plans.remove(athlete);
+    }
+
     /// When something is due by time alone.
     pub(super) fn poll_timeout(&self) -> Option<Mono> {
         self.desks.values().filter_map(Desk::poll_timeout).min()

@@ -34,6 +34,7 @@ fn settings(dir: &Path) -> Settings {
         store: dir.join("hrvd.db"),
         flush_every: Duration::from_secs(10),
         control_socket: dir.join("control.sock"),
+        keeping: super::Keeping::default(),
         releases: Default::default(),
         readiness: Default::default(),
     }

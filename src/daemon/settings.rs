@@ -1,6 +1,6 @@
 //! The configuration in the words of the edges.
 
-use super::{Configured, ReadinessSettings};
+use super::{Configured, Keeping, ReadinessSettings};
 use crate::ble::{BleConfig, arbiter::ArbiterConfig, link::LinkConfig};
 use crate::check::CheckConfig;
 use crate::config::Config;
@@ -36,6 +36,8 @@ pub struct Settings {
     pub store: PathBuf,
     /// Raw records stay in memory only for at most this long.
     pub flush_every: Duration,
+    /// What is kept, for how long, and where else.
+    pub keeping: Keeping,
     /// The control socket.
     pub control_socket: PathBuf,
 }
@@ -94,6 +96,11 @@ impl From<&Config> for Settings {
             }),
             store: c.store.path.clone(),
             flush_every: c.store.commit_interval,
+            keeping: Keeping {
+                backup_dir: c.store.backup_dir.clone(),
+                backup_keep: c.store.backup_keep,
+                raw_keep: c.store.raw_keep,
+            },
             control_socket: c.control_socket.clone(),
         }
     }

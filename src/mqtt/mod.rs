@@ -10,6 +10,7 @@
 //! What `deliver` gives back goes into the store's outbox, followed by [`MqttHandle::outbox_wake`].
 
 mod backoff;
+mod clear;
 mod command;
 mod config;
 mod desired;
@@ -38,6 +39,7 @@ mod tls;
 mod topics;
 
 pub use crate::language::Language;
+pub use clear::{Places, clear};
 pub use command::{MAX_COMMAND, Order, Wish};
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
 pub use handle::{ConnectionState, MqttHandle};

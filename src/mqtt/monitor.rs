@@ -36,7 +36,7 @@ impl From<LinkError> for NoEntry {
 }
 
 /// Under another client id and without a will: a look must not throw the daemon out or speak for it.
-fn as_guest(config: &MqttConfig, guest: &str) -> MqttConfig {
+pub(super) fn as_guest(config: &MqttConfig, guest: &str) -> MqttConfig {
     MqttConfig { gateway_id: format!("{}-{guest}", config.gateway_id), ..config.clone() }
 }
 

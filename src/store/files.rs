@@ -115,6 +115,12 @@ impl Files {
         normal(&self.conn)
     }
 
+    /// Looks anew at which recordings go on, after some were deleted.
+    pub(super) fn recordings_gone(&mut self, options: &OpenOptions) -> rusqlite::Result<()> {
+        self.recordings = Recordings::resume(&self.conn, &options.boot_id)?;
+        Ok(())
+    }
+
     /// Applies one change.
     pub(super) fn apply(&mut self, op: &Op, options: &OpenOptions) -> rusqlite::Result<()> {
         let (boot, straps) = (&options.boot_id, &options.straps);

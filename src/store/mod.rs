@@ -11,13 +11,17 @@ mod backup;
 mod batch;
 mod check_records;
 mod db;
+mod erase;
 mod error;
 mod files;
 mod inbox;
 mod journal;
 mod migrate;
+mod offline;
 mod op;
+mod personal;
 mod preferences;
+mod prune;
 mod query;
 mod readiness;
 mod redate;
@@ -29,8 +33,11 @@ mod writer;
 
 pub use backup::{Backup, Contents, Interrupt, Restored, is_untidy, restore, tidy, verify};
 pub use db::DbReport;
+pub use erase::{Erased, copies};
 pub use error::StoreError;
 pub use migrate::Migrated;
+use offline::give_to_folder_owner;
+pub use offline::{adopt_offline, erase_offline, forget_offline};
 pub use preferences::Preferred;
 pub use query::{OutboxRow, Query, RecordingInfo};
 pub use readiness::ReadinessWrite;
@@ -43,6 +50,7 @@ use crate::preference::{Choice, Preference};
 use crate::publication::Publication;
 use crate::units::{AthleteId, StrapId};
 use error::At;
+use files::Files;
 use inbox::Inbox;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -325,6 +333,30 @@ impl StoreHandle {
         answer
     }
 
+    /// Deletes everything of a person, after all that was sent before is in the database.
+    pub fn erase(&self, who: AthleteId) -> oneshot::Receiver<Result<Erased, StoreError>> {
+        self.with(true, move |files, options| erase::erase(files, options, &who))
+    }
+
+    /// Deletes at most `limit` rows of raw records from before a moment; how many, 0 when all are gone. Small steps let
+    /// others pass in between.
+    pub fn prune(&self, before: Timestamp, limit: u32) -> oneshot::Receiver<Result<usize, StoreError>> {
+        self.with(false, move |files, options| prune::step(&mut files.conn, before, limit).at(&options.path))
+    }
+
+    fn with<T: Send + 'static>(
+        &self,
+        sealed: bool,
+        what: impl FnOnce(&mut Files, &OpenOptions) -> Result<T, StoreError> + Send + 'static,
+    ) -> oneshot::Receiver<Result<T, StoreError>> {
+        let (done, answer) = oneshot::channel();
+        let work = move |ready: Result<(&mut Files, &OpenOptions), StoreError>| {
+            let _ = done.send(ready.and_then(|(files, options)| what(files, options))); // nobody waits any more
+        };
+        self.send(Message::With(sealed, Box::new(work)));
+        answer
+    }
+
     /// Has the writer's thread read, after all that was sent before: a card that is slow makes nobody else wait.
     pub fn read<T: Send + 'static>(
         &self,
@@ -351,39 +383,6 @@ impl StoreHandle {
     pub fn stop(&self) -> Result<(), StoreError> {
         self.inner.stop()
     }
-}
-
-/// Adopts a strap without a running daemon: opens the database, creating it if need be, for this one change.
-pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Result<(), StoreError> {
-    let (conn, _) = db::open(path)?;
-    rows::adopt(&conn, strap, now).at(path)?;
-    adoptions::keep(&conn, path);
-    give_to_folder_owner(path);
-    Ok(())
-}
-
-/// root adopts, and the daemon runs as somebody else: the files belong to whom the folder belongs.
-fn give_to_folder_owner(path: &Path) {
-    use std::os::unix::fs::{MetadataExt, chown};
-    let Some(folder) = path.parent().and_then(|p| std::fs::metadata(p).ok()) else { return };
-    for suffix in ["", "-wal", "-shm", ".adopted"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        let file = PathBuf::from(name);
-        if std::fs::metadata(&file).is_ok_and(|m| m.uid() != folder.uid()) {
-            // only root can; anybody else would not have got this far
-            let _ = chown(&file, Some(folder.uid()), Some(folder.gid()));
-        }
-    }
-}
-
-/// Forgets a strap without a running daemon; says whether it was known.
-pub fn forget_offline(path: &Path, strap: StrapId) -> Result<bool, StoreError> {
-    let (conn, _) = db::open(path)?;
-    let known = rows::forget(&conn, strap).at(path)?;
-    adoptions::keep(&conn, path);
-    give_to_folder_owner(path);
-    Ok(known)
 }
 
 /// A file beside the database: `hrvd.db` and `x` make `hrvd.db.x`.

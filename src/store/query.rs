@@ -7,13 +7,14 @@ use super::rows::{self, AdoptedStrap, mono, mono_us};
 use super::{db, journal, seal};
 use crate::battery::Reading;
 use crate::check::CheckResult;
-use crate::engine::{Command, Record, RecordKind, StrapFacts};
+use crate::engine::{Command, Record, RecordKind, Strap, StrapFacts};
 use crate::publication::Publication;
 use crate::recording::{chunk, text};
 use crate::units::{AthleteId, Mono, StrapId};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use serde_json::Value;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -319,6 +320,12 @@ impl Query {
     pub fn count_unsent(&self) -> Result<u64, StoreError> {
         let n = self.first("SELECT count(*) FROM outbox WHERE sent = 0", [], |row| row.get::<_, i64>(0))?;
         Ok(n.unwrap_or(0) as u64)
+    }
+
+    /// Everything of a person but the packets, table by table, as JSON objects. `configured` are the configuration's
+    /// straps.
+    pub fn personal(&self, who: &AthleteId, configured: &[Strap]) -> Result<Vec<(String, Vec<Value>)>, StoreError> {
+        super::personal::read(&self.conn, &self.path, who, configured)
     }
 
     /// Discovery topics that were announced.

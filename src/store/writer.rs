@@ -24,6 +24,9 @@ const OPS_MAX: usize = 1024;
 /// Looks something up and says it to whoever asked.
 pub(super) type Look = Box<dyn FnOnce(Result<&Query, StoreError>) + Send>;
 
+/// Does something with the files and says the outcome to whoever asked.
+pub(super) type Work = Box<dyn FnOnce(Result<(&mut Files, &OpenOptions), StoreError>) + Send>;
+
 /// What reaches the writer.
 pub(super) enum Message {
     Record(Record),
@@ -33,6 +36,8 @@ pub(super) enum Message {
     Flush(oneshot::Sender<Result<(), StoreError>>),
     /// Look something up.
     Read(Look),
+    /// Do something rare with the files; `true` after all that was sent before is in the database.
+    With(bool, Work),
     /// Write everything into the database, for a reader that wants it there.
     Seal(oneshot::Sender<Result<(), StoreError>>),
 }
@@ -191,6 +196,7 @@ impl Writer {
                 self.settle(&outcome);
             }
             Message::Read(look) => look(self.reader.of(&self.options.path)),
+            Message::With(sealed, work) => self.with(sealed, work),
             Message::Seal(done) => {
                 let outcome = self.seal(false);
                 let _ = done.send(outcome); // nobody waits any more
@@ -201,6 +207,18 @@ impl Writer {
                 self.tell(); // before the answer: who waits for it may look at the health next
                 let _ = done.send(outcome); // nobody may be waiting any more
             }
+        }
+    }
+
+    fn with(&mut self, sealed: bool, work: Work) {
+        let ready = if sealed { self.write_ops().and_then(|()| self.seal(true)) } else { self.ensure_open() };
+        match (ready, &mut self.files) {
+            (Ok(()), Some(files)) => {
+                work(Ok((files, &self.options)));
+                self.outbox = files.outbox().unwrap_or(self.outbox);
+            }
+            (Err(e), _) => work(Err(e)),
+            (Ok(()), None) => work(Err(StoreError::Stopped)),
         }
     }
 

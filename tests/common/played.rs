@@ -104,6 +104,7 @@ pub fn settings(home: &Home, port: u16, people: &[(&str, u8)]) -> Settings {
         store: home.db(),
         flush_every: s(10),
         control_socket: home.socket(),
+        keeping: hrvd::daemon::Keeping::default(),
         releases: Default::default(),
         readiness: Default::default(),
     }

@@ -168,13 +168,17 @@ fn every_key_can_be_set_by_its_variable_and_keeps_its_text() {
     let sample = |key: &str| match key.rsplit('.').next().unwrap() {
         "enabled" | "power_on" => "true".to_owned(),
         "port" => "8884".into(),
+        "backup_keep" => "30".into(),
+        "raw_keep" => "365d".into(),
         "language" => "en".into(),
         // Looks like a number and must stay a text.
         "id" | "username" => "007".into(),
         "adapter" => "hci1".into(),
         "level" => "debug".into(),
         "host" | "base_topic" | "discovery_prefix" | "ha_status_topic" => key.replace('.', "_"),
-        "path" | "socket" | "password_file" | "ca_file" | "client_cert" | "client_key" => file.display().to_string(),
+        "path" | "socket" | "backup_dir" | "password_file" | "ca_file" | "client_cert" | "client_key" => {
+            file.display().to_string()
+        }
         _ => "60s".into(),
     };
     let mut case = Case::new("");

@@ -138,6 +138,7 @@ impl Stage {
             store: self.dir.join("hrvd.db"),
             flush_every: Duration::from_secs(10),
             control_socket: self.dir.join("control.sock"),
+            keeping: crate::daemon::Keeping::default(),
         }
     }
 

@@ -96,7 +96,7 @@ fn marked(body: &str) -> String {
 }
 
 /// Whether a fragment is as setup wrote it.
-pub(super) fn is_unedited(text: &str) -> bool {
+pub(in crate::cli) fn is_unedited(text: &str) -> bool {
     let body = text.split_once('\n').map_or("", |(_, body)| body);
     text.starts_with(HEAD) && marked(body) == text
 }

@@ -1,0 +1,290 @@
+//! What is done while everybody sleeps: a copy of the database, and the end of raw packets that nobody wants any more.
+//! Neither is done while a check runs or a strap sends; a copy that is being made then is given up and made later.
+
+use super::hub::Hub;
+use crate::store::{Backup, Contents, Interrupt, StoreError};
+use crate::units::Mono;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ToSpan};
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How often it is looked whether something is due.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// The quiet hours of the local night.
+const QUIET: std::ops::Range<i8> = 2..4;
+/// A machine that is off at night does it so long after its start.
+const SETTLED: Duration = Duration::from_secs(1800);
+/// Rows of raw records that go in one step: less than a page of SQLite's cache each, and milliseconds together.
+const STEP: u32 = 100;
+
+/// What is kept, for how long, and where else.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// Where a copy goes each night.
+    pub backup_dir: Option<PathBuf>,
+    /// Copies that stay there.
+    pub backup_keep: u32,
+    /// Days that raw packets are kept; `None` is for ever.
+    pub raw_keep: Option<u32>,
+}
+
+/// A copy that is being made.
+struct Copying {
+    answer: oneshot::Receiver<Result<Option<Copied>, StoreError>>,
+    interrupt: oneshot::Receiver<Interrupt>,
+    given_up: bool,
+}
+
+/// A copy that was made.
+struct Copied {
+    to: PathBuf,
+    contents: Contents,
+    removed: usize,
+}
+
+/// See the module.
+pub(super) struct Night {
+    keeping: Keeping,
+    db: PathBuf,
+    zone: TimeZone,
+    started: Mono,
+    looked: Option<Mono>,
+    /// Days on which it was done, or tried in vain.
+    copied: Option<Date>,
+    pruned: Option<Date>,
+    copying: Option<Copying>,
+    pruning: Option<oneshot::Receiver<Result<usize, StoreError>>>,
+    rows: usize,
+}
+
+impl Night {
+    /// For this database.
+    pub(super) fn new(keeping: Keeping, db: PathBuf, started: Mono) -> Self {
+        Self {
+            keeping,
+            db,
+            zone: TimeZone::system(),
+            started,
+            looked: None,
+            copied: None,
+            pruned: None,
+            copying: None,
+            pruning: None,
+            rows: 0,
+        }
+    }
+
+    /// Starts a copy on a thread of its own.
+    fn copy(&mut self, today: Date, late: bool) {
+        let Some(dir) = self.keeping.backup_dir.clone() else { return };
+        let (db, keep) = (self.db.clone(), self.keeping.backup_keep as usize);
+        let (said, answer) = oneshot::channel();
+        let (hand, interrupt) = oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            let _ = said.send(copy(&db, &dir, keep, today, late, hand)); // nobody waits after the end
+        });
+        self.copying = Some(Copying { answer, interrupt, given_up: false });
+    }
+
+    fn give_up(&mut self) {
+        if let Some(copying) = &mut self.copying {
+            if let Ok(interrupt) = copying.interrupt.try_recv() {
+                interrupt.now();
+                copying.given_up = true;
+            }
+        }
+    }
+}
+
+impl Drop for Night {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+/// Whether something is due that was last done on `done`: in the quiet hours, or after them on a machine that slept.
+fn due(hour: i8, today: Date, done: Option<Date>, settled: bool) -> Option<bool> {
+    let late = hour >= QUIET.end && settled && done.is_none();
+    (done != Some(today) && (QUIET.contains(&hour) || late)).then_some(late)
+}
+
+fn copy(
+    db: &Path,
+    dir: &Path,
+    keep: usize,
+    today: Date,
+    late: bool,
+    hand: oneshot::Sender<Interrupt>,
+) -> Result<Option<Copied>, StoreError> {
+    let io = |e: std::io::Error| StoreError::Io { path: dir.to_owned(), cause: e.to_string() };
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
+    let newest = dated(dir).pop();
+    // by night one a day; by day only if the last night went by without one
+    let enough = newest.is_some_and(|(date, _)| date >= if late { today.saturating_sub(1.day()) } else { today });
+    if enough {
+        return Ok(None);
+    }
+    let to = dir.join(format!("hrvd-{today}.db"));
+    let backup = Backup::of(db)?;
+    let _ = hand.send(backup.interrupt());
+    let contents = backup.write(&to)?;
+    let all = dated(dir);
+    let old = all.len().saturating_sub(keep);
+    let removed = all.iter().take(old).filter(|(_, path)| fs::remove_file(path).is_ok()).count();
+    Ok(Some(Copied { to, contents, removed }))
+}
+
+/// Our copies there, the oldest first.
+fn dated(dir: &Path) -> Vec<(Date, PathBuf)> {
+    let names = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
+    let date = |p: &PathBuf| p.file_name()?.to_str()?.strip_prefix("hrvd-")?.strip_suffix(".db")?.parse::<Date>().ok();
+    let mut all: Vec<(Date, PathBuf)> = names.filter_map(|p| Some((date(&p)?, p))).collect();
+    all.sort();
+    all
+}
+
+impl Hub {
+    /// Does what is due at this hour, if nobody needs us.
+    pub(super) fn look_after_night(&mut self) {
+        let now = self.clock.now();
+        let busy = self.checking || self.engine.strap_statuses(now.mono).iter().any(|s| s.online);
+        if busy {
+            self.night.give_up();
+        }
+        if self.night.looked.is_some_and(|at| now.mono.since(at) < LOOK_EVERY) {
+            return;
+        }
+        self.night.looked = Some(now.mono);
+        let Some(wall) = now.wall else { return };
+        let local = wall.to_zoned_datetime(self.night.zone.clone());
+        let (hour, today) = (local.hour(), local.date());
+        let settled = now.mono.since(self.night.started) >= SETTLED;
+        self.hear_of_copy(today);
+        self.hear_of_pruning(today);
+        if busy {
+            return;
+        }
+        if self.night.copying.is_none() && self.night.keeping.backup_dir.is_some() {
+            if let Some(late) = due(hour, today, self.night.copied, settled) {
+                self.night.copy(today, late);
+            }
+        }
+        let going_on = self.night.rows > 0;
+        let Some(days) = self.night.keeping.raw_keep.filter(|_| self.night.pruning.is_none()) else { return };
+        if going_on || due(hour, today, self.night.pruned, settled).is_some() {
+            let before = wall.checked_sub(SignedDuration::from_hours(24 * i64::from(days)));
+            self.night.pruning = before.ok().map(|before| self.store.prune(before, STEP));
+        }
+    }
+
+    fn hear_of_copy(&mut self, today: Date) {
+        let Some(copying) = &mut self.night.copying else { return };
+        let Ok(outcome) = copying.answer.try_recv() else { return };
+        let given_up = copying.given_up;
+        self.night.copying = None;
+        match outcome {
+            Ok(Some(c)) => tracing::info!(
+                "the database was copied to {} ({} kB, {} results); {} older copies were removed",
+                c.to.display(),
+                c.contents.bytes / 1024,
+                c.contents.results,
+                c.removed
+            ),
+            Ok(None) => {}
+            Err(_) if given_up => {
+                tracing::debug!("the copy of the database waits until nobody wears a strap");
+                return;
+            }
+            Err(e) => tracing::error!("the database could not be copied: {e}; {}", e.hint()),
+        }
+        self.night.copied = Some(today);
+    }
+
+    fn hear_of_pruning(&mut self, today: Date) {
+        let Some(outcome) = self.night.pruning.as_mut().and_then(|answer| answer.try_recv().ok()) else { return };
+        self.night.pruning = None;
+        match outcome {
+            Ok(0) => {
+                if self.night.rows > 0 {
+                    tracing::info!(
+                        "{} rows of raw records were older than store.raw_keep and are gone",
+                        self.night.rows
+                    );
+                }
+                (self.night.rows, self.night.pruned) = (0, Some(today));
+            }
+            Ok(n) => self.night.rows += n,
+            Err(e) => {
+                tracing::warn!("old raw records could not be deleted: {e}");
+                (self.night.rows, self.night.pruned) = (0, Some(today));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn once_a_night_and_by_day_only_after_a_night_that_was_slept_through() {
+        let (today, yesterday) = (date(2026, 11, 25), date(2026, 11, 24));
+        for (hour, done, settled, want) in [
+            (1, None, true, None),
+            (2, None, false, Some(false)),
+            (3, Some(yesterday), true, Some(false)),
+            (3, Some(today), true, None),
+            (4, None, false, None),
+            (4, None, true, Some(true)),
+            (23, None, true, Some(true)),
+            // it was up at night
+            (12, Some(yesterday), true, None),
+            (12, Some(today), true, None),
+        ] {
+            assert_eq!(due(hour, today, done, settled), want, "{hour} {done:?} {settled}");
+        }
+    }
+
+    #[test]
+    fn copies_are_kept_by_number_and_other_files_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("hrvd.db");
+        let opened = crate::store::open(crate::store::OpenOptions::new(&db, "boot")).unwrap();
+        let to = dir.path().join("copies");
+        let run = |today: Date, late: bool| copy(&db, &to, 3, today, late, oneshot::channel().0).unwrap();
+        let names = || {
+            let mut all: Vec<String> =
+                fs::read_dir(&to).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+            all.sort();
+            all
+        };
+        assert!(run(date(2026, 11, 20), false).is_some());
+        assert!(run(date(2026, 11, 20), false).is_none(), "one a night");
+        for other in ["hrvd-mine.db", "notes.txt", "hrvd-2020-01-01.db.part"] {
+            fs::write(to.join(other), "").unwrap();
+        }
+        assert!(run(date(2026, 11, 21), true).is_none(), "the last night had one");
+        for day in 22..=25 {
+            assert!(run(date(2026, 11, day), true).is_some() || run(date(2026, 11, day), false).is_some());
+        }
+        assert_eq!(
+            names(),
+            [
+                "hrvd-2020-01-01.db.part",
+                "hrvd-2026-11-23.db",
+                "hrvd-2026-11-24.db",
+                "hrvd-2026-11-25.db",
+                "hrvd-mine.db",
+                "notes.txt"
+            ]
+        );
+        crate::store::verify(&to.join("hrvd-2026-11-25.db")).unwrap();
+        opened.handle.stop().unwrap();
+    }
+}

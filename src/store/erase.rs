@@ -1,0 +1,76 @@
+//! Deleting a person: from the rows, from the pages they stood on, from the write-ahead log and from the copies of
+//! adoptions. What other files still hold is named.
+
+use super::error::{At, StoreError};
+use super::files::Files;
+use super::{OpenOptions, adoptions, db, personal};
+use crate::units::AthleteId;
+use rusqlite::{Connection, TransactionBehavior};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What was deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Rows by table, where there were any.
+    pub rows: Vec<(String, usize)>,
+}
+
+impl Erased {
+    /// Rows in all.
+    pub fn total(&self) -> usize {
+        self.rows.iter().map(|(_, n)| n).sum()
+    }
+}
+
+/// Deletes in one transaction, then writes the file anew, so that no free page and no log keeps a byte of it.
+pub(super) fn erase(files: &mut Files, options: &OpenOptions, who: &AthleteId) -> Result<Erased, StoreError> {
+    let path = &options.path;
+    let erased = delete(&mut files.conn, options, who).at(path)?;
+    files.recordings_gone(options).at(path)?;
+    adoptions::keep(&files.conn, path);
+    files.conn.pragma_update(None, "temp_store", "DEFAULT").at(path)?; // not in memory: it is a whole copy
+    let rebuilt = files.conn.execute_batch("VACUUM").at(path);
+    files.conn.pragma_update(None, "temp_store", "MEMORY").at(path)?;
+    rebuilt?;
+    let busy: i64 = files.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0)).at(path)?;
+    if busy != 0 {
+        let cause =
+            "it is deleted, but somebody reads the database, and the log keeps old pages until that ends".into();
+        return Err(StoreError::Busy { path: path.clone(), cause });
+    }
+    Ok(erased)
+}
+
+fn delete(conn: &mut Connection, options: &OpenOptions, who: &AthleteId) -> rusqlite::Result<Erased> {
+    conn.pragma_update_and_check(None, "secure_delete", "ON", |_| Ok(()))?;
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut out = Erased::default();
+    for rows in personal::rows(&tx, who, &options.straps)? {
+        let n = rows.delete(&tx)?;
+        if n > 0 {
+            out.rows.push((rows.table, n));
+        }
+    }
+    tx.commit()?;
+    conn.pragma_update_and_check(None, "secure_delete", "OFF", |_| Ok(()))?;
+    Ok(out)
+}
+
+/// Other files that may hold the person: copies from before migrations and restores, damaged ones, backups.
+pub fn copies(path: &Path, backups: Option<&Path>) -> Vec<PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let listed = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>();
+    let beside = path.parent().map(listed).unwrap_or_default().into_iter().filter(|p| {
+        let own = p.file_name().unwrap_or_default().to_string_lossy();
+        let kind = own.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
+        ["backup-", "corrupt", "before-restore-", "journal-damaged-", "restoring", "part"]
+            .iter()
+            .any(|k| kind.starts_with(k))
+    });
+    let kept = backups.map(listed).unwrap_or_default();
+    let kept = kept.into_iter().filter(|p| p.extension().is_some_and(|e| e == "db") && db::read_only(p).is_ok());
+    let mut out: Vec<PathBuf> = beside.chain(kept).collect();
+    out.sort();
+    out
+}
