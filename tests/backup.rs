@@ -19,9 +19,21 @@ use store_common::{adopted, db, message, options, packet, result, wall};
 
 const DIR: &str = "HRVD_TEST_BACKUP_DIR";
 
+/// A test beside this one may just be starting a process, which has our files for the moment before it is that program.
+fn patient<T>(mut what: impl FnMut() -> Result<T, StoreError>) -> T {
+    daemon::wait_for(daemon::SOON, "the store", String::new, || match what() {
+        Err(StoreError::Busy { .. }) => None,
+        done => Some(done.unwrap()),
+    })
+}
+
+fn open(path: &Path) -> Opened {
+    patient(|| store::open(OpenOptions::new(path, "boot-1")))
+}
+
 /// A database with so many results and some megabytes beside.
 fn fill(path: &Path, results: u64, megabytes: usize) {
-    let Opened { handle, .. } = store::open(OpenOptions::new(path, "boot-1")).unwrap();
+    let Opened { handle, .. } = open(path);
     handle.adopt(adopted(1), None);
     (0..100).for_each(|s| handle.record(packet(1, s)));
     (1..=results).for_each(|n| handle.result(result(n, wall(n as i64)), vec![]));
@@ -156,7 +168,7 @@ fn there_and_back_by_the_command_line() {
 #[test]
 fn what_an_unclean_end_left_is_part_of_the_copy_and_of_what_is_moved_aside() {
     let home = home(2, 0);
-    let Opened { handle, .. } = store::open(OpenOptions::new(home.db(), "boot-1")).unwrap();
+    let Opened { handle, .. } = open(&home.db());
     (200..260).for_each(|s| handle.record(packet(1, s)));
     handle.flush().blocking_recv().unwrap().unwrap();
     let left = fs::read(home.path("hrvd.db.journal-raw")).unwrap();
@@ -245,7 +257,7 @@ fn kill_nine_in_the_middle_leaves_a_whole_copy_or_none_and_never_hurts_the_datab
     for n in 0..12 {
         killed(&["restore", text(&home.path("older.db"))], 8 + n * 12);
         // what a start finds is one of the two, whole
-        store::tidy(OpenOptions::new(home.db(), "boot-1")).unwrap();
+        patient(|| store::tidy(OpenOptions::new(home.db(), "boot-1")));
         let found = store::verify(&home.db()).unwrap().results;
         assert!(found == 3 || found == 5, "round {n}: {found}");
         if found == 3 {

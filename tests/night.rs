@@ -33,7 +33,10 @@ fn local(hour: i8, minute: i8) -> Timestamp {
 /// One wearing in a boot of its own, so many days before this night.
 fn wearing(home: &Home, days: i64) {
     let wall = local(2, 30).checked_sub(jiff::SignedDuration::from_hours(24 * days)).unwrap();
-    let Opened { handle, .. } = store::open(OpenOptions::new(home.db(), format!("boot-{days}"))).unwrap();
+    // a process that is being started may hold a file of the last one for a moment
+    let Opened { handle, .. } = wait_for(SOON, "the store", String::new, || {
+        store::open(OpenOptions::new(home.db(), format!("boot-{days}"))).ok()
+    });
     handle.record(Record { at: Mono::from_secs(1), kind: RecordKind::Anchor { wall } });
     (2..200).for_each(|s| handle.record(packet(1, s)));
     handle.result(result(days as u64, Some(wall)), vec![]);

@@ -1,11 +1,12 @@
 //! The command line.
 
 use super::exit::Exit;
+use super::export::{ExportFormat, ExportWhat};
 use crate::check::Posture;
 use crate::config::{Override, Request};
 use crate::units::{AthleteId, StrapId};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -304,28 +305,6 @@ pub enum ConfigCommand {
         #[arg(long)]
         origin: bool,
     },
-}
-
-/// What to export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportWhat {
-    /// Results of morning checks, one a line
-    Checks,
-    /// Beats of one recording with their labels, one a line
-    Beats,
-    /// The list of recordings
-    Recordings,
-    /// One recording, raw, to replay or to send with a bug report
-    Recording,
-}
-
-/// Format of an export.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// Comma-separated values with a header
-    Csv,
-    /// One JSON object a line
-    Jsonl,
 }
 
 /// How fast time passes in a replay.

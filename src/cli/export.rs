@@ -1,7 +1,7 @@
 //! `hrvd export`: what the store holds, for spreadsheets, notebooks and bug reports.
 
 use super::Exit;
-use super::args::{ExportFormat, ExportWhat, Global};
+use super::args::Global;
 use super::ask::connect;
 use super::tape::segments;
 use super::terminal::Terminal;
@@ -14,9 +14,32 @@ use crate::json::{self, Zero};
 use crate::recording::text;
 use crate::store::{Query, RecordingInfo, StoreError};
 use crate::units::AthleteId;
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::Path;
+
+/// What to export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportWhat {
+    /// Results of morning checks, one a line
+    Checks,
+    /// Beats of one recording with their labels, one a line
+    Beats,
+    /// The list of recordings
+    Recordings,
+    /// One recording, raw, to replay or to send with a bug report
+    Recording,
+}
+
+/// Format of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Comma-separated values with a header
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+}
 
 /// What is asked for.
 #[derive(Debug)]

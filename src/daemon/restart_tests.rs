@@ -209,6 +209,9 @@ fn hub(settings: Settings, store: store::StoreHandle) -> Hub {
         strangers: BTreeSet::new(),
         forgotten: BTreeSet::new(),
         learning: None,
+        desks: readiness::Desks::default(),
+        store_path: settings.store.clone(),
+        night: night::Night::new(super::Keeping::default(), settings.store, Mono::default()),
         preferences,
         latest: Mono::default(),
     }
