@@ -189,7 +189,7 @@ fn hub(settings: Settings, store: store::StoreHandle) -> Hub {
     let preferences = Preferences::new(Configured::default(), people, settings.live_interval, vec![]);
     Hub {
         desks: Default::default(),
-        store_path: settings.store,
+        store_path: settings.store.clone(),
         engine: Engine::new(config),
         started: None,
         clock,
@@ -209,8 +209,6 @@ fn hub(settings: Settings, store: store::StoreHandle) -> Hub {
         strangers: BTreeSet::new(),
         forgotten: BTreeSet::new(),
         learning: None,
-        desks: readiness::Desks::default(),
-        store_path: settings.store.clone(),
         night: night::Night::new(super::Keeping::default(), settings.store, Mono::default()),
         preferences,
         latest: Mono::default(),
