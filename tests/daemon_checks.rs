@@ -312,6 +312,18 @@ impl Still {
         self.hrvd.say(Input::Link { strap: strap(1), state });
     }
 
+    /// Heart rate goes on alone for a while, then the strap ends the link; five minutes pass.
+    fn take_off(&self, home: &Home) {
+        let before = packets(home);
+        for _ in 0..25 {
+            self.advance(Duration::from_secs(1));
+            self.hrvd.say(Input::Packet { strap: strap(1), bytes: [0x00, 60].into_iter().collect() });
+        }
+        self.link(LinkState::NotSeen);
+        wait_for(SOON, "all packets are taken", String::new, || (packets(home) == before + 25).then_some(()));
+        self.advance(Duration::from_secs(300));
+    }
+
     /// Plays what the strap sends from now on for so many seconds, and waits until the daemon has taken it.
     fn play(&self, home: &Home, since: Mono, seconds: u64) {
         let from = self.manual.get().mono;
@@ -352,8 +364,7 @@ fn putting_the_strap_on_starts_one_check_a_morning_whatever_restarts_in_between(
     wait_event(&observer, "alex", "completed");
     assert_eq!(stored(&home)[0]["trigger"], "strap_on");
     // taken off for five minutes, put on again
-    still.link(LinkState::NotSeen);
-    still.advance(Duration::from_secs(300));
+    still.take_off(&home);
     still.link(LinkState::Connected);
     still.play(&home, BEGIN, 30);
     assert!(status(&home)["checks"][0]["phase"] == "done", "{}", status(&home));
@@ -397,8 +408,7 @@ fn what_is_set_by_mqtt_decides_whether_a_strap_starts_the_check() {
     // it is a quarter past six: not inside this window
     set("auto_start", "on", "\"auto_start\":true");
     set("wake_start", "07:00", "\"wake_start\":\"07:00\"");
-    still.link(LinkState::NotSeen);
-    still.advance(Duration::from_secs(300));
+    still.take_off(&home);
     still.link(LinkState::Connected);
     still.play(&home, BEGIN, 30);
     assert_eq!(status(&home)["checks"][0]["phase"], "idle");
@@ -410,8 +420,7 @@ fn what_is_set_by_mqtt_decides_whether_a_strap_starts_the_check() {
     still.play(&home, BEGIN, 30);
     assert_eq!(status(&home)["checks"][0]["phase"], "idle");
     set("all", "default", "\"set\":[]");
-    still.link(LinkState::NotSeen);
-    still.advance(Duration::from_secs(300));
+    still.take_off(&home);
     still.link(LinkState::Connected);
     still.play(&home, BEGIN, 30);
     assert_eq!(status(&home)["checks"][0]["phase"], "settling");
