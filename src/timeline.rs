@@ -7,10 +7,18 @@
 //!   crosses it. Because a stalled radio link delivers everything late and in one burst, the verdict waits [`BURST_WAIT`]
 //!   for the beats to catch up.
 //! * a lag that falls: more beats than time. If the packet repeats the one before, it is a duplicate and dropped.
-//!   Equality alone never drops anything: equal neighbouring intervals are real.
+//!   Equality alone never drops anything: equal neighbouring intervals are real. Else beats would come to lie after their
+//!   arrival: before they do by more than [`AHEAD_US`] the time base is taken anew at the arrival, and intervals for which
+//!   there is no time are left out and told.
+//! * the first beats of a link wait for the next packet: a strap may deliver then, in one burst, what it kept while there
+//!   was none. All of it ends with the last arrival; what would lie before the beats of the last link has no place.
 //! * a lag that creeps: strap and gateway clocks differ, or the strap sends ms and nobody knows yet; beat times follow by
 //!   at most [`SLEW`] of each interval. A creep is no loss: the lowest lag is led on by as much as the lag may have crept
 //!   since, which is next to nothing once units are proven.
+
+mod placed;
+
+pub use placed::{Beat, GapReason, Placed, Surplus};
 
 use crate::units::{Mono, RrTicks};
 use smallvec::SmallVec;
@@ -22,7 +30,7 @@ const LAG_MEMORY: Duration = Duration::from_secs(30);
 /// Least rise of the lag that means lost beats: half a beat more than a notification waits with its beat, and no less
 /// than this. Jitter that takes it higher for a moment is waited for.
 const LOST_MIN_US: i64 = 1_000_000;
-/// So far ahead of the clock the time base is lost.
+/// So far ahead of the clock, or after its arrival, no beat is placed: the time base is lost.
 const AHEAD_US: i64 = 1_500_000;
 /// How fast the lag may creep without loss, in 2⁻²⁰: 2.5 % while the strap may be one that sends ms (2.34 %), then 0.1 %
 /// for clocks that differ.
@@ -30,70 +38,44 @@ const CREEP_UNPROVEN: i64 = 26_214;
 const CREEP_PROVEN: i64 = 1_049;
 /// How long after a late packet the beats may still catch up.
 pub const BURST_WAIT: Duration = Duration::from_millis(1500);
+/// The longest wait for the end of a burst at the begin of a link.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// Share of an interval by which beat times may follow the arrival clock. Above the 2.4 % of a strap that sends ms.
 pub const SLEW: f64 = 0.04;
 
-/// One heart beat: the interval that ends at `at`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Beat {
-    /// When the beat happened.
-    pub at: Mono,
-    /// The interval before it.
-    pub rr: RrTicks,
-}
-
-impl Beat {
-    /// When its interval began.
-    pub fn start(&self) -> Mono {
-        self.at.offset_micros(-(self.rr.as_micros() as i64))
-    }
-}
-
-/// Why beats are missing, or may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GapReason {
-    /// First beats of a link.
-    LinkUp,
-    /// The clock says that beats were lost between two notifications.
-    LostBeats,
-    /// A packet was cut or held an impossible interval.
-    Defect,
-    /// More intervals than time: the time base was lost and taken anew.
-    TimeBase,
-    /// From here on intervals are read in other units. No beat is missing.
-    Units,
-}
-
-impl GapReason {
-    /// Stable word for JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::LinkUp => "link_up",
-            Self::LostBeats => "lost_beats",
-            Self::Defect => "defect",
-            Self::TimeBase => "time_base",
-            Self::Units => "units",
-        }
-    }
-}
-
-/// What one notification (or the end of a wait) added to the timeline.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Placed {
-    /// Why the first of `beats` does not follow the beat placed before, if it does not.
-    pub gap: Option<GapReason>,
-    /// New beats, oldest first. Room for what a strap says at once; a burst after a stall is rare.
-    pub beats: SmallVec<[Beat; 3]>,
-    /// Whether the packet was dropped as a duplicate.
-    pub duplicate: bool,
-}
-
-/// A packet whose lag rose too far; held until the next ones tell whether beats were lost or only late.
+/// A packet whose lag rose too far, held until the next ones tell whether beats were lost or only late; or the first
+/// of a link.
 #[derive(Clone, Debug)]
 struct Held {
     first_arrival: Mono,
     last_arrival: Mono,
+    /// Where the first interval begins if none ends after its arrival.
+    start: Mono,
+    /// Sum of all, ticks.
+    ticks: u64,
     rr: SmallVec<[RrTicks; 16]>,
+    /// It is one packet, and the same at once again.
+    twice: bool,
+}
+
+impl Held {
+    fn new(arrival: Mono, rr: &[RrTicks]) -> Self {
+        let (first_arrival, last_arrival, start) = (arrival, arrival, start_of(arrival, rr));
+        Self { first_arrival, last_arrival, start, ticks: sum(rr), rr: SmallVec::from_slice(rr), twice: false }
+    }
+
+    /// Takes the repeat out again.
+    fn once(&mut self) {
+        self.rr.truncate(self.rr.len() / 2);
+        *self = Self::new(self.first_arrival, &self.rr);
+    }
+
+    fn push(&mut self, arrival: Mono, rr: &[RrTicks]) {
+        self.rr.extend_from_slice(rr);
+        self.ticks += sum(rr);
+        self.last_arrival = arrival;
+        self.start = self.start.min(arrival.offset_micros(-(micros(self.ticks) as i64)));
+    }
 }
 
 /// The running time base of one strap.
@@ -115,8 +97,9 @@ pub struct Timeline {
     last_rr: Option<RrTicks>,
     /// Intervals of the packet before, for the repeat test.
     previous: SmallVec<[RrTicks; 9]>,
-    /// When a packet was last dropped as a duplicate.
+    /// When a packet was last dropped as a duplicate, and whether the newest one was.
     last_duplicate: Option<Mono>,
+    dropped_last: bool,
     /// Reason for the gap before the next beat.
     broken: Option<GapReason>,
     held: Option<Held>,
@@ -134,7 +117,7 @@ impl Timeline {
         let mut out = Placed::default();
         if let Some(held) = self.held.take() {
             self.forget_base(GapReason::LostBeats);
-            out = self.place_anchored(held.last_arrival, &held.rr);
+            out = self.place_held(&held);
         }
         self.forget_base(reason);
         self.previous.clear();
@@ -200,54 +183,108 @@ impl Timeline {
         }
         let repeats = rr == &self.previous[..];
         self.previous = SmallVec::from_slice(rr);
-        if let Some(held) = &mut self.held {
-            // the lag cannot tell now; but where packets came twice just before, a repeat at once is no late beat
-            let at_once = arrival.diff_micros(held.last_arrival) < rr[0].as_micros() as i64 / 2;
-            let doubling = self.last_duplicate.is_some_and(|t| arrival.since(t) < LAG_MEMORY);
-            if repeats && at_once && doubling {
-                return Placed { duplicate: true, ..Placed::default() };
-            }
-            held.rr.extend_from_slice(rr);
-            held.last_arrival = arrival;
-            return self.judge_held(arrival);
-        }
-        if self.anchor.is_none() {
-            return self.place_anchored(arrival, rr);
+        if self.held.is_some() || self.anchor.is_none() {
+            return self.push_waiting(arrival, rr, repeats);
         }
         let lag = self.lag(arrival, sum(rr));
         let low = self.lags.front().map_or(lag, |l| l.1);
+        let ahead = low - lag;
+        if repeats && self.came_again(arrival, ahead, rr[0]) {
+            return self.drop_duplicate(arrival);
+        }
+        self.dropped_last = false;
         if self.is_late(arrival, lag, self.last_rr) {
-            self.held = Some(Held { first_arrival: arrival, last_arrival: arrival, rr: SmallVec::from_slice(rr) });
+            self.held = Some(Held::new(arrival, rr));
             return Placed::default();
         }
-        let ahead = low - lag;
-        if repeats && self.came_at_once(arrival, ahead, rr[0]) {
-            self.last_duplicate = Some(arrival);
-            return Placed { duplicate: true, ..Placed::default() };
-        }
-        if ahead > AHEAD_US {
+        if ahead.max(self.offset_us - lag) > AHEAD_US {
             self.forget_base(GapReason::TimeBase);
-            return self.place_anchored(arrival, rr);
+            return self.place_anchored(start_of(arrival, rr), arrival, rr);
         }
         self.remember(arrival, lag);
         self.place(rr)
     }
 
+    /// The same while others are held, or without a time base.
+    #[cold]
+    fn push_waiting(&mut self, arrival: Mono, rr: &[RrTicks], repeats: bool) -> Placed {
+        let half = rr[0].as_micros() as i64 / 2;
+        let again = repeats && self.is_doubling(arrival);
+        let is_first = self.anchor.is_none();
+        let Some(held) = &mut self.held else {
+            self.dropped_last = false;
+            if self.broken != Some(GapReason::LinkUp) {
+                return self.place_anchored(start_of(arrival, rr), arrival, rr);
+            }
+            self.held = Some(Held::new(arrival, rr));
+            return Placed::default();
+        };
+        let waited = arrival.diff_micros(held.last_arrival);
+        // the lag cannot tell now
+        if again && waited < half {
+            return self.drop_duplicate(arrival);
+        }
+        self.dropped_last = false;
+        let in_its_time = waited >= micros(sum(rr)) as i64 / 2;
+        // the first packet twice, and the next one in its time: had both been beats, they would fill that time
+        let duplicate = is_first && in_its_time && held.twice;
+        if duplicate {
+            held.once();
+            self.last_duplicate = Some(arrival);
+        }
+        held.twice = repeats && waited < half && held.rr.len() == rr.len();
+        held.push(arrival, rr);
+        if !is_first {
+            return self.judge_held(arrival);
+        }
+        Placed { duplicate, ..self.judge_first(arrival, in_its_time) }
+    }
+
+    /// Whether a packet that says the same as the one before came sooner than beats can: the clock says so, or packets came
+    /// twice just before, as the clock cannot tell within the wait of a beat for its notification.
+    fn came_again(&self, arrival: Mono, ahead: i64, rr: RrTicks) -> bool {
+        let half = rr.as_micros() as i64 / 2;
+        self.lags.back().is_some_and(|l| arrival.diff_micros(l.0) < half) && (ahead > half || self.is_doubling(arrival))
+    }
+
+    /// Whether a repeat at once is a habit now. The repeat of a repeat is not part of it: two beats may be equal.
+    fn is_doubling(&self, arrival: Mono) -> bool {
+        !self.dropped_last && self.last_duplicate.is_some_and(|t| arrival.since(t) < LAG_MEMORY)
+    }
+
     /// When [`Timeline::expire`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.held.as_ref().map(|h| h.first_arrival + BURST_WAIT)
+        let held = self.held.as_ref()?;
+        Some(match self.anchor {
+            Some(_) => held.first_arrival + BURST_WAIT,
+            None => (held.last_arrival + BURST_WAIT).min(held.first_arrival + FIRST_WAIT),
+        })
     }
 
     /// Decides about held beats once the wait is over.
     pub fn expire(&mut self, now: Mono) -> Placed {
-        if self.held.is_some() { self.judge_held(now) } else { Placed::default() }
+        match (&self.held, self.anchor) {
+            (None, _) => Placed::default(),
+            (Some(_), None) => self.judge_first(now, false),
+            (Some(_), Some(_)) => self.judge_held(now),
+        }
+    }
+
+    fn drop_duplicate(&mut self, arrival: Mono) -> Placed {
+        self.last_duplicate = Some(arrival);
+        self.dropped_last = true;
+        Placed { duplicate: true, ..Placed::default() }
     }
 
     fn judge_held(&mut self, now: Mono) -> Placed {
         let Some(held) = self.held.take() else { return Placed::default() };
-        let lag = self.lag(held.last_arrival, sum(&held.rr));
+        let lag = self.lag(held.last_arrival, held.ticks);
         if !self.is_late(held.last_arrival, lag, held.rr.last().copied()) {
             // all of them came, only late: nothing was lost
+            if self.offset_us - lag > AHEAD_US {
+                self.forget_base(GapReason::TimeBase);
+                return self.place_held(&held);
+            }
             self.remember(held.last_arrival, lag);
             return self.place(&held.rr);
         }
@@ -256,20 +293,57 @@ impl Timeline {
             return Placed::default();
         }
         self.forget_base(GapReason::LostBeats);
-        self.place_anchored(held.last_arrival, &held.rr)
+        self.place_held(&held)
     }
 
-    /// Takes a new anchor so that the last of `rr` ends at `arrival`.
-    fn place_anchored(&mut self, arrival: Mono, rr: &[RrTicks]) -> Placed {
-        let start = arrival.offset_micros(-(micros(sum(rr)) as i64));
-        // the strap may deliver old beats of before the break; time still never runs back
-        self.anchor = Some(self.last_at.map_or(start, |last| start.max(last)));
+    /// The first beats of a link are placed when one comes in its time: nothing is behind it any more.
+    fn judge_first(&mut self, now: Mono, in_its_time: bool) -> Placed {
+        let over = self.poll_timeout().is_none_or(|due| now >= due);
+        match self.held.take() {
+            Some(held) if in_its_time || over => self.place_held(&held),
+            held => {
+                self.held = held;
+                Placed::default()
+            }
+        }
+    }
+
+    fn place_held(&mut self, held: &Held) -> Placed {
+        self.place_anchored(held.start, held.last_arrival, &held.rr)
+    }
+
+    /// Takes a new anchor: the first of `rr` begins at `start`. Those of them that lie before the last beat placed are left out.
+    fn place_anchored(&mut self, mut start: Mono, arrival: Mono, mut rr: &[RrTicks]) -> Placed {
+        let (mut old, mut surplus) = (0, Surplus::default());
+        while let (Some(last), Some((first, rest))) = (self.last_at, rr.split_first()) {
+            let us = first.as_micros() as i64;
+            if start.offset_micros(us / 2) >= last {
+                break;
+            }
+            start = start.offset_micros(us);
+            match self.broken {
+                Some(GapReason::LinkUp) => old += 1,
+                _ => {
+                    let ticks = u32::from(first.0);
+                    surplus.ticks += ticks;
+                    surplus.equal += if self.last_rr == Some(*first) { ticks } else { 0 };
+                    self.last_rr = Some(*first);
+                }
+            }
+            rr = rest;
+        }
+        self.anchor = Some(start);
         self.ticks = 0;
         self.offset_us = 0;
         self.lags.clear();
+        if rr.is_empty() {
+            // there is no time for any of them: the next one is tried anew
+            self.anchor = None;
+            return Placed { old, surplus, ..Placed::default() };
+        }
         let lag = self.lag(arrival, sum(rr));
         self.remember(arrival, lag);
-        self.place(rr)
+        Placed { old, surplus, ..self.place(rr) }
     }
 
     #[inline(always)] // its value would be copied once more
@@ -288,7 +362,7 @@ impl Timeline {
             beats.push(Beat { at, rr });
         }
         self.last_rr = rr.last().copied();
-        Placed { gap: self.broken.take(), beats, duplicate: false }
+        Placed { gap: self.broken.take(), beats, ..Placed::default() }
     }
 
     fn lag(&self, arrival: Mono, more: u64) -> i64 {
@@ -301,12 +375,6 @@ impl Timeline {
         let limit = LOST_MIN_US.max(rr.map_or(0, |r| r.as_micros() as i64) * 3 / 2);
         // mostly it is not even without the creep
         self.lags.front().is_some_and(|l| lag - l.1 > limit && lag - l.1 - self.creep(arrival, l.0) > limit)
-    }
-
-    /// Whether a packet that says the same as the one before came sooner than beats can.
-    fn came_at_once(&self, arrival: Mono, ahead: i64, rr: RrTicks) -> bool {
-        let half = rr.as_micros() as i64 / 2;
-        ahead > half && self.lags.back().is_some_and(|l| arrival.diff_micros(l.0) < half)
     }
 
     /// Where the lower envelope of the lag has crept to.
@@ -332,6 +400,11 @@ impl Timeline {
 
 fn sum(rr: &[RrTicks]) -> u64 {
     rr.iter().map(|r| u64::from(r.0)).sum()
+}
+
+/// When the first interval begins if the last one ends now.
+fn start_of(arrival: Mono, rr: &[RrTicks]) -> Mono {
+    arrival.offset_micros(-(micros(sum(rr)) as i64))
 }
 
 fn micros(ticks: u64) -> u64 {

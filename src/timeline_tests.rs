@@ -113,7 +113,8 @@ fn beats_held_back_when_the_link_drops_are_not_lost() {
     assert_eq!(t.push(at(30_000), &rr(&[870])), Placed::default());
     let out = t.break_off(GapReason::LinkUp);
     assert_eq!((out.gap, out.beats.len()), (Some(GapReason::LostBeats), 1));
-    assert_eq!(t.push(at(40_000), &rr(&[870])).gap, Some(GapReason::LinkUp));
+    assert_eq!(t.push(at(40_000), &rr(&[870])), Placed::default(), "the first one waits for the next");
+    assert_eq!(t.push(at(40_850), &rr(&[870])).gap, Some(GapReason::LinkUp));
 }
 
 #[test]
@@ -188,7 +189,99 @@ fn other_units_cost_no_beat_and_no_time() {
     // without a beat before there is nothing to keep apart
     let mut t = Timeline::new();
     t.change_units(read);
-    assert_eq!(t.push(at(1000), &[RrTicks(900)]).gap, Some(GapReason::LinkUp));
+    assert_eq!(t.push(at(1000), &[RrTicks(900)]), Placed::default());
+    assert_eq!(t.expire(at(2500)).gap, Some(GapReason::LinkUp));
+}
+
+/// A strap that kept its beats while the link was down sends them at once when it is up again. They fill the gap as far
+/// as they fit; none lies in the future, none of before is placed twice.
+#[test]
+fn what_a_strap_kept_while_the_link_was_down_fills_the_gap() {
+    for (away, kept) in [(30, 30), (30, 10), (30, 60), (600, 40), (5, 40)] {
+        let mut t = Timeline::new();
+        let mut beats = vec![];
+        for i in 1..=100 {
+            beats.extend(t.push(at(i * 1000), &rr(&[1024])).beats);
+        }
+        beats.extend(t.break_off(GapReason::LinkUp).beats);
+        assert_eq!(beats.len(), 100);
+        let up = 100_000 + away * 1000;
+        // five a packet, 20 ms apart, then one a second
+        let (mut placed, mut first) = (Placed::default(), up);
+        let mut take = |p: Placed| {
+            placed.old += p.old;
+            placed.surplus.ticks += p.surplus.ticks;
+            placed.gap = placed.gap.or(p.gap);
+            beats.extend(p.beats);
+        };
+        for i in 0..kept / 5 {
+            first += 20;
+            let different = 1020 + (i % 3) as u16 * 4;
+            take(t.push(at(first), &rr(&[1024, 1024, different, 1024, 1024])));
+        }
+        for i in 1..=60 {
+            let now = up + i * 1000;
+            if let Some(due) = t.poll_timeout().filter(|d| *d <= at(now)) {
+                take(t.expire(due));
+            }
+            take(t.push(at(now), &rr(&[1024])));
+        }
+        let fits = kept.min(away);
+        let (got, want) = (beats.len() as u64 - 100, fits + 60);
+        assert!(got.abs_diff(want) <= 1, "{away} s away, {kept} kept: {got} placed, {want} expected");
+        assert_eq!((u64::from(placed.old) + got, placed.surplus.ticks), (kept + 60, 0), "{away} s away, {kept} kept");
+        assert_eq!(placed.gap, Some(GapReason::LinkUp));
+        let last = beats.last().unwrap().at.diff_micros(at(up + 60_000));
+        assert!((-100_000..=1000).contains(&last), "{last}");
+        assert!(beats.windows(2).all(|w| w[1].at > w[0].at));
+        assert!(beats.windows(2).all(|w| w[1].start().diff_micros(w[0].at) > -500_000));
+    }
+}
+
+/// A strap that sends more than time passes: what has no time is left out, whatever the excess, and time goes on.
+#[test]
+fn beats_never_run_ahead_of_the_clock() {
+    for extra in [2, 3, 4, 5, 10, 20] {
+        let mut packets = steady(900);
+        for (_, list) in packets.iter_mut().skip(extra).step_by(extra) {
+            list.push(list[0]);
+        }
+        let (_, beats, dup) = drive(&packets);
+        let room = beats.len() as f64 / 900.0;
+        assert!(dup == 0 && (0.97..1.05).contains(&room), "each {extra}th twice: {room}");
+        let late = beats.last().unwrap().at.diff_micros(at(packets[899].0));
+        assert!(late <= AHEAD_US + 100_000, "each {extra}th twice: {late} µs ahead");
+    }
+}
+
+/// Whatever arrives: no beat lies further after its arrival than that, and time ascends.
+fn check_times(t: &mut Timeline, packets: &[(u64, Vec<RrTicks>, u8)]) -> Result<(), TestCaseError> {
+    let (mut last, mut placed) = (None, 0u64);
+    let mut check = |p: &Placed, now: Mono, sent: u64| {
+        let packet: u64 = p.beats.iter().map(|b| b.rr.as_micros()).sum();
+        for b in &p.beats {
+            prop_assert!(last.is_none_or(|l| b.at > l), "{b:?} after {last:?}");
+            prop_assert!(b.at.diff_micros(now) <= AHEAD_US + packet as i64 / 20, "{b:?} at {now:?}");
+            last = Some(b.at);
+        }
+        placed += p.beats.iter().map(|b| u64::from(b.rr.0)).sum::<u64>() + u64::from(p.surplus.ticks);
+        prop_assert!(placed <= sent, "nothing is made up");
+        Ok(())
+    };
+    let mut sent = 0;
+    for (ms, list, what) in packets {
+        if let Some(due) = t.poll_timeout().filter(|d| *d <= at(*ms)) {
+            check(&t.expire(due), due, sent)?;
+        }
+        match what {
+            0 => check(&t.break_off(GapReason::LinkUp), at(*ms), sent)?,
+            1 => check(&t.break_off(GapReason::Defect), at(*ms), sent)?,
+            _ => {}
+        }
+        sent += sum(list);
+        check(&t.push(at(*ms), list), at(*ms), sent)?;
+    }
+    Ok(())
 }
 
 proptest! {
@@ -200,11 +293,17 @@ proptest! {
         let list: Vec<_> = packets.into_iter().map(|(d, rr)| { ms += d; (ms, rr) }).collect();
         let sent: usize = list.iter().map(|p| p.1.len()).sum();
         let (_, beats, dup) = drive(&list);
-        if dup == 0 {
-            prop_assert_eq!(beats.len(), sent);
-        } else {
-            prop_assert!(beats.len() < sent);
-        }
+        prop_assert!(beats.len() <= sent - dup);
         prop_assert!(beats.windows(2).all(|w| w[1].at > w[0].at));
+    }
+
+    #[test]
+    fn no_beat_lies_after_its_arrival(
+        packets in proptest::collection::vec((0u64..3000, proptest::collection::vec(1u16..3000, 0..9), 0u8..12), 1..150)
+    ) {
+        let mut ms = 0;
+        let list: Vec<_> =
+            packets.into_iter().map(|(d, rr, what)| { ms += d; (ms, super::tests::rr(&rr), what) }).collect();
+        check_times(&mut Timeline::new(), &list)?;
     }
 }

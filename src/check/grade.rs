@@ -7,7 +7,7 @@ use std::str::FromStr;
 words! {
     /// Quality of a window; the limits stand in [`Grade::of`].
     Grade {
-        /// At most 3 % artifacts, coverage at least 0.97, no gap.
+        /// At most 3 % artifacts, coverage 0.97 to 1.03, no gap.
         Good = "good",
         /// At most 5 % artifacts: enters the baseline.
         Fair = "fair",
@@ -22,12 +22,12 @@ impl Grade {
     /// Grade by artifact share (%), coverage (ΣRR over time) and whether a gap lies inside.
     pub fn of(artifact_pct: f64, coverage: f64, gap: bool) -> Self {
         // NaN is bad too
-        let usable = artifact_pct <= 10.0 && coverage >= 0.90;
+        let usable = artifact_pct <= 10.0 && (0.90..=1.06).contains(&coverage);
         if !usable {
             Self::Bad
         } else if artifact_pct > 5.0 || coverage < 0.95 {
             Self::Poor
-        } else if artifact_pct > 3.0 || coverage < 0.97 || gap {
+        } else if artifact_pct > 3.0 || !(0.97..=1.03).contains(&coverage) || gap {
             Self::Fair
         } else {
             Self::Good
@@ -61,6 +61,9 @@ mod tests {
             (3.0, 0.97, false, Good),
             (3.1, 1.0, false, Fair),
             (0.0, 0.969, false, Fair),
+            (0.0, 1.03, false, Good),
+            (0.0, 1.031, false, Fair),
+            (0.0, 1.061, false, Bad),
             (0.0, 1.0, true, Fair),
             (5.0, 1.0, false, Fair),
             (5.1, 1.0, false, Poor),

@@ -8,7 +8,7 @@ use super::result::{AbortCause, CheckId, CheckResult, CheckStatus, Hint, Note, P
 use super::window::{Beats, DROPOUT, measure};
 use crate::ALGO_VERSION;
 use crate::engine::{Reread, Trigger};
-use crate::timeline::{Beat, GapReason};
+use crate::timeline::{Beat, GapReason, Surplus};
 use crate::units::{AthleteId, Mono, StrapId};
 use crate::verdict::Trust;
 use std::time::Duration;
@@ -63,6 +63,8 @@ const CLOSE_GRACE: Duration = Duration::from_secs(3);
 /// Drop-outs of a check may last this many times the longest single one together; else it would never end, and two
 /// minutes gathered over an hour are no morning value.
 const DROPOUTS_MAX: u32 = 3;
+/// Settling begins no longer than this before its first intervals arrive.
+const FIRST: Duration = Duration::from_secs(2);
 /// Heart rate without intervals for this long is a source without RR.
 const NO_RR: Duration = Duration::from_secs(30);
 
@@ -97,6 +99,8 @@ pub struct Machine {
     beats: Beats,
     /// When something last arrived that proves the strap alive and delivering intervals.
     last_beat_seen: Option<Mono>,
+    /// When the first intervals arrived.
+    first_rr: Option<Mono>,
     /// First of an unbroken run of packets with heart rate but no intervals.
     hr_only_since: Option<Mono>,
     /// Another strap of this person may still bring intervals.
@@ -133,6 +137,7 @@ impl Machine {
             state: State::Waiting,
             beats: Beats::default(),
             last_beat_seen: None,
+            first_rr: None,
             hr_only_since: None,
             another_may_come: false,
             hr: None,
@@ -192,6 +197,9 @@ impl Machine {
         self.hr = hr;
         self.last_packet = Some(now);
         self.contact = contact;
+        if has_rr {
+            self.first_rr.get_or_insert(now);
+        }
         // a strap that feels no skin repeats its last value: that says nothing about its intervals
         if has_rr || hr.is_none() || contact == Some(false) {
             self.hr_only_since = None;
@@ -208,10 +216,19 @@ impl Machine {
         self.strap = Some(strap);
         self.last_beat_seen = Some(now);
         self.beats.push(gap, beats);
-        if let (State::Waiting, Some(since)) = (self.state, self.beats.first_start()) {
-            self.state = State::Settling { since };
+        if let (State::Waiting, Some(first)) = (self.state, self.beats.first_start()) {
+            // a strap may bring beats of before: they are context, and no time of this check
+            let heard = self.first_rr.unwrap_or(now) - FIRST;
+            self.state = State::Settling { since: first.max(self.started).max(heard) };
         }
         self.advance(now);
+    }
+
+    /// Intervals came for which no time had passed.
+    pub fn on_surplus(&mut self, now: Mono, strap: StrapId, surplus: Surplus) {
+        if self.is_running() && self.strap == Some(strap) {
+            self.beats.surplus(now, surplus);
+        }
     }
 
     /// The beats of this strap were read in units that were not theirs. All of them are read again: a check never mixes.

@@ -7,7 +7,7 @@ use crate::engine::Reread;
 use crate::hrv::nn::Segment as Nn;
 use crate::hrv::time::TimeDomain;
 use crate::hrv::{Metric, breathing};
-use crate::timeline::{Beat, GapReason};
+use crate::timeline::{Beat, GapReason, Surplus};
 use crate::units::Mono;
 use crate::verdict::{Trust, Units};
 use std::time::Duration;
@@ -37,6 +37,8 @@ pub(super) struct Beats {
     segments: Vec<Segment>,
     /// Where more beats came than time had passed.
     overruns: Vec<Mono>,
+    /// Intervals that were left out because there was no time for them, and when.
+    surplus: Vec<(Mono, Surplus)>,
 }
 
 /// What lies inside a window.
@@ -52,6 +54,8 @@ pub(super) struct Judged {
     pub(super) holes: bool,
     /// How often the time base was lost because more beats came than time had passed.
     pub(super) overruns: usize,
+    /// Intervals that were left out because there was no time for them.
+    surplus: Surplus,
 }
 
 impl Beats {
@@ -63,6 +67,11 @@ impl Beats {
             Some(last) => last.beats.extend_from_slice(beats),
             None => self.segments.push(Segment { beats: beats.to_vec() }),
         }
+    }
+
+    /// Intervals for which no time had passed.
+    pub(super) fn surplus(&mut self, at: Mono, surplus: Surplus) {
+        self.surplus.push((at, surplus));
     }
 
     /// Everything so far, read in other units.
@@ -99,7 +108,12 @@ impl Beats {
     pub(super) fn judge(&self, from: Mono, until: Mono) -> Judged {
         let inside = |b: &Beat| b.at > from && b.at <= until;
         let overruns = self.overruns.iter().filter(|at| **at > from && **at <= until).count();
-        let mut out = Judged { holes: overruns > 0, overruns, ..Judged::default() };
+        let surplus = self.surplus.iter().filter(|(at, _)| *at > from && *at <= until);
+        let surplus = surplus.fold(Surplus::default(), |a, (_, b)| Surplus {
+            ticks: a.ticks.saturating_add(b.ticks),
+            equal: a.equal.saturating_add(b.equal),
+        });
+        let mut out = Judged { holes: overruns > 0, overruns, surplus, ..Judged::default() };
         let mut last: Option<Mono> = None;
         for segment in &self.segments {
             if !segment.beats.iter().any(inside) {
@@ -161,6 +175,22 @@ impl Judged {
         (n > 0).then(|| 60_000.0 * f64::from(n) / sum)
     }
 
+    /// More intervals came than time had passed: each may be sent again, or whole packets are delivered again, in some
+    /// order that no single one gives away.
+    fn why_too_many(&self, coverage: f64) -> WhyNone {
+        let mut all = f64::from(self.surplus.ticks);
+        let mut equal = f64::from(self.surplus.equal);
+        for segment in &self.segments {
+            let mut last = None;
+            for (b, _) in segment {
+                all += f64::from(b.rr.0);
+                equal += if last.replace(b.rr) == Some(b.rr) { f64::from(b.rr.0) } else { 0.0 };
+            }
+        }
+        let excess = all * (1.0 - 1.0 / coverage.max(1.0));
+        if equal >= REPEATED * excess { WhyNone::Repeated } else { WhyNone::Doubled }
+    }
+
     fn time_domain(&self) -> TimeDomain {
         let split: Vec<(Vec<f64>, Vec<Label>)> =
             self.segments.iter().map(|s| s.iter().map(|(b, l)| (b.rr.as_ms(), *l)).unzip()).collect();
@@ -199,7 +229,9 @@ impl Measured {
     pub(super) fn distrust(&mut self, trust: Trust) {
         let why = WhyNone::of(trust);
         if why.is_some() {
-            (self.grade, self.values, self.why) = (Grade::Bad, None, why);
+            // what the window itself shows of too many intervals is finer
+            let doubled = self.why == Some(WhyNone::Doubled) && why == Some(WhyNone::Repeated);
+            (self.grade, self.values, self.why) = (Grade::Bad, None, if doubled { self.why } else { why });
             self.notes.retain(|n| *n == Note::Gap);
         } else if (trust.units, trust.leaning) == (Units::Unknown, Units::Unknown) && self.values.is_some() {
             self.notes.push(Note::UnitsUnproven);
@@ -207,6 +239,10 @@ impl Measured {
     }
 }
 
+/// More intervals than time. One packet at either end explains a fiftieth of a minute.
+const MAX_COVERAGE: f64 = 1.06;
+/// Equal neighbours that fill this share of what is too much are its cause.
+const REPEATED: f64 = 0.6;
 /// So many overruns in a window are no accident.
 const MAX_OVERRUNS: usize = 2;
 /// Least pairs of NN intervals behind a value.
@@ -222,14 +258,14 @@ pub(super) fn measure(judged: &Judged, from: Mono, until: Mono, clean_min: Durat
     let dropout_s = judged.dropout.as_secs_f64();
     let present_s = (until.since(from).as_secs_f64() - dropout_s).max(0.001);
     let rr_sum_s: f64 = judged.segments.iter().flatten().map(|(b, _)| b.rr.as_ms() / 1000.0).sum();
-    let coverage = rr_sum_s / present_s;
+    // as received: what there was no time for counts too
+    let coverage = (rr_sum_s + f64::from(judged.surplus.ticks) / 1024.0) / present_s;
     let clean_s = judged.clean_s();
     let mut grade = Grade::of(artifact_pct, coverage, judged.holes);
     let why = if artifact_pct > 10.0 {
         Some(WhyNone::Artifacts)
-    } else if judged.overruns >= MAX_OVERRUNS {
-        // beats are delivered twice, in some order that no single packet gives away
-        Some(WhyNone::Doubled)
+    } else if judged.overruns >= MAX_OVERRUNS || coverage > MAX_COVERAGE {
+        Some(judged.why_too_many(coverage))
     } else if grade == Grade::Bad {
         Some(WhyNone::Coverage)
     } else if clean_s < clean_min.as_secs_f64() {

@@ -182,6 +182,9 @@ impl Engine {
 
     fn give_beats(&mut self, now: Mono, strap: StrapId, athlete: &AthleteId, placed: &Placed) {
         if let Some(machine) = self.people.get_mut(athlete).and_then(|p| p.machine.as_mut()) {
+            if placed.surplus.ticks > 0 {
+                machine.on_surplus(now, strap, placed.surplus);
+            }
             machine.on_beats(now, strap, placed.gap, &placed.beats);
         }
     }

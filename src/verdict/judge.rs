@@ -23,6 +23,8 @@ const STALL: Duration = Duration::from_secs(4);
 const CATCH_UP: Duration = Duration::from_millis(1500);
 /// Packets that come without interval for this long, although beats must have ended: the strap lost the heart.
 const EMPTY: Duration = Duration::from_secs(3);
+/// Three losses of the time base within this time, and so lately, are a habit of the strap.
+const RUNS_AHEAD: Duration = Duration::from_secs(90);
 /// So long without an interval in any packet: the strap has none.
 const NO_RR: Duration = Duration::from_secs(30);
 /// Noise that begins this early and ends this early comes from dry electrodes.
@@ -78,6 +80,8 @@ pub struct Judge {
     dropouts: Thrice,
     malformed: Thrice,
     drops: Thrice,
+    /// When the time base was last lost because more beats came than time had passed.
+    ahead: [Option<Mono>; 3],
     still: Option<Still>,
     noise_since: Option<Mono>,
     /// Packets since the whole was judged.
@@ -212,7 +216,10 @@ impl Judge {
                 self.smoothing.gap();
             }
             Some(GapReason::LinkUp) => self.break_off(),
-            Some(GapReason::TimeBase) if !self.doubles() => self.break_off(),
+            Some(GapReason::TimeBase) if !self.doubles() => {
+                self.ahead = [self.ahead[1], self.ahead[2], first];
+                self.break_off();
+            }
             Some(GapReason::TimeBase | GapReason::Defect | GapReason::Units) | None => {}
         }
         self.minutes.kept(placed.beats.iter().map(|b| b.rr.as_micros()).sum());
@@ -244,8 +251,13 @@ impl Judge {
             _ if self.smoothing.is_suspect() => Some(FindingId::SmoothedRr),
             _ => None,
         };
+        // long before minutes tell why: beats ran ahead of their arrival, again and again
+        let runs_ahead = self.ahead[0]
+            .zip(self.ahead[2])
+            .is_some_and(|(first, last)| last.since(first) < RUNS_AHEAD && now.since(last) < RUNS_AHEAD);
+        let ahead = runs_ahead.then_some(FindingId::RrAheadOfClock);
         let others = [FindingId::FlatLine, FindingId::RepeatedRr, FindingId::RrAheadOfClock];
-        let trouble = suspect.or_else(|| others.into_iter().find(current));
+        let trouble = suspect.or_else(|| others.into_iter().find(current)).or(ahead);
         Trust { units: self.units_now(), leaning: self.units.leaning(), trouble }
     }
 
