@@ -255,6 +255,9 @@ fn notice(zero: Zero, at: Mono, n: &Notice) -> Value {
             ("defect", json!({"strap": strap.to_string(), "defect": what, "count": count}))
         }
         Notice::Gap { strap, reason } => ("gap", json!({"strap": strap.to_string(), "reason": reason.as_str()})),
+        Notice::TooLate { strap, intervals } => {
+            ("too_late", json!({"strap": strap.to_string(), "intervals": intervals}))
+        }
         Notice::Refused { command: c, why } => ("refused", json!({"command": command(c), "why": why})),
         Notice::ClockJump { ms } => ("clock_jump", json!({"ms": ms})),
         Notice::UnknownStrap { strap } => ("unknown_strap", json!({"strap": strap.to_string()})),

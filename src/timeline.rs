@@ -16,11 +16,13 @@
 //!   at most [`SLEW`] of each interval. A creep is no loss: the lowest lag is led on by as much as the lag may have crept
 //!   since, which is next to nothing once units are proven.
 
+mod held;
 mod placed;
 
 pub use placed::{Beat, GapReason, Placed, Surplus};
 
 use crate::units::{Mono, RrTicks};
+use held::{Held, micros, start_of, sum};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -42,41 +44,6 @@ pub const BURST_WAIT: Duration = Duration::from_millis(1500);
 const FIRST_WAIT: Duration = Duration::from_secs(5);
 /// Share of an interval by which beat times may follow the arrival clock. Above the 2.4 % of a strap that sends ms.
 pub const SLEW: f64 = 0.04;
-
-/// A packet whose lag rose too far, held until the next ones tell whether beats were lost or only late; or the first
-/// of a link.
-#[derive(Clone, Debug)]
-struct Held {
-    first_arrival: Mono,
-    last_arrival: Mono,
-    /// Where the first interval begins if none ends after its arrival.
-    start: Mono,
-    /// Sum of all, ticks.
-    ticks: u64,
-    rr: SmallVec<[RrTicks; 16]>,
-    /// It is one packet, and the same at once again.
-    twice: bool,
-}
-
-impl Held {
-    fn new(arrival: Mono, rr: &[RrTicks]) -> Self {
-        let (first_arrival, last_arrival, start) = (arrival, arrival, start_of(arrival, rr));
-        Self { first_arrival, last_arrival, start, ticks: sum(rr), rr: SmallVec::from_slice(rr), twice: false }
-    }
-
-    /// Takes the repeat out again.
-    fn once(&mut self) {
-        self.rr.truncate(self.rr.len() / 2);
-        *self = Self::new(self.first_arrival, &self.rr);
-    }
-
-    fn push(&mut self, arrival: Mono, rr: &[RrTicks]) {
-        self.rr.extend_from_slice(rr);
-        self.ticks += sum(rr);
-        self.last_arrival = arrival;
-        self.start = self.start.min(arrival.offset_micros(-(micros(self.ticks) as i64)));
-    }
-}
 
 /// The running time base of one strap.
 #[derive(Clone, Debug, Default)]
@@ -396,19 +363,6 @@ impl Timeline {
             self.lags.pop_front();
         }
     }
-}
-
-fn sum(rr: &[RrTicks]) -> u64 {
-    rr.iter().map(|r| u64::from(r.0)).sum()
-}
-
-/// When the first interval begins if the last one ends now.
-fn start_of(arrival: Mono, rr: &[RrTicks]) -> Mono {
-    arrival.offset_micros(-(micros(sum(rr)) as i64))
-}
-
-fn micros(ticks: u64) -> u64 {
-    ticks * 1_000_000 / 1024
 }
 
 #[cfg(test)]

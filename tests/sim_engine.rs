@@ -132,7 +132,7 @@ fn a_replay_obeys_the_same_law() {
     let (a, b) = (w.results()[0], again.results()[0]);
     let (v, u) = (a.values.unwrap(), b.values.unwrap());
     assert!(
-        (v.rmssd_ms - u.rmssd_ms).abs() < 0.05 * v.rmssd_ms && (a.start, a.grade) == (b.start, b.grade),
+        (v.rmssd_ms - u.rmssd_ms).abs() < 0.05 * v.rmssd_ms && a.start.diff_micros(b.start).abs() < 1000 && a.grade == b.grade,
         "{a:?} {b:?}"
     );
 }
@@ -240,7 +240,9 @@ fn a_strap_that_changes_hands_keeps_its_proof() {
     let roster = Roster { athletes: vec![athlete("alex"), athlete("kim")], straps: vec![strap] };
     w.input(at(401), Input::Roster(roster));
     assert_eq!(w.status().verdict.units, Units::Milliseconds);
-    w.input(at(402), Input::Packet { strap: STRAP, bytes: [0x10, 60, 0xe8, 0x03].into_iter().collect() });
+    for s in [402, 403] {
+        w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x10, 60, 0xe8, 0x03].into_iter().collect() });
+    }
     assert_eq!(w.beats().last().unwrap().beats[0].rr.0, 1024, "1000 ms");
     assert_eq!(w.beats().last().unwrap().athlete.as_str(), "kim");
 }

@@ -23,7 +23,7 @@ pub(super) fn whose(output: &Output, roster: &Roster) -> Whose {
             RecordKind::Anchor { .. } => Whose::Everybodys,
         },
         Output::Notice(n) => match n {
-            Notice::Defect { strap, .. } | Notice::Gap { strap, .. } => wearer(strap),
+            Notice::Defect { strap, .. } | Notice::Gap { strap, .. } | Notice::TooLate { strap, .. } => wearer(strap),
             Notice::Refused { command, .. } => of(athlete_of(command)),
             Notice::ClockJump { .. } => Whose::Everybodys,
             Notice::UnknownStrap { .. } => Whose::Unknown,

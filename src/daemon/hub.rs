@@ -19,6 +19,7 @@ use crate::mqtt::{BridgeStatus, ConnectionState, Delivery, Message, MqttHandle, 
 use crate::readiness::Source;
 use crate::release::{self, Ask};
 use crate::store::{StoreEvent, StoreHandle, StoreHealth};
+use crate::timeline::GapReason;
 use crate::units::{AthleteId, Mono, Now, StrapId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -217,7 +218,13 @@ impl Hub {
     fn notice(&mut self, notice: &Notice) {
         match notice {
             Notice::Defect { strap, what, count } => tracing::warn!("strap {strap}: {what} ({count} so far)"),
+            Notice::Gap { strap, reason: GapReason::TimeBase } => {
+                tracing::info!("strap {strap}: more intervals came than time has passed; what has no time is left out");
+            }
             Notice::Gap { strap, reason } => tracing::info!("strap {strap}: beats are missing ({})", reason.as_str()),
+            Notice::TooLate { strap, intervals } => {
+                tracing::info!("strap {strap}: {intervals} intervals came too late to have a place in time");
+            }
             Notice::Refused { command, why } => tracing::warn!("not done: {why} ({command:?})"),
             Notice::ClockJump { ms } => tracing::info!("the wall clock jumped by {ms} ms"),
             Notice::UnknownStrap { strap } => {

@@ -250,6 +250,13 @@ pub enum Notice {
         /// Why.
         reason: GapReason,
     },
+    /// Intervals have no place in time: they ended before beats that were placed already, or before the link came up.
+    TooLate {
+        /// From which strap.
+        strap: StrapId,
+        /// How many.
+        intervals: u32,
+    },
     /// A command could not be followed.
     Refused {
         /// The command.

@@ -74,6 +74,7 @@ pub(super) struct StrapState {
     defect_kinds: Vec<(Defect, u64)>,
     gaps: u64,
     duplicates: u64,
+    overruns: u64,
     signs: Signs,
     put_on: PutOn,
     /// The status as last said, and when.
@@ -103,6 +104,7 @@ impl StrapState {
             defect_kinds: vec![],
             gaps: 0,
             duplicates: 0,
+            overruns: 0,
             signs: Signs::default(),
             put_on: PutOn::new(),
             said: None,
@@ -268,6 +270,9 @@ impl StrapState {
     /// Beats that were placed: into the live window, and out to whoever listens.
     fn take(&mut self, now: Mono, placed: &Placed, out: &mut VecDeque<Output>) {
         self.duplicates += u64::from(placed.duplicate);
+        if placed.old > 0 {
+            out.push_back(Output::Notice(Notice::TooLate { strap: self.id, intervals: placed.old }));
+        }
         if placed.beats.is_empty() {
             return;
         }
@@ -275,7 +280,11 @@ impl StrapState {
             // no beat is missing where only the units change
             if !matches!(reason, GapReason::LinkUp | GapReason::Units) {
                 self.gaps += 1;
-                out.push_back(Output::Notice(Notice::Gap { strap: self.id, reason }));
+                self.overruns += u64::from(reason == GapReason::TimeBase);
+                // a strap that sends more than time passes loses its time base every few seconds
+                if reason != GapReason::TimeBase || self.overruns % 100 == 1 {
+                    out.push_back(Output::Notice(Notice::Gap { strap: self.id, reason }));
+                }
             }
         }
         self.last_beats = Some(now);
