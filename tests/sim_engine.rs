@@ -132,7 +132,9 @@ fn a_replay_obeys_the_same_law() {
     let (a, b) = (w.results()[0], again.results()[0]);
     let (v, u) = (a.values.unwrap(), b.values.unwrap());
     assert!(
-        (v.rmssd_ms - u.rmssd_ms).abs() < 0.05 * v.rmssd_ms && a.start.diff_micros(b.start).abs() < 1000 && a.grade == b.grade,
+        (v.rmssd_ms - u.rmssd_ms).abs() < 0.05 * v.rmssd_ms
+            && a.start.diff_micros(b.start).abs() < 1000
+            && a.grade == b.grade,
         "{a:?} {b:?}"
     );
 }
