@@ -1,6 +1,7 @@
 //! A picture of a recording: tachogram with labels, Poincaré plot and spectrum, as one SVG without scripts or fonts.
 
 use super::span::Span;
+use super::stretch::{gap_length_s, is_interval};
 use super::{Artifacts, Report, Series};
 use crate::hrv::Why;
 use crate::hrv::welch::Welch;
@@ -86,7 +87,10 @@ pub fn svg(title: &str, series: &Series, report: &Report) -> String {
     let mut now = 0.0;
     let mut gaps = series.gaps.iter().peekable();
     for (i, rr) in series.rr_ms.iter().enumerate() {
-        now += gaps.next_if(|g| g.0 == i).map_or(0.0, |g| g.1) + rr / 1000.0;
+        while let Some((_, gap_s)) = gaps.next_if(|g| g.0 <= i) {
+            now += gap_length_s(*gap_s);
+        }
+        now += if is_interval(*rr) { rr / 1000.0 } else { 0.0 };
         ends.push(now);
     }
     let rr = |i: usize| series.rr_ms[i];

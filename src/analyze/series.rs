@@ -36,7 +36,7 @@ impl std::error::Error for LineError {}
 /// Below this a value cannot be an interval in ms, above it none in seconds.
 const UNIT_BORDER: f64 = 10.0;
 /// Longest that a line may say, ms: a drop-out of ten minutes.
-const LONGEST_MS: f64 = 600_000.0;
+pub(super) const LONGEST_MS: f64 = 600_000.0;
 
 /// Reads RR text. `#` begins a comment, empty lines are skipped. The unit is that of most values, of the first if there
 /// are as many of both; a value that can only be in the other unit is an error. Every bad line is named, not only the

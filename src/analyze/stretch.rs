@@ -1,10 +1,24 @@
 //! A recording cut where beats are missing, each part with its labels and its corrected form.
 
+use super::series::LONGEST_MS;
 use super::{Artifacts, DetectorKind, Options, Series};
 use crate::artifact::{self, Label};
 
 /// A drop-out inside a text file shows as one interval longer than this, ms.
 const DROP_OUT_MS: f64 = 4000.0;
+
+/// No gap is taken to be longer, s: a year.
+const LONGEST_GAP_S: f64 = 366.0 * 86_400.0;
+
+/// Whether it can be an interval at all: what is not finite or not positive has no place in time.
+pub(super) fn is_interval(rr_ms: f64) -> bool {
+    rr_ms > 0.0 && rr_ms <= LONGEST_MS
+}
+
+/// How long a gap may have been.
+pub(super) fn gap_length_s(said: f64) -> f64 {
+    if said.is_finite() { said.clamp(0.0, LONGEST_GAP_S) } else { 0.0 }
+}
 
 /// Intervals without a gap, labelled, with their corrected form.
 #[derive(Clone, Debug)]
@@ -49,9 +63,17 @@ impl Labelled {
         let mut from = 0;
         while from < rr.len() {
             while let Some((_, gap_s)) = gaps.next_if(|g| g.0 <= from) {
-                out.gap(*gap_s);
+                out.gap(gap_length_s(*gap_s));
+            }
+            if !is_interval(rr[from]) {
+                // Whatever it is, it took no time that is known.
+                out.gap(0.0);
+                out.letters.push('G');
+                from += 1;
+                continue;
             }
             let to = gaps.peek().map_or(rr.len(), |g| g.0.clamp(from + 1, rr.len()));
+            let to = (from + 1..to).find(|i| !is_interval(rr[*i])).unwrap_or(to);
             let run = &rr[from..to];
             let labels = if live { classify_between(run) } else { artifact::lipponen_tarvainen(run) };
             let letter = |(x, l): (&f64, &Label)| if live && *x > DROP_OUT_MS { 'G' } else { l.letter() };
