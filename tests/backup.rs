@@ -318,3 +318,18 @@ fn a_full_disk_is_said_and_costs_nothing() {
     command.args(["--ignored", "--exact", "--nocapture", "in_child"]).env(DIR, dir.path());
     Said::of(command).ends(0).says("1 passed");
 }
+
+#[test]
+fn doctor_tells_the_size_and_the_age_of_the_copies() {
+    let home = home(3, 0);
+    home.run(&["doctor"]).ends(1).says("opens, ").says(" kB; raw packets are kept for ever");
+    let to = home.path("copies");
+    let text = fs::read_to_string(home.config()).unwrap();
+    let text = text.replace("[store]\n", &format!("[store]\nraw_keep = \"90d\"\nbackup_dir = {to:?}\n"));
+    fs::write(home.config(), text).unwrap();
+    home.run(&["doctor"]).ends(1).says("kept for 90 days").says("warn  backups");
+    fs::create_dir(&to).unwrap();
+    home.run(&["doctor"]).ends(1).says("none in ").says("between 02:00 and 04:00");
+    fs::write(to.join("hrvd-2020-01-01.db"), "").unwrap();
+    home.run(&["doctor"]).ends(1).says("warn  backups").says("is of 2020-01-01, ");
+}

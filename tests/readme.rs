@@ -14,7 +14,13 @@ fn root() -> &'static Path {
 
 /// Every Markdown file of ours, with its text.
 fn documents() -> Vec<(PathBuf, String)> {
-    let mut files = vec![root().join("README.md"), root().join("CHANGELOG.md"), root().join("tests/data/README.md")];
+    let mut files = vec![
+        root().join("README.md"),
+        root().join("CHANGELOG.md"),
+        root().join("SECURITY.md"),
+        root().join("PRIVACY.md"),
+        root().join("tests/data/README.md"),
+    ];
     for entry in fs::read_dir(root().join("docs")).unwrap() {
         files.push(entry.unwrap().path());
     }

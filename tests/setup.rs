@@ -367,8 +367,12 @@ fn an_encrypted_credential_goes_with_its_drop_in_and_the_unit_is_restarted() {
     assert_eq!(std::fs::read_to_string(log).unwrap(), "daemon-reload\nrestart hrvd\n");
     let sealed = home.path("credentials/mqtt-password.cred");
     assert_eq!((std::fs::read_to_string(&sealed).unwrap().as_str(), mode(&sealed)), ("t3dsfu qbtt", 0o600));
-    let drop_in = std::fs::read_to_string(units.join("hrvd.service.d/10-mqtt-password.conf")).unwrap();
-    assert_eq!(drop_in, format!("[Service]\nLoadCredentialEncrypted=mqtt-password:{}\n", sealed.display()));
+    let drop_in = std::fs::read_to_string(units.join("hrvd.service.d/encrypted-password.conf")).unwrap();
+    assert!(drop_in.ends_with(&format!("\nLoadCredentialEncrypted=mqtt-password:{}\n", sealed.display())), "{drop_in}");
+    // emptying the list must not cost the boot id that the unit hands over
+    let unit = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/systemd/hrvd.service")).unwrap();
+    let boot = unit.lines().find(|l| l.starts_with("LoadCredential=boot-id:")).unwrap();
+    assert!(drop_in.contains(&format!("LoadCredential=\nSetCredential=\n{boot}\n")), "{drop_in}");
     assert!(!home.path("credentials/mqtt-password").exists());
     hrvd.terminate();
 }

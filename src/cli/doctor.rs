@@ -1,5 +1,7 @@
 //! `hrvd doctor`: looks at everything the daemon depends on, one thing a line, with what to do about it.
 
+mod disk;
+mod radio;
 pub(super) mod straps;
 
 use super::Exit;
@@ -12,7 +14,6 @@ use crate::config::{self, Config, Surroundings};
 use crate::control::{ClientError, Op};
 use crate::daemon::Settings;
 use crate::mqtt;
-use crate::store::{Query, StoreError};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -59,8 +60,6 @@ fn fail(what: &'static str, text: impl Into<String>, hint: impl Into<String>) ->
     Finding { what, verdict: Verdict::Fail, text: text.into(), hint: Some(hint.into()) }
 }
 
-/// Space below which the disk is worth a warning, bytes.
-const LOW_SPACE: u64 = 200 << 20;
 /// Time for the broker to let us in.
 const BROKER_LIMIT: Duration = Duration::from_secs(6);
 
@@ -81,6 +80,9 @@ pub fn run(global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) 
         }
     };
     findings.push(match loaded.warnings.len() {
+        0 if loaded.files.is_empty() => {
+            warn("configuration", "none yet: the built-in defaults hold", "sudo hrvd setup writes one")
+        }
         0 => ok("configuration", "valid"),
         n => warn("configuration", format!("valid, {n} warnings"), "hrvd config check lists them"),
     });
@@ -97,7 +99,7 @@ pub fn run(global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) 
         Exit::Done
     });
     findings.push(time());
-    findings.extend(disk(&config));
+    findings.extend(disk::disk(&config));
     print(&findings, colour, terminal);
     if findings.iter().any(|f| f.verdict == Verdict::Fail) { Exit::Failed } else { Exit::Done }
 }
@@ -184,6 +186,8 @@ async fn bluetooth(config: &Config) -> Vec<Finding> {
                     .iter()
                     .find(|a| a.name == w || a.address.is_some_and(|x| x.to_string().eq_ignore_ascii_case(w))),
             };
+            let (name, on) = found.map_or(("hci0", false), |a| (a.name.as_str(), a.powered));
+            out.extend(radio::look(name, on));
             out.push(match found {
                 None => fail(
                     "adapter",
@@ -259,37 +263,4 @@ fn time() -> Finding {
             "results get their date when the network has told the time; timedatectl shows whether it has",
         ),
     }
-}
-
-fn disk(config: &Config) -> Vec<Finding> {
-    let path = &config.store.path;
-    let mut out = vec![];
-    match Query::open(path).and_then(|q| q.count_unsent()) {
-        Ok(0) => out.push(ok("database", format!("{} opens", path.display()))),
-        Ok(n) => out.push(warn(
-            "database",
-            format!("opens; {n} results wait for the broker"),
-            "they are sent when it is back",
-        )),
-        Err(_) if !path.exists() => {
-            out.push(ok("database", format!("{} is made at the first start", path.display())));
-        }
-        Err(e @ StoreError::Corrupt { .. }) => {
-            out.push(fail("database", e.to_string(), "hrvd run moves it aside and begins a new one"));
-        }
-        Err(e) => out.push(fail("database", e.to_string(), "use sudo; look at the folder's owner and permissions")),
-    }
-    let dir = path.ancestors().skip(1).find(|d| d.is_dir());
-    if let Some(stat) = dir.and_then(|d| rustix::fs::statvfs(d).ok()) {
-        let free = stat.f_bavail * stat.f_frsize;
-        let text = format!("{} MB free", free >> 20);
-        if stat.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
-            out.push(fail("disk", "mounted read-only", "live values go on, but nothing is kept; remount it writable"));
-        } else if free < LOW_SPACE {
-            out.push(warn("disk", text, "make room: a day of wear takes about 3 MB"));
-        } else {
-            out.push(ok("disk", text));
-        }
-    }
-    out
 }

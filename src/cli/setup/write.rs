@@ -87,12 +87,12 @@ impl Setup<'_> {
             }
             let kept = config::credential_beside(&self.main);
             let unit = self.args.service.as_deref().unwrap_or("hrvd");
-            let drop_in = self.args.unit_dir.join(format!("{unit}.service.d/10-mqtt-password.conf"));
+            let drop_in = self.args.unit_dir.join(format!("{unit}.service.d/encrypted-password.conf"));
             match &login.password {
                 // once encrypted, the drop-in hides a plain file
                 Some(password) if self.args.encrypt || drop_in.exists() => {
                     let sealed = kept.with_file_name("mqtt-password.cred");
-                    let line = format!("[Service]\nLoadCredentialEncrypted=mqtt-password:{}\n", sealed.display());
+                    let line = drop_in_text(&sealed);
                     out.push(Wanted { path: sealed, text: service::encrypt(password)?, kind: Kind::Secret });
                     out.push(Wanted { path: drop_in, text: line.into_bytes(), kind: Kind::DropIn });
                 }
@@ -164,4 +164,13 @@ impl Setup<'_> {
             }
         }
     }
+}
+
+/// The plain file and its fallback are taken back first; that empties the whole list, so the boot id is named again.
+fn drop_in_text(sealed: &Path) -> String {
+    format!(
+        "[Service]\nLoadCredential=\nSetCredential=\nLoadCredential=boot-id:/proc/sys/kernel/random/boot_id\n\
+         LoadCredentialEncrypted=mqtt-password:{}\n",
+        sealed.display()
+    )
 }
