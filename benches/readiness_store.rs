@@ -94,7 +94,7 @@ fn fill(path: &Path) {
         }
         let link = Input::Link { strap: STRAP, state: hrvd::engine::LinkState::NotSeen };
         player.input(now.mono + Duration::from_secs(150), link, &mut said);
-        let mut say = |desk: &mut Desk, s: u64, what: Saying| {
+        let say = |desk: &mut Desk, s: u64, what: Saying| {
             desk.say(later(now, s), None, Source::Cli, what).unwrap();
         };
         for r in results {

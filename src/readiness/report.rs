@@ -267,3 +267,7 @@ fn number(value: Option<f64>, decimals: i32) -> Value {
 fn iso(t: Timestamp, zone: &TimeZone) -> String {
     t.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;
