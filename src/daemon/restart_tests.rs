@@ -211,8 +211,6 @@ fn hub(settings: Settings, store: store::StoreHandle) -> Hub {
         learning: None,
         night: night::Night::new(super::Keeping::default(), settings.store, Mono::default()),
         preferences,
-        desks: Desks::default(),
-        store_path: settings.store,
         latest: Mono::default(),
     }
 }
