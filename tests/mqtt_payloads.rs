@@ -266,7 +266,7 @@ fn unique_ids_do_not_depend_on_what_is_learned_or_renamed() {
     renamed.straps[0].name = None;
     r.output(&Output::Strap(status()), now(1000));
     assert_eq!(ids(&r.roster(&renamed)), before);
-    assert_eq!(before.len(), 7 + 19 + 72);
+    assert_eq!(before.len(), 8 + 19 + 72);
 }
 
 /// The rules that Home Assistant enforces by refusing a device or an entity, or by a line in its log.
@@ -314,6 +314,7 @@ fn discovery_obeys_home_assistant() {
         ("timestamp", None),
         ("enum", None),
         ("problem", None),
+        ("data_size", Some("MB")),
         ("connectivity", None),
     ];
     let all = discovery();
@@ -586,7 +587,12 @@ fn payloads_are_pinned() {
     ] {
         all.extend(r.output(&output, now(1000)));
     }
-    all.push(r.bridge(&BridgeStatus { unsent: 2, started: now(0).wall, ..BridgeStatus::default() }));
+    all.push(r.bridge(&BridgeStatus {
+        unsent: 2,
+        database_mb: Some(14),
+        started: now(0).wall,
+        ..BridgeStatus::default()
+    }));
     let explained = Explained {
         cause: Some(Cause::WeakSignal),
         last_seen: Some(Mono::from_secs(999)),

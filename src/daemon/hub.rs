@@ -30,8 +30,6 @@ use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-/// Counters of recovery alone are told at most this often.
-const COUNTERS_EVERY: Duration = Duration::from_secs(60);
 /// Longest sleep: a suspended machine and a stuck timer are noticed.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 
@@ -127,7 +125,7 @@ impl Hub {
             self.drain();
             self.wake_desks();
             self.look_after_straps(&inlets.radio_status.borrow().clone(), false);
-            self.look_after_night();
+            self.look_after_night(&inlets.radio_status);
             self.systemd.alive();
             self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
         }
@@ -276,27 +274,6 @@ impl Hub {
             _ => {}
         }
         self.say_bridge(radio);
-    }
-
-    pub(super) fn say_bridge(&mut self, radio: &watch::Receiver<ble::Status>) {
-        let health = self.store.health().borrow().clone();
-        let status = BridgeStatus {
-            adapter_problem: if self.radio_used { adapter_problem(&radio.borrow()) } else { None },
-            store_problem: health.message,
-            unsent: health.outbox_unsent,
-            started: self.started,
-            recovery: self.radio_used.then(|| radio.borrow().counters),
-        };
-        let now = self.clock.mono();
-        let news = self.bridge.as_ref().is_none_or(|(at, said)| {
-            let counted = BridgeStatus { recovery: said.recovery, ..status.clone() };
-            counted != *said || (status != *said && now.since(*at) >= COUNTERS_EVERY)
-        });
-        if news {
-            let message = self.renderer.bridge(&status);
-            self.bridge = Some((now, status));
-            self.tell(message);
-        }
     }
 
     pub(super) fn tell(&mut self, message: Message) {

@@ -2,6 +2,7 @@
 //! Neither is done while a check runs or a strap sends; a copy that is being made then is given up and made later.
 
 use super::hub::Hub;
+use crate::ble;
 use crate::store::{Backup, Contents, Interrupt, StoreError};
 use crate::units::Mono;
 use jiff::civil::Date;
@@ -11,10 +12,12 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_secs(3);
+/// How often the size of the database is looked at.
+const SIZE_EVERY: Duration = Duration::from_secs(60);
 /// The quiet hours of the local night.
 const QUIET: std::ops::Range<i8> = 2..4;
 /// A machine that is off at night does it so long after its start.
@@ -60,6 +63,9 @@ pub(super) struct Night {
     copying: Option<Copying>,
     pruning: Option<oneshot::Receiver<Result<usize, StoreError>>>,
     rows: usize,
+    sized: Option<Mono>,
+    /// Size of the database, begun MB.
+    pub(super) size_mb: Option<u64>,
 }
 
 impl Night {
@@ -67,7 +73,6 @@ impl Night {
     pub(super) fn new(keeping: Keeping, db: PathBuf, started: Mono) -> Self {
         Self {
             keeping,
-            db,
             zone: TimeZone::system(),
             started,
             looked: None,
@@ -76,7 +81,20 @@ impl Night {
             copying: None,
             pruning: None,
             rows: 0,
+            sized: None,
+            size_mb: size_mb(&db),
+            db,
         }
+    }
+
+    /// Measures the database now and then; whether it changed.
+    fn measure(&mut self, now: Mono) -> bool {
+        if self.sized.is_some_and(|at| now.since(at) < SIZE_EVERY) {
+            return false;
+        }
+        self.sized = Some(now);
+        let size = size_mb(&self.db);
+        std::mem::replace(&mut self.size_mb, size) != size
     }
 
     /// Starts a copy on a thread of its own.
@@ -105,6 +123,10 @@ impl Drop for Night {
     fn drop(&mut self) {
         self.give_up();
     }
+}
+
+fn size_mb(db: &Path) -> Option<u64> {
+    fs::metadata(db).ok().map(|m| m.len().div_ceil(1_000_000))
 }
 
 /// Whether something is due that was last done on `done`: in the quiet hours, or after them on a machine that slept.
@@ -150,7 +172,7 @@ fn dated(dir: &Path) -> Vec<(Date, PathBuf)> {
 
 impl Hub {
     /// Does what is due at this hour, if nobody needs us.
-    pub(super) fn look_after_night(&mut self) {
+    pub(super) fn look_after_night(&mut self, radio: &watch::Receiver<ble::Status>) {
         let now = self.clock.now();
         let busy = self.checking || self.engine.strap_statuses(now.mono).iter().any(|s| s.online);
         if busy {
@@ -160,6 +182,9 @@ impl Hub {
             return;
         }
         self.night.looked = Some(now.mono);
+        if self.night.measure(now.mono) {
+            self.say_bridge(radio);
+        }
         let Some(wall) = now.wall else { return };
         let local = wall.to_zoned_datetime(self.night.zone.clone());
         let (hour, today) = (local.hour(), local.date());

@@ -5,10 +5,39 @@ use crate::ble;
 use crate::diagnosis::Cause;
 use crate::engine::StrapStatus;
 use crate::json::{self, Zero};
+use crate::mqtt::BridgeStatus;
 use crate::units::{Mono, Now};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Counters of recovery alone are told at most this often.
+const COUNTERS_EVERY: Duration = Duration::from_secs(60);
 
 impl Hub {
+    /// Says how the gateway is, if that is news.
+    pub(super) fn say_bridge(&mut self, radio: &watch::Receiver<ble::Status>) {
+        let health = self.store.health().borrow().clone();
+        let status = BridgeStatus {
+            adapter_problem: if self.radio_used { adapter_problem(&radio.borrow()) } else { None },
+            store_problem: health.message,
+            unsent: health.outbox_unsent,
+            started: self.started,
+            database_mb: self.night.size_mb,
+            recovery: self.radio_used.then(|| radio.borrow().counters),
+        };
+        let now = self.clock.mono();
+        let news = self.bridge.as_ref().is_none_or(|(at, said)| {
+            let counted = BridgeStatus { recovery: said.recovery, ..status.clone() };
+            counted != *said || (status != *said && now.since(*at) >= COUNTERS_EVERY)
+        });
+        if news {
+            let message = self.renderer.bridge(&status);
+            self.bridge = Some((now, status));
+            self.tell(message);
+        }
+    }
+
     pub(super) fn status(&self, now: Now, radio: &ble::Status) -> Value {
         let health = self.store.health().borrow().clone();
         let mqtt = self.mqtt.status().borrow().clone();

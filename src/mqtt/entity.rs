@@ -191,6 +191,18 @@ pub(super) const GATEWAY: &[Entity] = &[
         diagnostic: true,
         ..SENSOR
     },
+    Entity {
+        key: "database_size",
+        name: Name { en: "Database size" },
+        field: Some("database_mb"),
+        class: Some("data_size"),
+        unit: Some("MB"),
+        precision: Some(0),
+        measurement: true,
+        diagnostic: true,
+        enabled: false,
+        ..SENSOR
+    },
 ];
 
 /// Entities of a strap.

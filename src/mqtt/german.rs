@@ -9,6 +9,7 @@ const NAMES: &[(&str, &str)] = &[
     ("adapter", "Bluetooth-Adapter"),
     ("store", "Speicher"),
     ("unsent", "Ungesendete Ergebnisse"),
+    ("database_size", "Größe der Datenbank"),
     ("started", "Gestartet"),
     ("readiness", "Bereitschaft"),
     ("readiness_state", "Stand der Bereitschaft"),

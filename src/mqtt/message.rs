@@ -1,12 +1,30 @@
 //! A rendered message, and the small pieces that payloads are made of.
 
 use super::topics::{OFFLINE, ONLINE};
+use crate::ble::Counters;
 use crate::check::Phase;
 use crate::engine::LinkState;
 use crate::publication::Publication;
 use crate::verdict::{SmoothingVerdict, Units, Worn};
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
+
+/// State of the gateway itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BridgeStatus {
+    /// What is wrong with the Bluetooth adapter, if anything.
+    pub adapter_problem: Option<String>,
+    /// What is wrong with the store, if anything.
+    pub store_problem: Option<String>,
+    /// Durable messages that the broker does not have yet.
+    pub unsent: u64,
+    /// When the daemon started, once the clock is known.
+    pub started: Option<jiff::Timestamp>,
+    /// Size of the database, begun MB (10^6 bytes).
+    pub database_mb: Option<u64>,
+    /// How often each level of recovery was needed; absent if the radio is not bluetoothd's.
+    pub recovery: Option<Counters>,
+}
 
 /// A message and how it has to travel.
 #[derive(Clone, Debug, PartialEq, Eq)]

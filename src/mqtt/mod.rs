@@ -43,11 +43,11 @@ pub use clear::{Places, clear};
 pub use command::{MAX_COMMAND, Order, Wish};
 pub use config::{ClientCert, ConfigError, MqttConfig, Timing, TlsOptions};
 pub use handle::{ConnectionState, MqttHandle};
-pub use message::{Delivery, Message};
+pub use message::{BridgeStatus, Delivery, Message};
 pub use monitor::{NoEntry, Seen, follow, probe};
 pub use outbox::{NoOutbox, OutboxSource};
 pub use privacy::{Publish, Sieve};
-pub use render::{BridgeStatus, RenderOptions, Renderer};
+pub use render::{RenderOptions, Renderer};
 pub use strap_state::Explained;
 pub use topics::{OFFLINE, ONLINE, TOPICS, Topics, Use};
 

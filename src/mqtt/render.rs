@@ -4,12 +4,12 @@ use super::discovery::Discovery;
 use super::entity::EVENTS;
 use super::live_state;
 use super::message::{
-    Delivery, Message, availability, bytes, idle, iso, no_numbers, number, removed, retained, unknown_strap,
+    BridgeStatus, Delivery, Message, availability, bytes, idle, iso, no_numbers, number, removed, retained,
+    unknown_strap,
 };
 use super::privacy::{Publish, Sieve};
 use super::strap_state::{self, Explained};
 use super::topics::Topics;
-use crate::ble::Counters;
 use crate::check::{AbortCause, CheckId, CheckResult, CheckStatus, Phase};
 use crate::engine::{Athlete, LinkState, Live, Output, Roster, Strap, StrapFacts, StrapStatus};
 use crate::language::Language;
@@ -23,21 +23,6 @@ use std::time::Duration;
 
 /// Counters of a strap are said at most this often, unless something else about it changed.
 const COUNTERS_EVERY: Duration = Duration::from_secs(60);
-
-/// State of the gateway itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BridgeStatus {
-    /// What is wrong with the Bluetooth adapter, if anything.
-    pub adapter_problem: Option<String>,
-    /// What is wrong with the store, if anything.
-    pub store_problem: Option<String>,
-    /// Durable messages that the broker does not have yet.
-    pub unsent: u64,
-    /// When the daemon started, once the clock is known.
-    pub started: Option<jiff::Timestamp>,
-    /// How often each level of recovery was needed; absent if the radio is not bluetoothd's.
-    pub recovery: Option<Counters>,
-}
 
 /// How things are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +216,7 @@ impl Renderer {
             "store": word(&status.store_problem),
             "store_problem": detail(&status.store_problem),
             "unsent": status.unsent,
+            "database_mb": status.database_mb,
             "started": status.started.map(|t| iso(t, &TimeZone::UTC)),
             "recovery": status.recovery.map(|c| crate::json::recovery(&c)),
         });

@@ -11,10 +11,10 @@ use std::time::Duration;
 /// Time for a restarted daemon to reach its broker.
 const SETTLE: Duration = Duration::from_secs(25);
 
-/// Whether systemd runs this unit.
-pub(super) fn is_active(unit: &str) -> bool {
+/// Whether systemd knows this unit, be it running or not.
+pub(super) fn is_known(unit: &str) -> bool {
     let mut ask = Command::new("systemctl");
-    ask.args(["--quiet", "is-active", unit]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    ask.args(["cat", unit]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     ask.status().is_ok_and(|s| s.success())
 }
 

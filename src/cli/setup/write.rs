@@ -36,6 +36,12 @@ impl Setup<'_> {
         }
         if changes.is_empty() {
             talk.say("The configuration says all that already; nothing to write.");
+            let unit = self.unit().filter(|_| !self.args.dry_run);
+            if let (Some(unit), None) = (unit, service::status(&loaded.config.control_socket)) {
+                talk.say(format!("hrvd does not run: systemctl start {unit}"));
+                service::systemctl(&["start", &unit])?;
+                self.settle(&loaded.config, talk).await?;
+            }
             return Ok(loaded.config.clone());
         }
         talk.say("This will be written:");
@@ -147,7 +153,7 @@ impl Setup<'_> {
     fn unit(&self) -> Option<String> {
         let usual = self.main == Path::new(DEFAULT_FILE);
         let unit = self.args.service.clone().or_else(|| usual.then(|| "hrvd".to_owned()))?;
-        (self.args.service.is_some() || service::is_active(&unit)).then_some(unit)
+        (self.args.service.is_some() || service::is_known(&unit)).then_some(unit)
     }
 
     async fn settle(&self, config: &Config, talk: &mut Talk<'_, '_>) -> Result<(), Stop> {
