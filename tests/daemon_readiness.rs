@@ -240,3 +240,42 @@ fn a_data_holiday_says_words_or_nothing() {
     });
     hrvd.stop();
 }
+
+/// Of whom words are said there is no number, and of whom nothing is said there is nothing, whatever they say.
+#[test]
+fn what_is_published_of_a_person_holds_for_readiness_too() {
+    let broker = Mosquitto::open();
+    let home = Home::new();
+    let mut settings = patient(&home, broker.port, 0);
+    settings.roster = roster(&[("alex", 1), ("kim", 2)]);
+    for (who, publish) in [("alex", hrvd::mqtt::Publish::Words), ("kim", hrvd::mqtt::Publish::Nothing)] {
+        settings.render.publish.insert(who.parse().unwrap(), publish);
+    }
+    let hrvd = Running::start(settings, clock(), "boot-1");
+    let observer = Observer::new(broker.port);
+    observer.until_message("hrvd/g/status", "online");
+    for who in ["kim", "alex"] {
+        for (what, payload) in
+            [("sleep_hours", "4.5"), ("wellness_stress", "5"), ("motivation", "2"), ("illness", "on")]
+        {
+            observer.publish(&format!("hrvd/g/athlete/{who}/input/{what}/set"), payload, false);
+        }
+    }
+    let event = wait_said(&observer, EVENT, "a verdict", |v| v["event_type"] == "verdict");
+    let state = wait_said(&observer, READINESS, "a verdict", |v| v["state"] == "given");
+    let inputs = wait_said(&observer, INPUTS, "an illness", |v| v["illness"] == true);
+    for said in [&event, &state, &inputs] {
+        for (key, value) in said.as_object().unwrap() {
+            let counted = ["date", "at", "version", "algo_version"].contains(&key.as_str());
+            assert!(counted || !value.to_string().contains(|c: char| c.is_ascii_digit()), "{key}: {value}");
+        }
+    }
+    assert_eq!((&state["level"], &state["reasons"]), (&json!("REST"), &json!(["A very short night"])));
+    // kim's came first, and the command line knows
+    let today = ask(&home, &Op::Today { athlete: Some("kim".into()) });
+    assert_eq!((&today["readiness"]["level"], &today["inputs"]["sleep_hours"]), (&json!("REST"), &json!(4.5)));
+    let of_kim: Vec<_> = observer.seen().into_iter().filter(|s| s.topic.starts_with("hrvd/g/athlete/kim/")).collect();
+    let told: Vec<_> = of_kim.iter().filter(|s| !s.payload.is_empty() && !s.topic.ends_with("/set")).collect();
+    assert!(told.is_empty(), "{told:?}");
+    hrvd.stop();
+}

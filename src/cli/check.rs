@@ -63,7 +63,13 @@ fn follow(
             let _ = writeln!(terminal.out, "{v}");
         }
         match v["type"].as_str() {
-            Some("check_result") => return Ok(finish(&v, look, terminal)),
+            Some("check_result") => {
+                let exit = finish(&v, look, terminal);
+                if !terminal.json {
+                    ask_feel(client, &athlete, terminal);
+                }
+                return Ok(exit);
+            }
             Some("check") => {
                 let phase = v["phase"].as_str().unwrap_or_default();
                 running |= matches!(phase, "waiting_for_strap" | "settling" | "recording");
@@ -78,6 +84,23 @@ fn follow(
     }
     let _ = writeln!(terminal.err, "hrvd stopped; the check goes on when it is back");
     Ok(Exit::Failed)
+}
+
+/// The verdict may wait for the feel: says so, or what it is.
+fn ask_feel(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>) {
+    // a daemon that is older than this program has no such answer
+    let Ok(v) = client.ask(&Op::Today { athlete: Some(athlete.to_owned()) }) else { return };
+    let day = &v["readiness"];
+    let _ = match day["state"].as_str() {
+        Some("waiting_for_feel") => {
+            writeln!(terminal.err, "How does the day feel? hrvd log feel good | ok | bad, then hrvd today")
+        }
+        Some("given") => {
+            let text = day["level_text"].as_str().unwrap_or_default();
+            writeln!(terminal.out, "{}  {text} (hrvd today)", day["level"].as_str().unwrap_or_default())
+        }
+        _ => Ok(()),
+    };
 }
 
 /// Prints the result; a result without numbers has its own exit code.

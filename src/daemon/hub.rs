@@ -16,7 +16,6 @@ use crate::control::{Kind, Line, Op, Refusal, Request, pick_address, pick_athlet
 use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
 use crate::mqtt::{BridgeStatus, ConnectionState, Delivery, Message, MqttHandle, Order, Renderer};
-use crate::readiness::Source;
 use crate::release::{self, Ask};
 use crate::store::{StoreEvent, StoreHandle, StoreHealth};
 use crate::timeline::GapReason;
@@ -343,7 +342,7 @@ impl Hub {
         });
     }
 
-    fn athletes(&self) -> Vec<AthleteId> {
+    pub(super) fn athletes(&self) -> Vec<AthleteId> {
         self.roster.athletes.iter().map(|a| a.id.clone()).collect()
     }
 
@@ -435,14 +434,8 @@ impl Hub {
                 let left = released.map(|r| r.left.as_secs());
                 Ok(json!({"strap": id.to_string(), "released": released.is_some(), "released_s": left}))
             }
-            Op::Say { athlete, what, value, date } => {
-                let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
-                self.said(&athlete, &what, &value, date.as_deref(), Source::Cli)
-            }
-            Op::Today { athlete } => {
-                let athlete = pick_athlete(athlete.as_deref(), &self.athletes())?;
-                self.today(&athlete)
-            }
+            Op::Say { athlete, what, value, date } => self.say(athlete.as_deref(), &what, &value, date.as_deref()),
+            Op::Today { athlete } => self.today(athlete.as_deref()),
             Op::Status => Ok(self.status(now, &radio.borrow())),
             Op::Seal | Op::DeleteAthlete { .. } => Ok(json!({})),
         }

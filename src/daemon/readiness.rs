@@ -2,7 +2,7 @@
 
 use super::hub::Hub;
 use crate::check::CheckResult;
-use crate::control::{Kind, Refusal};
+use crate::control::{Kind, Refusal, pick_athlete};
 use crate::engine::{Athlete, Roster};
 use crate::load::{Planned, plus_days};
 use crate::readiness::report::{self, Detail};
@@ -299,6 +299,18 @@ impl Hub {
         }
     }
 
+    /// What a person says on the command line.
+    pub(super) fn say(
+        &mut self,
+        athlete: Option<&str>,
+        what: &str,
+        value: &str,
+        date: Option<&str>,
+    ) -> Result<Value, Refusal> {
+        let athlete = pick_athlete(athlete, &self.athletes())?;
+        self.said(&athlete, what, value, date, Source::Cli)
+    }
+
     /// What a person says, by whatever way.
     pub(super) fn said(
         &mut self,
@@ -337,8 +349,9 @@ impl Hub {
     }
 
     /// The day of a person, for the control socket: it is theirs, so nothing is held back but the verdict that waits.
-    pub(super) fn today(&mut self, athlete: &AthleteId) -> Result<Value, Refusal> {
+    pub(super) fn today(&mut self, athlete: Option<&str>) -> Result<Value, Refusal> {
         self.wake_desks();
+        let athlete = &pick_athlete(athlete, &self.athletes())?;
         let Some(desk) = self.desks.desks.get(athlete) else {
             return Err(Refusal::new(format!("nothing is known of {athlete}")).kind(Kind::NotFound));
         };

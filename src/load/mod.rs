@@ -7,6 +7,7 @@ pub mod fitness;
 mod ledger;
 mod plan;
 pub mod rules;
+pub mod series;
 mod session;
 pub(crate) mod stats;
 pub mod trimp;

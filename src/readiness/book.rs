@@ -354,8 +354,8 @@ impl Book {
     }
 }
 
-/// Days of load that a verdict is made from: whole weeks, half a year of them.
-const LOAD_DAYS: usize = 182;
+/// Days of load that a verdict is made from: whole weeks, a year of them.
+const LOAD_DAYS: usize = 364;
 
 /// Names of the inputs that differ.
 pub fn differences(a: &Day, b: &Day) -> Vec<&'static str> {

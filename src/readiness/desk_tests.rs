@@ -286,3 +286,39 @@ proptest! {
         prop_assert_eq!((last.day, last.feel, last.verdict), (usual.day, usual.feel, usual.verdict));
     }
 }
+
+#[test]
+fn a_clock_that_jumps_and_a_journey_give_nothing_twice() {
+    let mut d = desk(600);
+    d.handle(at("20T06:03:00"), DeskInput::Reading(reading(TODAY, 45.0)));
+    drain(&mut d);
+    // the wall clock is set back by an hour while the verdict waits: the wait is counted by the other clock
+    let set_back = Now { wall: Some(utc("20T05:04:00")), ..at("20T06:04:00") };
+    d.handle(set_back, DeskInput::Timeout);
+    assert_eq!((drain(&mut d), d.state(TODAY)), (vec![], DayState::WaitingForFeel));
+    let end = Now { wall: Some(utc("20T05:13:00")), ..at("20T06:13:00") };
+    d.handle(end, DeskInput::Timeout);
+    assert_eq!(drain(&mut d), ["given 20 1 GO "]);
+    // a journey west: the same local date begins anew and stays given
+    d.set_person(TimeZone::fixed(jiff::tz::offset(-10)), time(10, 0, 0, 0));
+    d.handle(at("20T08:00:00"), DeskInput::Timeout);
+    assert_eq!(d.today(), Some(date(2026, 3, 19)));
+    d.handle(at("20T11:00:00"), DeskInput::Timeout);
+    d.handle(at("20T12:00:00"), DeskInput::Reading(reading(TODAY, 45.0)));
+    assert_eq!((drain(&mut d), d.state(TODAY)), (vec![], DayState::Given));
+}
+
+#[test]
+fn the_short_and_the_long_day_of_the_year_end_at_their_own_midnight() {
+    let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+    let mut d = Desk::new(DeskConfig { time_zone: berlin, ..config(600) }, Book::default());
+    let start: Timestamp = "2026-03-29T08:00:00Z".parse().unwrap();
+    let mono = Mono::from_secs(1_000_000);
+    d.restore(Now { mono, wall: Some(start) }, None, None);
+    // ten by the summer clock is over; midnight lies 14 hours ahead
+    assert_eq!(d.poll_timeout(), Some(mono + Duration::from_secs(14 * 3600)));
+    let october: Timestamp = "2026-10-24T22:00:00Z".parse().unwrap();
+    d.handle(Now { mono, wall: Some(october) }, DeskInput::Timeout);
+    // the 25th begins: its morning ends at 10:00 winter time, eleven hours later
+    assert_eq!((d.today(), d.poll_timeout()), (Some(date(2026, 10, 25)), Some(mono + Duration::from_secs(11 * 3600))));
+}

@@ -112,8 +112,9 @@ fn version(row: &Row<'_>) -> rusqlite::Result<(Date, Version)> {
     Ok((parsed(row, "date")?, v))
 }
 
-/// A verdict depends on so many days before it and no more: sessions of the last 400, and what was said about them.
-const BOOK_DAYS: i64 = crate::load::REACH_DAYS + 1;
+/// A verdict depends on so many days before it and no more: sessions of the last 400, and what was said about them. Days
+/// that may still get a late input are judged from the same book.
+const BOOK_DAYS: i64 = crate::load::REACH_DAYS + crate::readiness::LATE_DAYS + 2;
 /// Versions of so many days are taken into a book: late inputs, and a month of "was this right?".
 const VERSION_DAYS: i64 = 45;
 

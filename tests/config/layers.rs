@@ -4,7 +4,8 @@ use crate::Case;
 use hrvd::check::Posture;
 use hrvd::config::{Loaded, Origin, Request, Surroundings, load, variable_of};
 use hrvd::engine::WakeWindow;
-use jiff::civil::time;
+use hrvd::load::PlanKind;
+use jiff::civil::{Weekday, date, time};
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,6 +35,24 @@ fn a_strap_has_hours_for_other_apps() {
         toml::from_str::<toml::Table>(&format!("release = {}", shown.value)).unwrap()["release"].clone();
     assert_eq!(again, shown.value, "what is shown can be written back");
     assert!(Case::new(&text[..text.find("release").unwrap()]).ok().config.straps[0].release.is_empty());
+}
+
+#[test]
+fn days_are_planned_by_weekday_and_by_date() {
+    let text = "[readiness]\nfeel_wait = \"0s\"\n[[athlete]]\nslug = \"alex\"\n\
+                plan = { tuesday = \"quality\", \"2026-05-03\" = \"race\" }\n";
+    let loaded = Case::new(text).ok();
+    assert_eq!(loaded.config.feel_wait, Duration::ZERO);
+    let plan = &loaded.config.athletes[0].plan;
+    assert_eq!(plan.week, [(Weekday::Tuesday, PlanKind::Quality)]);
+    assert_eq!(plan.dates, [(date(2026, 5, 3), PlanKind::Race)]);
+    let shown = loaded.settings.iter().find(|s| s.key == "athlete[0].plan").unwrap();
+    assert_eq!(shown.value["tuesday"].as_str(), Some("quality"));
+    let said = |plan: &str| Case::new(&format!("[[athlete]]\nslug = \"alex\"\nplan = {{ {plan} }}\n")).errors();
+    assert!(said("tusday = \"easy\"").contains("'tusday' is neither a weekday nor a date"));
+    assert!(said("tuesday = \"hard\"").contains("'hard' is none of rest, easy, quality, long, race"));
+    let plain = Case::new("[[athlete]]\nslug = \"alex\"\n").ok().config;
+    assert_eq!(plain.feel_wait, Duration::from_secs(600));
 }
 
 #[test]
@@ -113,7 +132,7 @@ fn ranges_end_where_the_reference_says() {
         }
         seen += 1;
     }
-    assert_eq!(seen, 13);
+    assert_eq!(seen, 14);
 }
 
 #[test]
