@@ -26,10 +26,9 @@ impl HrSeries {
             return;
         }
         self.close(at);
-        self.last = PLAUSIBLE.contains(&bpm).then(|| (at, f64::from(bpm))).or_else(|| {
-            // the time that follows is missing too
-            Some((at, 0.0))
-        });
+        // after nonsense the time that follows is missing too
+        let hr = if PLAUSIBLE.contains(&bpm) { f64::from(bpm) } else { 0.0 };
+        self.last = Some((at, hr));
     }
 
     /// Ends the stretch that runs.
