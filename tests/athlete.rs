@@ -55,6 +55,20 @@ fn fill(home: &Home) {
     handle.set_meta(format!("note.{WHO}"), Some(format!("{WHO} ").repeat(2000)));
     handle.set_meta(format!("note.{WHO}"), None);
     handle.stop().unwrap();
+    // what they said about a day, and what was answered
+    let conn = rusqlite::Connection::open(home.db()).unwrap();
+    for who in [WHO, OTHER] {
+        conn.execute(
+            "INSERT INTO input VALUES (NULL, ?1, '2026-11-24', 1, 'mqtt', 'feel', ?2)",
+            [who, &format!("said by {who}")],
+        )
+        .unwrap();
+        conn.execute(
+            "INSERT INTO verdict VALUES (NULL, ?1, '2026-11-24', 1, 1, 2, 'green', NULL, '[]', '{}', ?2)",
+            [who, &format!("answered to {who}")],
+        )
+        .unwrap();
+    }
 }
 
 /// Everything that the home holds but the log of the daemon, byte by byte.
@@ -227,6 +241,8 @@ fn the_export_holds_everything_and_nobody_else() {
     let names: Vec<&str> = all.iter().map(|(n, _)| n.as_str()).collect();
     for want in [
         "README.txt",
+        "tables/input.jsonl",
+        "tables/verdict.jsonl",
         "checks.jsonl",
         "tables/athlete.jsonl",
         "tables/check_result.jsonl",
@@ -249,4 +265,39 @@ fn the_export_holds_everything_and_nobody_else() {
         .ends(3)
         .complains("nothing is stored");
     assert!(!home.path("n").exists());
+}
+
+/// The newest seconds of a daemon that was killed wait in RAM; whoever is deleted then must not come back out of it.
+#[test]
+fn what_a_killed_daemon_left_in_ram_is_deleted_too() {
+    let ram = tempfile::tempdir_in("/dev/shm").unwrap();
+    if !store::is_ram(ram.path()) {
+        eprintln!("SKIPPED: /dev/shm is no RAM disk here");
+        return;
+    }
+    let home = Home::new();
+    home.configure(1, "enabled = false");
+    let text = fs::read_to_string(home.config()).unwrap();
+    let text = text.replace(home.socket().to_str().unwrap(), ram.path().join("control.sock").to_str().unwrap());
+    fs::write(home.config(), text).unwrap();
+    fill(&home);
+    let options = OpenOptions { tail: Some(ram.path().to_owned()), ..OpenOptions::new(home.db(), "boot-1") };
+    let Opened { handle, .. } = store::open(options).unwrap();
+    (1000..1004).for_each(|s| handle.record(packet(1, s)));
+    // the writer has had them
+    handle.read(|query| query.count_unsent()).blocking_recv().unwrap().unwrap();
+    let mut files = fs::read_dir(ram.path()).unwrap().map(|e| e.unwrap().path());
+    let tail = files.find(|p| p.extension().is_some_and(|e| e == "tail")).unwrap();
+    let left = fs::read(&tail).unwrap();
+    assert!(!left.is_empty());
+    handle.stop().unwrap();
+    fs::write(&tail, &left).unwrap();
+    home.run(&["athlete", "delete", WHO, "--yes"]).ends(0);
+    // a head with nobody's name may stay
+    let kept = fs::read(&tail).unwrap_or_default();
+    for needle in [&strap(1).0[..], strap(1).to_string().as_bytes(), WHO.as_bytes()] {
+        assert!(left.len() > kept.len() && !kept.windows(needle.len()).any(|w| w == needle), "{kept:?}");
+    }
+    let recordings = Query::open(&home.db()).unwrap().recordings().unwrap();
+    assert!(recordings.iter().all(|r| r.strap != strap(1)), "{recordings:?}");
 }
