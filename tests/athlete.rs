@@ -291,8 +291,19 @@ fn what_a_killed_daemon_left_in_ram_is_deleted_too() {
     let left = fs::read(&tail).unwrap();
     assert!(!left.is_empty());
     handle.stop().unwrap();
+    drop(handle); // and its lock
     fs::write(&tail, &left).unwrap();
+    // root deletes, and the daemon is somebody else
+    let root = rustix::process::geteuid().is_root();
+    if root {
+        std::os::unix::fs::chown(ram.path(), Some(54321), None).unwrap();
+        std::os::unix::fs::chown(&tail, Some(54321), None).unwrap();
+    }
     home.run(&["athlete", "delete", WHO, "--yes"]).ends(0);
+    for entry in fs::read_dir(ram.path()).unwrap() {
+        let meta = entry.unwrap().metadata().unwrap();
+        assert!(!root || std::os::unix::fs::MetadataExt::uid(&meta) == 54321, "the daemon could not open it any more");
+    }
     // a head with nobody's name may stay
     let kept = fs::read(&tail).unwrap_or_default();
     for needle in [&strap(1).0[..], strap(1).to_string().as_bytes(), WHO.as_bytes()] {

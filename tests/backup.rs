@@ -333,3 +333,38 @@ fn doctor_tells_the_size_and_the_age_of_the_copies() {
     fs::write(to.join("hrvd-2020-01-01.db"), "").unwrap();
     home.run(&["doctor"]).ends(1).says("warn  backups").says("is of 2020-01-01, ");
 }
+
+#[test]
+fn what_root_does_stays_the_daemons() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can give files away");
+        return;
+    }
+    const DAEMON: u32 = 54321;
+    let home = home(3, 0);
+    let root = home.path("x").parent().unwrap().to_owned();
+    let give = || {
+        chown(&root, Some(DAEMON), None).unwrap();
+        for name in names(&root).iter().filter(|n| n.starts_with("hrvd.db")) {
+            chown(root.join(name), Some(DAEMON), None).unwrap();
+        }
+    };
+    let check = |what: &str| {
+        for name in names(&root).iter().filter(|n| n.starts_with("hrvd.db")) {
+            assert_eq!(fs::metadata(root.join(name)).unwrap().uid(), DAEMON, "{name} after {what}");
+        }
+    };
+    give();
+    let copy = home.path("copy.db");
+    home.run(&["backup", text(&copy)]).ends(0);
+    check("backup");
+    home.run(&["restore", text(&copy)]).ends(0);
+    check("restore");
+    // where there was no journal
+    let _ = fs::remove_file(home.path("hrvd.db.journal-raw"));
+    home.run(&["athlete", "delete", "nobody", "--yes"]);
+    check("delete");
+    home.run(&["adopt", "A0:9E:1A:9F:6E:53", "--athlete", "kim"]).ends(0);
+    check("adopt");
+}

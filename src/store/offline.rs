@@ -20,7 +20,7 @@ pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Resu
 pub(super) fn give_to_folder_owner(path: &Path) {
     use std::os::unix::fs::{MetadataExt, chown};
     let Some(folder) = path.parent().and_then(|p| std::fs::metadata(p).ok()) else { return };
-    for suffix in ["", "-wal", "-shm", ".adopted"] {
+    for suffix in ["", "-wal", "-shm", ".adopted", ".journal-raw"] {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);
         let file = PathBuf::from(name);

@@ -186,8 +186,15 @@ fn open(path: &Path) -> Result<File, StoreError> {
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags.bits() as i32);
     let file = options.open(path).at(path)?;
     let found = file.metadata().at(path)?;
-    if !found.is_file() || found.nlink() != 1 || found.uid() != rustix::process::geteuid().as_raw() {
+    let we = rustix::process::geteuid();
+    // root works on a database of the daemon's: the file is and stays the folder owner's
+    let folder = path.parent().filter(|_| we.is_root()).and_then(|p| fs::metadata(p).ok());
+    let own = [Some(we.as_raw()), folder.as_ref().map(|f| f.uid())].contains(&Some(found.uid()));
+    if !found.is_file() || found.nlink() != 1 || !own {
         return Err(StoreError::Io { path: path.to_owned(), cause: "it is no file of ours alone".to_owned() });
+    }
+    if let Some(folder) = folder.filter(|f| f.uid() != found.uid()) {
+        std::os::unix::fs::fchown(&file, Some(folder.uid()), Some(folder.gid())).at(path)?;
     }
     if found.mode() & 0o077 != 0 {
         file.set_permissions(Permissions::from_mode(0o600)).at(path)?;
