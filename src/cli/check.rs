@@ -8,6 +8,7 @@ use super::terminal::Terminal;
 use crate::check::Posture;
 use crate::config::Surroundings;
 use crate::control::{Client, ClientError, Op};
+use crate::readiness::Feel;
 use crate::units::AthleteId;
 use serde_json::Value;
 
@@ -64,9 +65,12 @@ fn follow(
         }
         match v["type"].as_str() {
             Some("check_result") => {
-                let exit = finish(&v, look, terminal);
                 if !terminal.json {
                     ask_feel(client, &athlete, terminal);
+                }
+                let exit = finish(&v, look, terminal);
+                if !terminal.json {
+                    tell_verdict(client, &athlete, terminal);
                 }
                 return Ok(exit);
             }
@@ -86,8 +90,38 @@ fn follow(
     Ok(Exit::Failed)
 }
 
-/// The verdict may wait for the feel: says so, or what it is.
+/// Asks how the day feels before any number is shown, if somebody sits there and the verdict waits for it.
 fn ask_feel(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>) {
+    use std::io::{IsTerminal, stdin};
+    let today = Op::Today { athlete: Some(athlete.to_owned()) };
+    let waits = |v: Value| v["readiness"]["state"] == "waiting_for_feel";
+    // a daemon that is older than this program has no such answer
+    if !stdin().is_terminal() || !client.ask(&today).is_ok_and(waits) {
+        return;
+    }
+    let _ = write!(terminal.err, "How does the day feel? good, ok or bad (Enter: later) ");
+    let _ = terminal.err.flush();
+    let mut line = String::new();
+    if stdin().read_line(&mut line).is_err() {
+        return;
+    }
+    if let Some(feel) = feel_of(&line) {
+        let value = feel.as_str().to_owned();
+        let said = client.ask(&Op::Say { athlete: Some(athlete.to_owned()), what: "feel".into(), value, date: None });
+        if let Err(e) = said {
+            complain(&e, terminal);
+        }
+    }
+}
+
+/// A feel by its word or the beginning of it.
+fn feel_of(line: &str) -> Option<Feel> {
+    let word = line.trim().to_ascii_lowercase();
+    Feel::ALL.iter().copied().find(|f| !word.is_empty() && f.as_str().starts_with(&word))
+}
+
+/// The verdict, or that it waits for the feel.
+fn tell_verdict(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>) {
     // a daemon that is older than this program has no such answer
     let Ok(v) = client.ask(&Op::Today { athlete: Some(athlete.to_owned()) }) else { return };
     let day = &v["readiness"];
@@ -109,4 +143,19 @@ pub(super) fn finish(v: &Value, look: Look, terminal: &mut Terminal<'_>) -> Exit
         let _ = write!(terminal.out, "{}", result_words(look, v));
     }
     if v["rmssd_ms"].is_null() { Exit::NoResult } else { Exit::Done }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feel_by_its_first_letter() {
+        for (line, want) in
+            [("g\n", Some(Feel::Good)), ("OK", Some(Feel::Ok)), (" bad ", Some(Feel::Bad)), ("b", Some(Feel::Bad))]
+        {
+            assert_eq!(feel_of(line), want, "{line:?}");
+        }
+        assert!(["", "\n", "fine", "goodness"].iter().all(|l| feel_of(l).is_none()));
+    }
 }

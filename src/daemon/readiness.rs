@@ -294,8 +294,6 @@ impl Hub {
             if self.desks.refused.len() < MAX_NAMED && self.desks.refused.insert(told) {
                 tracing::warn!("not taken of {athlete}: {what}: {}", refusal.message);
             }
-            // a form that shows what was refused is put right again
-            self.say_desk(athlete);
         }
     }
 

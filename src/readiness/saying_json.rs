@@ -309,3 +309,7 @@ impl Fields {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "saying_json_tests.rs"]
+mod tests;
