@@ -312,3 +312,31 @@ fn what_a_killed_daemon_left_in_ram_is_deleted_too() {
     let recordings = Query::open(&home.db()).unwrap().recordings().unwrap();
     assert!(recordings.iter().all(|r| r.strap != strap(1)), "{recordings:?}");
 }
+
+#[test]
+fn a_deletion_that_is_killed_is_finished_by_the_next() {
+    let home = Home::new();
+    home.configure(1, "enabled = false");
+    fill(&home);
+    for ms in [5, 10, 15, 20, 30, 40, 60] {
+        let mut child = home
+            .hrvd(&["athlete", "delete", WHO, "--yes"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(ms));
+        let _ = child.kill();
+        let _ = child.wait();
+        store::verify(&home.db()).unwrap();
+        let left = Query::open(&home.db()).unwrap().results(Some(&slug(WHO)), 99).unwrap().len();
+        assert!(left == 0 || left == 5, "half of a person: {left} results");
+    }
+    let said = home.run(&["athlete", "delete", WHO, "--yes"]);
+    // it may have been through already: then there was nothing left to delete but bytes
+    assert!([Some(0), Some(3)].contains(&said.code), "{said:?}");
+    for needle in needles() {
+        assert_eq!(holds(&home, &needle), Vec::<String>::new(), "{:?}", String::from_utf8_lossy(&needle));
+    }
+    assert_eq!(Query::open(&home.db()).unwrap().results(Some(&slug(OTHER)), 99).unwrap().len(), 5);
+}

@@ -343,11 +343,9 @@ fn ctrl_c_leaves_nothing_behind() {
     }
 }
 
-#[test]
-fn an_encrypted_credential_goes_with_its_drop_in_and_the_unit_is_restarted() {
-    let (broker, home) = (guarded(), home());
-    let file = password(&home, "s3cret pass");
-    let (bin, units, log) = (home.path("bin"), home.path("units"), home.path("systemctl.log"));
+/// systemd's tools as far as setup uses them, first in the search path: what is asked of systemctl is noted.
+fn tools(home: &Home) -> String {
+    let (bin, log) = (home.path("bin"), home.path("systemctl.log"));
     std::fs::create_dir(&bin).unwrap();
     let tool = |name: &str, text: &str| {
         let path = bin.join(name);
@@ -356,13 +354,41 @@ fn an_encrypted_credential_goes_with_its_drop_in_and_the_unit_is_restarted() {
     };
     tool("systemctl", &format!("echo \"$*\" >> {}", log.display()));
     tool("systemd-creds", "[ \"$1 $2 $3 $4\" = 'encrypt --name=mqtt-password - -' ] && tr a-z b-za");
+    format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn a_service_that_does_not_run_is_started() {
+    let (broker, home) = (Mosquitto::open(), home());
+    let at = format!("127.0.0.1:{}", broker.port);
+    let args = ["setup", "--yes", "--broker", &at, "--athlete", "Alex", "--no-strap"];
+    home.run(&args).ends(0);
+    let (path, log) = (tools(&home), home.path("systemctl.log"));
+    let mut command = home.hrvd(&[&args[..], &["--service", "hrvd"]].concat());
+    command.env("PATH", path);
+    let said = std::thread::spawn(move || Said::of(command));
+    let asked = || std::fs::read_to_string(&log).unwrap_or_default();
+    daemon::wait_for(daemon::SOON, "systemctl start", String::new, || asked().contains("start hrvd\n").then_some(()));
+    let mut hrvd = Program::start(&home, None);
+    let said = said.join().unwrap().ends(0).complains("nothing to write").complains("hrvd does not run");
+    said.complains("hrvd runs with it").complains("has these devices now");
+    assert_eq!(asked(), "start hrvd\n");
+    hrvd.terminate();
+}
+
+#[test]
+fn an_encrypted_credential_goes_with_its_drop_in_and_the_unit_is_restarted() {
+    let (broker, home) = (guarded(), home());
+    let file = password(&home, "s3cret pass");
+    let (units, log) = (home.path("units"), home.path("systemctl.log"));
+    let path = tools(&home);
     let at = format!("127.0.0.1:{}", broker.port);
     let mut hrvd = Program::start(&home, None);
     hrvd.wait_log("starts");
     let args = ["setup", "--yes", "--broker", &at, "--username", "hrvd", "--password-file", &file, "--athlete", "Alex"];
     let more = ["--no-strap", "--encrypt", "--service", "hrvd", "--unit-dir", units.to_str().unwrap()];
     let mut command = home.hrvd(&[&args[..], &more].concat());
-    command.env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()));
+    command.env("PATH", path);
     Said::of(command).ends(0).complains("then: systemctl restart hrvd");
     assert_eq!(std::fs::read_to_string(log).unwrap(), "daemon-reload\nrestart hrvd\n");
     let sealed = home.path("credentials/mqtt-password.cred");
