@@ -256,6 +256,10 @@ fn the_export_holds_everything_and_nobody_else() {
     ] {
         assert!(names.contains(&want), "{want} of {names:?}");
     }
+    use std::os::unix::fs::PermissionsExt;
+    for path in files.iter().chain([&dir, &dir.join("tables"), &dir.join("recordings")]) {
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o077, 0, "others can read {}", path.display());
+    }
     // a recording that can be replayed
     let recording = files.iter().find(|p| p.extension().is_some_and(|e| e == "hrvd")).unwrap();
     home.run(&["analyze", recording.to_str().unwrap(), "--json"]).ends(0);
@@ -339,4 +343,33 @@ fn a_deletion_that_is_killed_is_finished_by_the_next() {
         assert_eq!(holds(&home, &needle), Vec::<String>::new(), "{:?}", String::from_utf8_lossy(&needle));
     }
     assert_eq!(Query::open(&home.db()).unwrap().results(Some(&slug(OTHER)), 99).unwrap().len(), 5);
+}
+
+#[test]
+fn with_access_rules_the_topics_are_cleared_that_cannot_be_read() {
+    // the rules of docs/mqtt.md: discovery may be written and not read
+    let broker = Mosquitto::start_with("password_file {dir}/users\nacl_file {dir}/acl\n", |dir| {
+        mosquitto::add_user(&dir.join("users"), "hrvd", "pw");
+        mosquitto::add_user(&dir.join("users"), "house", "pw");
+        let document = include_str!("../docs/mqtt.md");
+        let rules = document.split("```acl\n").nth(1).unwrap().split("```").next().unwrap();
+        mosquitto::write_rules(&dir.join("acl"), &format!("{rules}\nuser house\ntopic readwrite #\n"));
+    });
+    let home = Home::new();
+    fs::create_dir(home.path("credentials")).unwrap();
+    fs::write(home.path("credentials/mqtt-password"), "pw\n").unwrap();
+    home.configure(broker.port, "username = \"hrvd\"\n");
+    fill(&home);
+    let mut hrvd = Program::start(&home, None);
+    let kept = || {
+        let house = mosquitto::Observer::login(broker.port, Some(("house", "pw")));
+        house.publish("test/end", "", false);
+        let seen = house.until("the end", |all| all.iter().any(|s| s.topic == "test/end"));
+        seen.into_iter().filter(|s| s.retained && s.topic.contains(WHO)).map(|s| s.topic).collect::<Vec<_>>()
+    };
+    let discovery = format!("homeassistant/device/hrvd_g_athlete_{WHO}/config");
+    wait_for(daemon::SOON, "on the broker", || hrvd.log(), || kept().contains(&discovery).then_some(()));
+    hrvd.kill(); // it clears nothing itself
+    home.run(&["athlete", "delete", WHO, "--yes"]).ends(0).says("The broker keeps nothing");
+    assert_eq!(kept(), Vec::<String>::new());
 }

@@ -17,7 +17,8 @@ use crate::units::{AthleteId, StrapId};
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -147,10 +148,13 @@ fn write(args: &ExportArgs, config: &Config, query: &Query, dir: &Path) -> io::R
     }
     let put = |name: &str, text: &str| {
         let path = dir.join(name);
+        let named = |e: io::Error| io::Error::new(e.kind(), format!("{}: {e}", path.display()));
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+            fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(named)?;
         }
-        fs::write(&path, text).map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+        // health data: for nobody else
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(named)?;
+        file.write_all(text.as_bytes()).map_err(named)
     };
     put("README.txt", READ_ME)?;
     for r in query.recordings().map_err(io::Error::other)? {

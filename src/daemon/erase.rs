@@ -41,7 +41,7 @@ impl Hub {
         self.ask_again();
         self.new_roster(now);
         let erased = self.store.erase(who.clone());
-        tracing::info!("{who} is deleted with everything that was stored");
+        tracing::info!("{who} leaves: everything that was stored is being deleted");
         tokio::spawn(async move {
             let answer = match erased.await {
                 Ok(Ok(erased)) if erased.total() == 0 && !known => {

@@ -66,7 +66,7 @@ fn open_once(path: &Path) -> Result<Option<(Connection, migrate::Migrated)>, Sto
     if migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)? == 0 {
         return Ok(None);
     }
-    // no auto_vacuum: nothing large is ever deleted, and its page map costs a page a seal
+    // no auto_vacuum: its page map costs a page a seal, and pages that old packets leave (store.raw_keep) are used again
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).at(path)?;
     conn.pragma_update(None, "synchronous", "NORMAL").at(path)?;
     conn.pragma_update_and_check(None, "journal_size_limit", 4 << 20, |_| Ok(())).at(path)?;
