@@ -174,11 +174,16 @@ impl Hub {
     /// Does what is due at this hour, if nobody needs us.
     pub(super) fn look_after_night(&mut self, radio: &watch::Receiver<ble::Status>) {
         let now = self.clock.now();
+        let soon = self.night.looked.is_some_and(|at| now.mono.since(at) < LOOK_EVERY);
+        // the hub turns with every beat: nothing is asked that nobody needs
+        if soon && self.night.copying.is_none() {
+            return;
+        }
         let busy = self.checking || self.engine.strap_statuses(now.mono).iter().any(|s| s.online);
         if busy {
             self.night.give_up();
         }
-        if self.night.looked.is_some_and(|at| now.mono.since(at) < LOOK_EVERY) {
+        if soon {
             return;
         }
         self.night.looked = Some(now.mono);
