@@ -3,14 +3,21 @@
 #![cfg(feature = "daemon")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+use hrvd::check::{CheckConfig, CheckResult, Posture};
+use hrvd::cli::explain::{Wanted, explain};
+use hrvd::engine::{Athlete, Command, Config, Engine, Input, Output, Roster, Strap, Trigger};
+use hrvd::language::Language;
 use hrvd::load::{PlanKind, Session, SessionKind};
+use hrvd::player::Player;
 use hrvd::publication::Publication;
-use hrvd::readiness::{Book, Entry, Feel, Quiet, Source, V2, What};
+use hrvd::readiness::{Book, Entry, Feel, Quiet, Reading, Source, V1, V2, What};
+use hrvd::sim::{Heart, HeartConfig, StrapSim};
 use hrvd::store::{self, OpenOptions, Query, ReadinessWrite, StoreHandle};
-use hrvd::units::AthleteId;
+use hrvd::units::{AthleteId, Mono, StrapId};
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use std::path::Path;
+use std::time::Duration;
 
 const TODAY: Date = date(2026, 3, 20);
 
@@ -132,4 +139,100 @@ fn the_newest_version_of_each_day_makes_the_history() {
     assert_eq!(query.last_verdict_date(&alex()).unwrap(), Some(ago(1)));
     assert_eq!(query.versions(&alex(), ago(1)).unwrap().len(), 2, "both stay");
     store.stop().unwrap();
+}
+
+const STRAP: StrapId = StrapId([0xc0, 0xff, 0xee, 0, 0, 1]);
+
+fn protocol() -> CheckConfig {
+    let s = Duration::from_secs;
+    CheckConfig { settle: s(30), settle_min: s(30), record: s(90), ..CheckConfig::default() }
+}
+
+fn person() -> Athlete {
+    let time_zone = jiff::tz::TimeZone::UTC;
+    Athlete { id: alex(), name: "Alex".into(), time_zone, posture: Posture::Supine, wake_window: None }
+}
+
+/// A check on each of three mornings of one boot, raw packets and all; the results.
+fn mornings(store: &StoreHandle, change: impl Fn(&mut CheckResult)) -> Vec<CheckResult> {
+    let start = Mono::from_secs(1000);
+    let live = Duration::from_secs(3600);
+    let engine = Engine::new(Config { boot: "b".into(), live_interval: live, check: protocol() });
+    let mut player = Player::new(engine, start, None);
+    let strap = Strap { id: STRAP, athlete: alex(), name: None };
+    let roster = Roster { athletes: vec![person()], straps: vec![strap] };
+    let mut results = vec![];
+    for day in [2u32, 1, 0] {
+        let now = start + Duration::from_secs(86_400 * u64::from(2 - day));
+        let mut said = |_, output| match output {
+            Output::Record(record) => store.record(record),
+            Output::Result(r) => results.push(*r),
+            _ => {}
+        };
+        player.advance(now, &mut said);
+        player.set_wall(at(ago(day.into()), -6 * 3600));
+        player.input(now, Input::Roster(roster.clone()), &mut said);
+        let check = Command::StartCheck { athlete: alex(), posture: None, trigger: Trigger::Manual };
+        player.input(now, Input::Command(check), &mut said);
+        let heart = HeartConfig { seed: u64::from(day) + 7, ..HeartConfig::default() };
+        for n in StrapSim::new(Heart::new(heart)).take_while(|n| n.at < Duration::from_secs(140)) {
+            player.input(now + n.at, Input::Packet { strap: STRAP, bytes: n.bytes }, &mut said);
+        }
+        let state = hrvd::engine::LinkState::NotSeen;
+        player.input(now + Duration::from_secs(150), Input::Link { strap: STRAP, state }, &mut said);
+    }
+    for r in &mut results {
+        change(r);
+        store.result(r.clone(), vec![]);
+    }
+    results
+}
+
+#[test]
+fn a_day_is_computed_again_from_its_packets_and_a_number_that_is_not_theirs_is_seen() {
+    for (tampered, raw) in [(false, "same"), (true, "differs")] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hrvd.db");
+        let store = open(&path);
+        let results = mornings(&store, |r| {
+            r.values.as_mut().filter(|_| tampered).into_iter().for_each(|v| v.rmssd_ms += 1.0);
+        });
+        assert_eq!(results.len(), 3);
+        let mut book = Book::default();
+        let mut write = ReadinessWrite { athlete: Some(alex()), ..ReadinessWrite::default() };
+        for (n, r) in [2, 1, 0].into_iter().zip(&results) {
+            assert_eq!(r.local_date, Some(ago(n)));
+            book.put_reading(Reading::of(r).unwrap());
+            let version = book.freeze(ago(n), at(ago(n), 0), &V2).unwrap().clone();
+            write.given.push((ago(n), version, vec![]));
+        }
+        store.readiness(write);
+        // once while all of it is in the journal, once when it is in the database
+        for sealed in [false, true] {
+            if sealed {
+                store.seal().blocking_recv().unwrap().unwrap();
+            } else {
+                done(&store);
+            }
+            let query = Query::open(&path).unwrap();
+            for n in 0..3 {
+                let athlete = person();
+                let wanted = Wanted {
+                    athlete: &athlete,
+                    date: ago(n),
+                    protocol: &protocol(),
+                    other: Some(&V1),
+                    language: Language::En,
+                };
+                let v = explain(&query, &wanted).unwrap().unwrap();
+                assert_eq!(v["checks"][0]["raw"], raw, "{n} days ago, sealed: {sealed}: {v:#}");
+                assert_eq!((&v["recomputed"]["same"], v["inputs_since"].as_array().unwrap().len()), (&true.into(), 0));
+                assert_eq!(v["other"]["algo_version"], 1);
+            }
+            let nobody =
+                Wanted { athlete: &person(), date: ago(9), protocol: &protocol(), other: None, language: Language::En };
+            assert!(explain(&query, &nobody).unwrap().is_none(), "no verdict, nothing to explain");
+        }
+        store.stop().unwrap();
+    }
 }
