@@ -127,7 +127,7 @@ fn attempts_that_fail_for_any_reason_are_named_once_and_stay_named() {
     let connects = [Other, InProgress, NotConnected, Gone].map(|f| (Fate::Fails(f), Fate::Works));
     for (connect, setup) in setups.into_iter().chain(connects) {
         let mut sim = one();
-        (sim.body(strap(1)).connect, sim.body(strap(1)).setup) = (connect.clone(), setup.clone());
+        (sim.body(strap(1)).connect, sim.body(strap(1)).setup) = (connect, setup);
         sim.run(HOUR);
         assert_eq!(sim.state(strap(1)), LinkState::Fails, "{connect:?} {setup:?}");
         assert_eq!(hint(&sim), Some(Hint::AttemptsFail), "{connect:?} {setup:?}");

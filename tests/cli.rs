@@ -207,7 +207,7 @@ fn a_recording_in_milliseconds_is_read_so_from_its_first_beat() {
 #[test]
 fn analyze_says_what_a_straps_signal_is_worth() {
     let dir = tempfile::tempdir().unwrap();
-    let mut analyze = |profile: &str, flags: &[&str]| {
+    let analyze = |profile: &str, flags: &[&str]| {
         let file = dir.path().join(format!("{profile}.hrvd"));
         std::fs::write(&file, simulated(profile, 600)).unwrap();
         let said = run(&[&["analyze", "--json", file.to_str().unwrap()], flags].concat()).ends(0);

@@ -95,7 +95,7 @@ fn a_book_comes_back_as_it_was_and_each_version_is_told_once() {
     let query = Query::open(&path).unwrap();
     assert_eq!(query.count_unsent().unwrap(), 2, "one event for the version, one beside it");
     assert_eq!(query.meta("feel_wait.alex").unwrap().as_deref(), Some("x"));
-    assert_eq!(query.versions(&alex(), TODAY).unwrap(), [first.clone()]);
+    assert_eq!(query.versions(&alex(), TODAY).unwrap(), std::slice::from_ref(&first));
     assert_eq!(query.people().unwrap(), [alex()]);
     assert_eq!(query.inputs(&alex(), TODAY).unwrap().len(), 3);
 

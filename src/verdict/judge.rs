@@ -1,22 +1,21 @@
 //! The judge of one strap: puts the parts together.
 
 use super::coverage::Minutes;
+use super::doubled::Doubled;
 use super::finding::{CURRENT, Findings};
-use super::recent::{Bits, Thrice};
+use super::recent::Thrice;
 use super::rhythm::Rhythm;
 use super::smoothing::{Smoothing, SmoothingVerdict};
 use super::still::Still;
 use super::units::UnitClock;
 use super::wear::Wear;
 use super::{FindingId, Source, Trust, Units, Verdict, Worn};
-use crate::hrs::{Contact, Defect, Measurement};
+use crate::hrs::{Defect, Measurement};
 use crate::timeline::{GapReason, Placed};
 use crate::units::{Mono, RrTicks};
 use smallvec::SmallVec;
 use std::time::Duration;
 
-/// The same packet within this time was delivered twice, not sent twice.
-const TWICE: Duration = Duration::from_millis(100);
 /// Longest pause of a healthy link; above it the link stalled or lost packets.
 const STALL: Duration = Duration::from_secs(4);
 /// After a stall everything arrives within this time.
@@ -39,14 +38,6 @@ pub const PARAMS_DROP: std::ops::RangeInclusive<u64> = 28..=32;
 /// A link that is down for longer ends the session.
 const SESSION: Duration = Duration::from_secs(120);
 
-/// Heart rate, contact, energy, number of intervals and a checksum of them.
-type Print = (Option<u16>, Contact, Option<u16>, usize, u64);
-
-fn print(m: &Measurement) -> Print {
-    let sum = m.rr.iter().fold(0u64, |sum, rr| sum.wrapping_mul(65_599).wrapping_add(u64::from(rr.0)));
-    (m.hr, m.contact, m.energy_kj, m.rr.len(), sum)
-}
-
 /// Judges one strap's signal while it arrives. See the module's documentation.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
@@ -63,8 +54,6 @@ pub struct Judge {
     link_up: Option<Mono>,
     link_down: Option<Mono>,
     last_arrival: Option<Mono>,
-    /// What the packet before said, for whoever asks whether it came again.
-    last_print: Option<Print>,
     last_beat: Option<Mono>,
     last_rr: Option<RrTicks>,
     last_rr_at: Option<Mono>,
@@ -73,7 +62,7 @@ pub struct Judge {
     /// Packets without interval since the last one with.
     empties: u32,
     explained_until: Option<Mono>,
-    doubled: Bits,
+    doubled: Doubled,
     /// A pause and when it ended, and what came since: (pause, end, intervals, µs).
     pause: Option<(Duration, Mono, usize, u64)>,
     stalls: Thrice,
@@ -114,7 +103,8 @@ impl Judge {
         self.wear.link();
         self.break_off();
         self.minutes.restart();
-        (self.last_arrival, self.last_print, self.last_rr, self.last_rr_at) = (None, None, None, None);
+        (self.last_arrival, self.last_rr, self.last_rr_at) = (None, None, None);
+        self.doubled.link();
         (self.pause, self.still, self.explained_until, self.empties) = (None, None, None, 0);
         if up {
             if self.link_down.is_none_or(|t| now.since(t) > SESSION) {
@@ -159,7 +149,7 @@ impl Judge {
         }
         self.placed(placed);
         let rr: &[RrTicks] = &m.rr;
-        if self.is_doubled(arrival, m, placed) {
+        if self.doubled.packet(self.last_arrival.map(|t| arrival.since(t)), m, placed.duplicate) {
             return;
         }
         self.see_pause(arrival, rr);
@@ -193,7 +183,7 @@ impl Judge {
         if self.rhythm.has_added() {
             self.findings.raise(FindingId::ExtraShortRr, now);
         }
-        if self.doubles() {
+        if self.doubled.is_habit() {
             self.findings.raise(FindingId::DoubledDelivery, now);
         }
         let frozen = self.is_frozen(now);
@@ -216,7 +206,7 @@ impl Judge {
                 self.smoothing.gap();
             }
             Some(GapReason::LinkUp) => self.break_off(),
-            Some(GapReason::TimeBase) if !self.doubles() => {
+            Some(GapReason::TimeBase) if !self.doubled.is_habit() => {
                 self.ahead = [self.ahead[1], self.ahead[2], first];
                 self.break_off();
             }
@@ -282,22 +272,6 @@ impl Judge {
     fn break_off(&mut self) {
         self.units.break_off();
         self.smoothing.gap();
-    }
-
-    /// Whether this is the packet before, once more. Straps repeat values; radios repeat packets within milliseconds.
-    fn is_doubled(&mut self, arrival: Mono, m: &Measurement, placed: &Placed) -> bool {
-        let print = print(m);
-        let same = self.last_print == Some(print)
-            && self.last_arrival.is_some_and(|t| arrival.since(t) < TWICE)
-            && (placed.duplicate || m.rr.is_empty() || self.doubles());
-        self.doubled.push(same);
-        self.last_print = Some(print);
-        same
-    }
-
-    /// Whether notifications are known to arrive twice.
-    fn doubles(&self) -> bool {
-        self.doubled.len() >= 20 && self.doubled.share_64() >= 0.25
     }
 
     fn see_pause(&mut self, arrival: Mono, rr: &[RrTicks]) {

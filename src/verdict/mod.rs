@@ -5,6 +5,7 @@
 //! bounded and each packet costs constant time. Where the evidence does not suffice yet, it says "unknown".
 
 mod coverage;
+mod doubled;
 mod finding;
 mod judge;
 mod recent;
