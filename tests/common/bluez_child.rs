@@ -12,6 +12,13 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
+/// The child's own times, short so that a test is.
+pub const SCAN_ON: Duration = Duration::from_secs(2);
+pub const SCAN_OFF: Duration = Duration::from_millis(500);
+pub const SILENCE: Duration = Duration::from_secs(2);
+/// The child says so often that it got on. Counted by that, time stands still while it gets none of the processor.
+pub const TICK: Duration = Duration::from_millis(100);
+
 const MODE: &str = "HRVD_TEST_BLE_CHILD";
 
 pub fn mono_micros() -> u64 {
@@ -77,11 +84,11 @@ async fn run() {
     let clock = Clock::system(ClockTrust::Auto);
     let mut machine = ArbiterConfig {
         power_on: std::env::var("HRVD_TEST_POWER_ON").is_ok(),
-        scan_on: Duration::from_secs(2),
-        scan_off: Duration::from_millis(500),
+        scan_on: SCAN_ON,
+        scan_off: SCAN_OFF,
         ..ArbiterConfig::default()
     };
-    machine.link.silence = Duration::from_secs(2);
+    machine.link.silence = SILENCE;
     let (wanted_tx, wanted) = tokio::sync::watch::channel(straps(&std::env::var("HRVD_TEST_WANTED").unwrap()));
     let (tx, mut rx) = tokio::sync::mpsc::channel(256);
     let cancel = CancellationToken::new();
@@ -97,6 +104,9 @@ async fn run() {
         }
     });
     let mut last = Status::default();
+    let tasks = tokio::runtime::Handle::current().metrics();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
@@ -116,6 +126,7 @@ async fn run() {
                 say(&format!("EXIT {exit:?}"));
                 return;
             }
+            _ = tick.tick() => say(&format!("TICK {}", tasks.num_alive_tasks())),
         }
     }
 }
@@ -124,10 +135,22 @@ async fn run() {
 
 #[derive(Clone, Debug)]
 pub enum Line {
-    Link { strap: String, state: String },
-    Packet { strap: String, stamped: u64, queued: u64, bytes: Vec<u8> },
-    Facts { text: String },
+    Link {
+        strap: String,
+        state: String,
+    },
+    Packet {
+        strap: String,
+        stamped: u64,
+        queued: u64,
+        bytes: Vec<u8>,
+    },
+    Facts {
+        text: String,
+    },
     Status(String),
+    /// The child got on; so many tasks live in it.
+    Tick(usize),
     Exit(String),
 }
 
@@ -151,6 +174,7 @@ fn parse(line: &str) -> Option<Line> {
         },
         "@FACTS" => Line::Facts { text: rest.to_owned() },
         "@STATUS" => Line::Status(rest.to_owned()),
+        "@TICK" => Line::Tick(rest.parse().ok()?),
         "@EXIT" => Line::Exit(rest.to_owned()),
         _ => return None,
     })
@@ -196,7 +220,7 @@ impl Builder {
             writer.lines.lock().unwrap().1 = true;
             writer.more.notify_all();
         });
-        Daemon { child, stdin, log, born: now() }
+        Daemon { child, stdin, log }
     }
 }
 
@@ -207,14 +231,13 @@ fn now() -> Instant {
 
 /// A point in the log.
 #[derive(Clone, Copy)]
-pub struct Mark(usize, Instant);
+pub struct Mark(usize);
 
 /// The process under test.
 pub struct Daemon {
     child: Child,
     stdin: ChildStdin,
     log: Arc<Log>,
-    born: Instant,
 }
 
 impl Daemon {
@@ -241,15 +264,7 @@ impl Daemon {
     }
 
     pub fn mark(&self) -> Mark {
-        Mark(self.log.lines.lock().unwrap().0.len(), now())
-    }
-
-    pub fn since_mark(&self, mark: Mark) -> Duration {
-        now().duration_since(mark.1)
-    }
-
-    pub fn age(&self) -> Duration {
-        now().duration_since(self.born)
+        Mark(self.log.lines.lock().unwrap().0.len())
     }
 
     pub fn is_alive(&self) -> bool {
@@ -278,7 +293,7 @@ impl Daemon {
     }
 
     pub fn wait_state(&self, strap: &str, state: &str, limit: Duration) {
-        self.wait_state_since(Mark(0, now()), strap, state, limit);
+        self.wait_state_since(Mark(0), strap, state, limit);
     }
 
     pub fn wait_state_since(&self, mark: Mark, strap: &str, state: &str, limit: Duration) {
@@ -302,6 +317,28 @@ impl Daemon {
         self.wait_until(limit, &format!("{call}, {n} times"), || fake.count(call) >= n);
     }
 
+    /// Whether a read of this strap gets stuck within so much of the child's own time.
+    pub fn reads_within(&self, fake: &FakeBluez, strap: &str, limit: Duration) -> bool {
+        let mark = self.mark();
+        while self.own_time_since(mark) < limit {
+            if fake.count(&format!("stuck {strap}")) > 0 {
+                return true;
+            }
+            self.wait_ticks(1);
+        }
+        false
+    }
+
+    /// Waits until the child got on so many times.
+    fn wait_ticks(&self, n: usize) {
+        let mark = self.mark();
+        let ended = |log: &[(Instant, Line)]| log.iter().any(|(_, l)| matches!(l, Line::Exit(_)));
+        self.wait_log(Duration::from_secs(90), "sign of life", |log| {
+            let ticks = log[mark.0..].iter().filter(|(_, l)| matches!(l, Line::Tick(_))).count();
+            (ticks >= n || ended(log)).then_some(())
+        });
+    }
+
     /// Waits for something that is not in the log.
     pub fn wait_until(&self, limit: Duration, what: &str, done: impl Fn() -> bool) {
         let deadline = now() + limit;
@@ -317,8 +354,12 @@ impl Daemon {
     }
 
     pub fn states(&self, strap: &str) -> Vec<String> {
+        self.states_since(Mark(0), strap)
+    }
+
+    pub fn states_since(&self, mark: Mark, strap: &str) -> Vec<String> {
         let log = self.log.lines.lock().unwrap();
-        log.0
+        log.0[mark.0..]
             .iter()
             .filter_map(|(_, l)| match l {
                 Line::Link { strap: s, state } if s == strap => Some(state.clone()),
@@ -350,31 +391,63 @@ impl Daemon {
             .collect()
     }
 
-    /// How long after `mark` the first packet after the latest pause of half a second came.
-    pub fn first_packet_since(&self, mark: Mark, strap: &str) -> Duration {
-        self.first_packet_since_within(mark, strap, Duration::from_secs(1))
+    /// Data has to flow again soon after `mark`, or after the strap was told as down if it was up then: how soon, by the
+    /// child's own time.
+    pub fn again_within(&self, limit: Duration, mark: Mark, strap: &str) -> Duration {
+        let state = |l: &Line| match l {
+            Line::Link { strap: s, state } if s == strap => Some(state == "connected"),
+            _ => None,
+        };
+        let real = limit * 3 + Duration::from_secs(60);
+        let (ticks, told) = self.wait_log(real, &format!("data of {strap} again"), |log| {
+            let was_up = log[..mark.0].iter().rev().find_map(|(_, l)| state(l)) == Some(true);
+            let skip = if was_up { log[mark.0..].iter().position(|(_, l)| state(l) == Some(false))? } else { 0 };
+            let rest = &log[mark.0 + skip..];
+            let first = rest.iter().position(|(_, l)| matches!(l, Line::Packet { strap: s, .. } if s == strap))?;
+            let ticks = rest[..first].iter().filter(|(_, l)| matches!(l, Line::Tick(_))).count();
+            Some((u32::try_from(ticks).unwrap(), rest[first].0.saturating_duration_since(rest[0].0)))
+        });
+        let took = TICK * ticks;
+        println!("{strap}: data again after {took:?} ({told:?} by the clock)");
+        assert!(took <= limit, "data of {strap} again after {took:?}, at most {limit:?}");
+        took
     }
 
-    pub fn first_packet_since_within(&self, mark: Mark, strap: &str, limit: Duration) -> Duration {
-        self.wait_log(limit, "packet", |log| {
-            let mut times =
-                log[mark.0..].iter().filter(|(_, l)| matches!(l, Line::Packet { strap: s, .. } if s == strap));
-            let mut first = times.next()?.0;
-            let mut last = first;
-            for (at, _) in times {
-                if at.duration_since(last) > Duration::from_millis(500) {
-                    first = *at;
-                }
-                last = *at;
-            }
-            Some(first.saturating_duration_since(mark.1))
-        })
+    /// How often the child got on since `mark`.
+    pub fn own_time_since(&self, mark: Mark) -> Duration {
+        let log = self.log.lines.lock().unwrap();
+        TICK * u32::try_from(log.0[mark.0..].iter().filter(|(_, l)| matches!(l, Line::Tick(_))).count()).unwrap()
+    }
+
+    /// Open descriptors of the child, and tasks that live in it.
+    pub fn size(&self) -> (usize, usize) {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count();
+        let log = self.log.lines.lock().unwrap();
+        let tasks = log.0.iter().rev().find_map(|(_, l)| if let Line::Tick(n) = l { Some(*n) } else { None });
+        (fds, tasks.unwrap_or_default())
+    }
+
+    /// The counters of the four levels of recovery: connects, scans, adapter lookups, connections to the bus.
+    pub fn levels(&self) -> [u64; 4] {
+        ["connects", "scans", "adapter_lookups", "managers"].map(|name| self.counter(name))
+    }
+
+    /// The highest level of recovery that was used since `before`, `a` to `d`.
+    pub fn highest(&self, before: [u64; 4]) -> Option<char> {
+        let after = self.levels();
+        println!("connects, scans, lookups, managers: {before:?} -> {after:?}");
+        "abcd".chars().zip(before.iter().zip(after)).filter(|(_, (b, a))| a > *b).map(|(l, _)| l).max()
+    }
+
+    /// The recovery since `before` went up to this level and no further.
+    pub fn assert_level(&self, before: [u64; 4], highest: char) {
+        assert_eq!(self.highest(before), Some(highest), "the level of recovery");
     }
 
     /// A counter of the newest status.
     pub fn counter(&self, name: &str) -> u64 {
         // The status trails the packets by a turn of the loop.
-        std::thread::sleep(Duration::from_millis(100));
+        self.wait_ticks(2);
         let log = self.log.lines.lock().unwrap();
         let status = log.0.iter().rev().find_map(|(_, l)| if let Line::Status(t) = l { Some(t) } else { None });
         let text = status.expect("a status");

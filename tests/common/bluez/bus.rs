@@ -39,6 +39,21 @@ impl Bus {
         self.asked().exists()
     }
 
+    /// The match rules of all clients, by the daemon's own count; `None` if it was built without it.
+    pub fn match_rules(&self) -> Option<u32> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+        runtime.block_on(async {
+            let address = self.address();
+            let connection = zbus::connection::Builder::address(address.as_str()).ok()?.build().await.ok()?;
+            let (bus, path) = (Some("org.freedesktop.DBus"), "/org/freedesktop/DBus");
+            let interface = Some("org.freedesktop.DBus.Debug.Stats");
+            let answer = connection.call_method(bus, path, interface, "GetStats", &()).await.ok()?;
+            let body = answer.body();
+            let mut all: std::collections::HashMap<String, zbus::zvariant::OwnedValue> = body.deserialize().ok()?;
+            u32::try_from(all.remove("MatchRules")?).ok()
+        })
+    }
+
     pub fn address(&self) -> String {
         format!("unix:path={}", self.socket().display())
     }

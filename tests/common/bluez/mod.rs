@@ -14,7 +14,7 @@ mod world;
 
 pub use beater::Beater;
 #[allow(unused_imports)] // not every test needs all of it
-pub use world::{ConnectMode, Strap};
+pub use world::{ConnectMode, Strap, Version};
 
 use bus::Bus;
 use server::Server;
@@ -36,6 +36,18 @@ impl FakeBluez {
         let world = Arc::new(Mutex::new(World::default()));
         let server = Some(Server::start(&bus.address(), world.clone()));
         Self { bus, world, server }
+    }
+
+    /// The same with the ways of that BlueZ.
+    pub fn start_as(version: Version) -> Self {
+        let fake = Self::start();
+        fake.with(|w| w.version = version);
+        fake
+    }
+
+    /// How many match rules the bus keeps for all its clients, if it tells.
+    pub fn match_rules(&self) -> Option<u32> {
+        self.bus.match_rules()
     }
 
     /// For `DBUS_SYSTEM_BUS_ADDRESS`.
@@ -124,6 +136,13 @@ impl FakeBluez {
             server.stop();
         }
         self.with(World::forget_sessions);
+    }
+
+    /// `kill -9` as Debian 13 takes it: systemd starts it again, and it tells of the lost links 2 s late.
+    pub fn kill_bluetoothd_under_systemd(&mut self) {
+        let had = self.with(|w| w.connected());
+        self.start_bluetoothd();
+        self.with(|w| w.find_gone(had));
     }
 
     /// Starts bluetoothd again.

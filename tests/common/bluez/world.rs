@@ -35,6 +35,28 @@ fn uuid(short: u16) -> String {
     format!("0000{short:04x}-0000-1000-8000-00805f9b34fb")
 }
 
+/// Whose ways the fake has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// Debian 12.
+    #[default]
+    V5_66,
+    /// Debian 13 and today's Raspberry Pi OS.
+    V5_82,
+}
+
+impl Version {
+    pub const BOTH: [Self; 2] = [Self::V5_66, Self::V5_82];
+
+    /// The text of a second connect while the first is under way.
+    fn busy(self) -> &'static str {
+        match self {
+            Self::V5_66 => "Operation already in progress",
+            Self::V5_82 => "In Progress",
+        }
+    }
+}
+
 /// What becomes of a connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectMode {
@@ -52,12 +74,14 @@ pub struct Controller {
     address: &'static str,
     plugged: bool,
     powered: bool,
+    /// By rfkill.
+    blocked: bool,
     scanner: Option<String>,
 }
 
 impl Controller {
     fn new(address: &'static str) -> Self {
-        Self { address, plugged: true, powered: true, scanner: None }
+        Self { address, plugged: true, powered: true, blocked: false, scanner: None }
     }
 
     fn properties(&self) -> Properties {
@@ -108,6 +132,8 @@ pub struct Strap {
     /// BlueZ is trying to connect; perhaps somebody waits for the answer.
     trying: bool,
     waiting: Option<Message>,
+    /// Reads that were asked for out of reach, while the link still counts as up.
+    stuck: Vec<Message>,
     sessions: BTreeSet<(u16, String)>,
     advertised: Option<Instant>,
     /// How often the link came up.
@@ -136,6 +162,7 @@ impl Strap {
             gatt: false,
             trying: false,
             waiting: None,
+            stuck: Vec::new(),
             sessions: BTreeSet::new(),
             advertised: None,
             connections: 0,
@@ -199,11 +226,14 @@ enum Later {
     Connected(String),
     Refused(String),
     Disconnected(String, Message),
+    /// A new bluetoothd tells of a link that the one before it had.
+    FoundGone(String),
 }
 
 /// Everything bluetoothd knows.
 #[derive(Debug)]
 pub struct World {
+    pub version: Version,
     pub straps: BTreeMap<String, Strap>,
     pub calls: Vec<String>,
     /// Most connects that were under way at the same time.
@@ -226,6 +256,7 @@ pub struct World {
 impl Default for World {
     fn default() -> Self {
         Self {
+            version: Version::default(),
             straps: BTreeMap::new(),
             calls: Vec::new(),
             most_connecting: 0,
@@ -255,6 +286,11 @@ impl World {
         self.controllers.values().all(|c| c.powered)
     }
 
+    fn is_on(&self, address: &str) -> bool {
+        let adapter = self.straps.get(address).and_then(|s| self.controllers.get(s.adapter));
+        adapter.is_some_and(|c| c.powered)
+    }
+
     fn is_plugged(&self, adapter: &str) -> bool {
         self.controllers.get(adapter).is_some_and(|c| c.plugged)
     }
@@ -263,11 +299,24 @@ impl World {
 
     pub fn notify(&mut self, address: &str, bytes: &[u8]) -> bool {
         let Some(strap) = self.straps.get(address) else { return false };
-        let heard =
-            self.out.is_some() && strap.connected && strap.gatt && strap.sessions.iter().any(|(c, _)| *c == 0x2a37);
+        let path = format!("{}/service180d/char2a37", strap.path());
+        self.value_changed(address, 0x2a37, &path, bytes)
+    }
+
+    /// The strap tells its battery level by itself.
+    pub fn notify_battery(&mut self, address: &str, pct: u8) -> bool {
+        let Some(strap) = self.straps.get_mut(address) else { return false };
+        strap.battery = pct;
+        let path = format!("{}/service180f/char2a19", strap.path());
+        self.value_changed(address, 0x2a19, &path, &[pct])
+    }
+
+    fn value_changed(&mut self, address: &str, characteristic: u16, path: &str, bytes: &[u8]) -> bool {
+        let Some(strap) = self.straps.get(address) else { return false };
+        let subscribed = strap.sessions.iter().any(|(c, _)| *c == characteristic);
+        let heard = self.out.is_some() && strap.connected && strap.in_range && strap.gatt && subscribed;
         if heard {
-            let path = format!("{}/service180d/char2a37", strap.path());
-            self.changed(&path, CHARACTERISTIC1, HashMap::from([("Value", Value::from(bytes.to_vec()))]));
+            self.changed(path, CHARACTERISTIC1, HashMap::from([("Value", Value::from(bytes.to_vec()))]));
         }
         heard
     }
@@ -291,12 +340,29 @@ impl World {
     pub fn drop_link(&mut self, address: &str) {
         let Some(strap) = self.straps.get_mut(address) else { return };
         if std::mem::take(&mut strap.connected) {
-            let path = strap.path();
-            self.changed(
-                &path,
-                DEVICE1,
-                HashMap::from([("ServicesResolved", Value::from(false)), ("Connected", Value::from(false))]),
-            );
+            let stuck = std::mem::take(&mut strap.stuck);
+            for call in stuck {
+                self.fail(&call, FAILED, "Operation failed with ATT error: 0x0e");
+            }
+            self.tell_disconnected(address);
+        }
+    }
+
+    fn tell_disconnected(&mut self, address: &str) {
+        let Some(path) = self.straps.get(address).map(Strap::path) else { return };
+        let properties = HashMap::from([("ServicesResolved", Value::from(false)), ("Connected", Value::from(false))]);
+        self.changed(&path, DEVICE1, properties);
+    }
+
+    /// The straps that are connected.
+    pub fn connected(&self) -> Vec<String> {
+        self.straps.values().filter(|s| s.connected).map(|s| s.address.clone()).collect()
+    }
+
+    /// A new bluetoothd, started by systemd after the old one was killed, tells 2 s later that these are gone (5.82).
+    pub fn find_gone(&mut self, straps: Vec<String>) {
+        for address in straps {
+            self.after(Duration::from_secs(2), Later::FoundGone(address));
         }
     }
 
@@ -327,6 +393,31 @@ impl World {
             let path = strap.path();
             self.removed(&path, DEVICE1);
         }
+    }
+
+    /// BlueZ is connecting to the strap already, for another program; without an end of its own.
+    pub fn connect_for_another(&mut self, address: &str) {
+        if let Some(strap) = self.straps.get_mut(address) {
+            strap.trying = true;
+        }
+    }
+
+    /// rfkill blocks all radio or lets it be again; that does not switch it on.
+    pub fn rfkill(&mut self, block: bool) {
+        let all: Vec<&'static str> = self.controllers.keys().copied().collect();
+        for adapter in all {
+            if block {
+                self.power(adapter, false);
+            }
+            self.controllers.entry(adapter).and_modify(|c| c.blocked = block);
+        }
+    }
+
+    /// The adapter is off, and nobody has heard of it yet.
+    pub fn power_off_unheard(&mut self, adapter: &'static str) {
+        let out = self.out.take();
+        self.power(adapter, false);
+        self.out = out;
     }
 
     pub fn power(&mut self, adapter: &'static str, on: bool) {
@@ -377,7 +468,14 @@ impl World {
     pub fn say_goodbye(&mut self) {
         let all: Vec<&'static str> = self.controllers.keys().copied().collect();
         for adapter in all {
-            self.power(adapter, false);
+            if self.version == Version::V5_82 {
+                // the adapter first, then its straps
+                let off = HashMap::from([("Powered", Value::from(false))]);
+                self.changed(&format!("/org/bluez/{adapter}"), ADAPTER1, off);
+                self.drop_everything(adapter);
+            } else {
+                self.power(adapter, false);
+            }
         }
         self.controllers.values_mut().for_each(|c| c.powered = true);
     }
@@ -388,7 +486,9 @@ impl World {
             strap.connected = false;
             strap.trying = false;
             strap.waiting = None;
-            strap.gatt = false;
+            strap.stuck.clear();
+            // 5.82 takes the characteristics away until the next connect
+            strap.gatt &= strap.known && self.version == Version::V5_66;
             strap.sessions.clear();
             strap.object = strap.known;
             strap.rssi = None;
@@ -499,6 +599,11 @@ impl World {
                 self.drop_link(&address);
                 self.done(&call);
             }
+            Later::FoundGone(address) => {
+                if self.straps.get(&address).is_some_and(|s| !s.connected) {
+                    self.tell_disconnected(&address);
+                }
+            }
         }
     }
 
@@ -551,6 +656,9 @@ impl World {
                 if let Ok((_, name, value)) = message.body().deserialize::<(String, String, OwnedValue)>() {
                     self.calls.push(format!("Set {name}"));
                     if let ("Powered", Ok(on)) = (name.as_str(), bool::try_from(value)) {
+                        if on && controller.blocked {
+                            return self.fail(message, FAILED, "Failed");
+                        }
                         self.power(adapter, on);
                     }
                 }
@@ -570,7 +678,10 @@ impl World {
             }
             "StopDiscovery" => {
                 self.calls.push("StopDiscovery".to_owned());
-                if controller.scanner.take().is_none() {
+                if !controller.powered {
+                    self.calls.push("not ready: StopDiscovery".to_owned());
+                    self.fail(message, "org.bluez.Error.NotReady", "Resource Not Ready");
+                } else if controller.scanner.take().is_none() {
                     self.fail(message, FAILED, "No discovery started");
                 } else {
                     for strap in self.straps.values_mut().filter(|s| s.adapter == adapter) {
@@ -586,6 +697,7 @@ impl World {
     fn call_device(&mut self, message: &Message, member: &str, address: &str) {
         let scanning = self.is_scanning();
         let carried = self.straps.values().filter(|s| s.connected).count();
+        let (version, off) = (self.version, !self.is_on(address));
         let Some(strap) = self.straps.get_mut(address) else { return };
         match member {
             "GetAll" => {
@@ -609,8 +721,12 @@ impl World {
                 if strap.connected {
                     return self.done(message);
                 }
+                if off {
+                    return self.fail(message, FAILED, "Input/output error");
+                }
                 if strap.trying {
-                    return self.fail(message, IN_PROGRESS, "Operation already in progress");
+                    self.calls.push(format!("in progress: Connect {address}"));
+                    return self.fail(message, IN_PROGRESS, version.busy());
                 }
                 if carried >= self.limit {
                     // the controller answers HCI error 0x09
@@ -679,6 +795,10 @@ impl World {
                 self.reply(message, &properties);
             }
             "Introspect" => self.introspect(message, std::iter::empty()),
+            "ReadValue" if strap.connected && !strap.in_range => {
+                self.calls.push(format!("stuck {address}"));
+                strap.stuck.push(message.clone());
+            }
             "ReadValue" if !strap.connected => self.fail(message, FAILED, "Not connected"),
             "ReadValue" if strap.unreadable => {
                 self.calls.push(format!("unreadable {address}"));
