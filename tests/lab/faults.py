@@ -34,6 +34,8 @@ class Fault:
     unnoticed: bool = False
     # what was sent in so many seconds before the blow is looked at with it
     before: float = 0.0
+    # how long data must flow, before and after
+    calm: float = 2.0
 
 
 FAULTS = [
@@ -112,11 +114,11 @@ def levels(before, after):
     return " ".join(f"{letter}{after[k] - before[k]}" for letter, k in parts if after[k] > before[k]) or "none"
 
 
-def settle(stage):
+def settle(stage, calm=2.0):
     """Waits until all straps deliver, and a little longer."""
     if stage.wait(90, stage.all_delivering) is None:
         return False
-    stage.sleep(2)
+    stage.sleep(calm)
     return True
 
 
@@ -125,7 +127,7 @@ def play(stage, fault):
     row = Row(fault.name, fault.hit, deaf=fault.deaf)
     hit = [s for s in STRAPS if s.name in fault.hit]
     others = [s for s in STRAPS if s.name not in fault.hit]
-    if not settle(stage):
+    if not settle(stage, fault.calm):
         row.missed.append("straps do not deliver before the fault")
     row.begin = stage.now()
     stage.sleep(fault.before)
@@ -158,7 +160,7 @@ def play(stage, fault):
     elif row.again > DATA_AGAIN + SLACK:
         row.late.append(f"data again after {DATA_AGAIN:.0f} s")
     row.recovery = levels(before, stage.counters())
-    stage.sleep(2)
+    stage.sleep(fault.calm)
     row.end = stage.now()
     hurt = [s.name for s in (STRAPS if fault.unnoticed else others) if stage.first_down(s, row.t0, not fault.unnoticed)]
     if hurt:
@@ -251,7 +253,7 @@ def steady(stage, seconds):
 
 def reconnects(stage, count):
     """Straps lose their adapter and come back, over and over: memory and descriptors must not grow."""
-    cycle = Fault("", "ABC", POWERED.format("false"), POWERED.format("true"), 1, deaf=True)
+    cycle = Fault("", "ABC", POWERED.format("false"), POWERED.format("true"), 1, deaf=True, calm=0.5)
     total = Row(f"{count} reconnects", "ABC", deaf=True)
     rounds, worst, rows = -(-count // len(STRAPS)), 0.0, []
     for n in range(rounds + 1):

@@ -56,14 +56,17 @@ class Lines:
 class Guest:
     """One User Mode Linux process, its disk changes and the directory it shares with us."""
 
-    def __init__(self, lab, suite):
-        self.suite, self.lab = suite, lab
-        tried = len(list(lab.glob(f"run-{suite}-*-{os.getpid()}")))
-        self.dir = lab / f"run-{suite}-{tried + 1}-{os.getpid()}"
+    def __init__(self, lab, suite, name):
+        self.suite, self.lab, self.name = suite, lab, name
+        tried = len(list(lab.glob(f"run-{suite}-{name}-*-{os.getpid()}")))
+        self.dir = lab / f"run-{suite}-{name}-{tried + 1}-{os.getpid()}"
         self.share = self.dir / "share"
         self.process = None
         self.number = 0
         self.boot_seconds = None
+
+    def __str__(self):
+        return f"{self.suite} {self.name}"
 
     def boot(self, kernel, disk, site, program):
         (self.share / "jobs").mkdir(parents=True)

@@ -4,13 +4,16 @@ See docs/lab.md. Started by scripts/lab, which builds the program.
 """
 
 import argparse
+import ctypes
 import fcntl
 import getpass
+import multiprocessing
 import os
 import shutil
 import signal
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import build
@@ -21,12 +24,14 @@ from guest import Guest, GuestDied, NoBoot
 from stage import Stage
 
 CUT = "power cut in a check"
+MINUTES = 10
+RECONNECTS = 100
 NEEDED = ("mmdebstrap", "mke2fs", "apt-get", "dpkg-deb")
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/lab", description="plays faults on a real Bluetooth stack")
-    parser.add_argument("--all", action="store_true", help="Debian 12 too, 10 minutes of three straps, 100 reconnects")
+    parser.add_argument("--all", action="store_true", help="Debian 12 too, after Debian 13")
     parser.add_argument("--only", metavar="TEXT", action="append", help="only faults with this in their name")
     parser.add_argument("--suite", choices=sorted(build.PYTHON), help="only this Debian")
     parser.add_argument("--keep", action="store_true", help="leave the logs of the guests, and a trace of the HCI (btmon -r)")
@@ -36,17 +41,34 @@ def arguments():
 
 
 def plan(args):
-    """Names of what is to be done, with how."""
-    minutes, count = (10, 100) if args.all else (0.5, 12)
-    todo = [(f.name, lambda stage, f=f: faults.play(stage, f)) for f in faults.FAULTS]
-    todo += [
-        ("drops every 30 s", faults.thirty),
-        ("four more adopted, forgotten", faults.seven),
-        ("reconnects", lambda stage: faults.reconnects(stage, count)),
-        ("steady", lambda stage: faults.steady(stage, minutes * 60)),
-        (CUT, None),
-    ]
-    return [(n, what) for n, what in todo if not args.only or any(o in n for o in args.only)]
+    """What each guest has to do: names, with how. The guests run side by side, because they wait most of the time."""
+    guests = {
+        "faults": [(f.name, lambda stage, f=f: faults.play(stage, f)) for f in faults.FAULTS],
+        "counts": [
+            ("drops every 30 s", faults.thirty),
+            ("four more adopted, forgotten", faults.seven),
+            ("reconnects", lambda stage: faults.reconnects(stage, RECONNECTS)),
+            (CUT, None),
+        ],
+        "steady": [("three straps", lambda stage: faults.steady(stage, MINUTES * 60))],
+    }
+    wanted = {g: [(n, f) for n, f in todo if not args.only or any(o in n for o in args.only)] for g, todo in guests.items()}
+    return {guest: todo for guest, todo in wanted.items() if todo}
+
+
+@dataclass
+class Seen:
+    """What one guest was good for."""
+
+    guest: str
+    rows: list = field(default_factory=list)
+    boot_seconds: float = 0.0
+    memory: int = 0
+    took: float = 0.0
+    facts: list = field(default_factory=list)
+    missed: list = field(default_factory=list)
+    # it never came up
+    no_boot: bool = False
 
 
 def show(row):
@@ -67,31 +89,32 @@ def play(stage, name, act, rows, windows):
         rows.append(row)
         row.forgiven = bool(row.late) and not again
         what = row.missed + row.late or "ok"
-        build.say(f"{stage.guest.suite}: {name}: {what} ({time.monotonic() - began:.0f} s)")
+        build.say(f"{stage.guest}: {name}: {what} ({time.monotonic() - began:.0f} s)")
         if not row.forgiven or row.missed:
             return
 
 
-def run_suite(lab, suite, args):
-    """Boots one guest and plays everything in it; returns how many passed and failed."""
-    guest = Guest(lab, suite)
-    rows, windows, keep = [], [], args.keep
+def run_guest(lab, suite, args, name):
+    """Boots one guest, plays everything that it has to do, and judges it."""
+    began = time.monotonic()
+    guest, seen = Guest(lab, suite, name), Seen(name)
+    rows, windows, keep = seen.rows, [], args.keep
     kernel, disk = build.kernel(lab), build.image(lab, suite)
-    todo = plan(args)
+    todo = plan(args)[name]
     try:
         guest.boot(kernel, disk, build.wheels(lab, suite), args.program)
-        build.say(f"{suite}: guest up after {guest.boot_seconds:.1f} s")
-        boot_seconds = guest.boot_seconds
+        seen.boot_seconds = guest.boot_seconds
+        build.say(f"{guest}: up after {guest.boot_seconds:.1f} s")
         stage = Stage(guest, trace=args.keep)
-        began = time.monotonic()
+        started = time.monotonic()
         stage.start()
         if stage.wait(60, stage.all_delivering) is None:
             raise GuestDied("the straps never delivered")
-        build.say(f"{suite}: all straps deliver after another {time.monotonic() - began:.1f} s")
-        memory = stage.process()
-        for name, act in todo:
+        build.say(f"{guest}: all straps deliver after another {time.monotonic() - started:.1f} s")
+        seen.memory = stage.process()["rss_kb"]
+        for what, act in todo:
             if act is not None:
-                play(stage, name, act, rows, windows)
+                play(stage, what, act, rows, windows)
         stopped, held = stage.finish()
         # what a strap sends until it is unsubscribed finds nobody any more
         windows.append(faults.Row("stop", "ABCDEFG", t0=stopped, end=stage.now(), deaf=True))
@@ -99,14 +122,16 @@ def run_suite(lab, suite, args):
         truth.shown(stage, verdict)
         if held:
             verdict.missed.append(f"strap {' '.join(held)} was not let go at the end of the service")
+        seen.facts, seen.missed = verdict.facts, verdict.missed
         for row in rows:
             if row.lost:
                 row.missed.append(f"{row.lost} RR lost while connected")
-        if any(name == CUT for name, _ in todo):
+        if any(what == CUT for what, _ in todo):
             rows.append(cut.power_cut(stage, kernel, disk, args.program))
-            build.say(f"{suite}: {CUT}: {rows[-1].missed or 'ok'}")
-        keep |= any(failed(row) for row in rows) or bool(verdict.missed)
-        return report(suite, boot_seconds, memory, rows, verdict)
+            build.say(f"{guest}: {CUT}: {rows[-1].missed or 'ok'}")
+        keep |= any(failed(row) for row in rows) or bool(seen.missed)
+        seen.took = time.monotonic() - began
+        return seen
     except GuestDied as e:
         e.rows = rows
         keep = True
@@ -116,7 +141,7 @@ def run_suite(lab, suite, args):
             guest.ask(sh="journalctl -o short-unix > /lab/journal.log")
         if keep:
             (guest.dir / "keep").touch()
-            build.say(f"{suite}: logs are in {guest.share}")
+            build.say(f"{guest}: logs are in {guest.share}")
         guest.end(keep)
 
 
@@ -124,18 +149,25 @@ def failed(row):
     return bool(row.missed or (row.late and not row.forgiven))
 
 
-def report(suite, boot_seconds, memory, rows, verdict):
-    print(f"\n{suite}, booted in {boot_seconds:.1f} s; memory at first {memory['rss_kb']} kB")
+def report(suite, guests):
+    """Prints what was seen in a Debian's guests; returns how many passed and failed."""
+    booted = ", ".join(f"{g.guest} {g.boot_seconds:.1f} s" for g in guests)
+    print(f"\n{suite}, booted in: {booted}; memory at first {max(g.memory for g in guests)} kB")
     print(f"{'fault':<29} {'hit':<4} {'known':>7} {'again':>7}  {'RR lost/sent':<14} {'recovery':<16}")
-    for row in rows:
+    for row in (row for g in guests for row in g.rows):
         show(row)
     print("(+n): RR sent while nobody was there to take them, marked as a gap")
-    for fact in verdict.facts:
-        print(f"- {fact}")
-    for miss in verdict.missed:
-        print(f"- MISSED: {miss}")
-    bad = len([r for r in rows if failed(r)])
-    return len(rows) - bad + (not verdict.missed), bad + len(verdict.missed)
+    passed = bad = 0
+    for g in guests:
+        for fact in g.facts:
+            print(f"- {g.guest}: {fact}")
+        for miss in g.missed:
+            print(f"- {g.guest}: MISSED: {miss}")
+        print(f"- {g.guest}: took {g.took:.0f} s")
+        wrong = len([row for row in g.rows if failed(row)])
+        passed += len(g.rows) - wrong + (not g.missed)
+        bad += wrong + len(g.missed)
+    return passed, bad
 
 
 def skip(why):
@@ -149,7 +181,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a guest does not outlive us
     args = arguments()
     if args.list:
-        print("\n".join(name for name, _ in plan(args)))
+        print("\n".join(name for todo in plan(args).values() for name, _ in todo))
         return
     if os.geteuid() != 0:
         skip("needs root, to build and start a guest")
@@ -177,26 +209,60 @@ def main():
         fcntl.flock(lock, fcntl.LOCK_UN)
     passed = failures = 0
     for suite in suites:
-        p, f = twice(lab, suite, args)
+        began = time.monotonic()
+        guests = side_by_side(lab, suite, args)
+        if all(g.no_boot for g in guests):
+            skip(f"the {suite} guest does not boot here")
+        p, f = report(suite, guests)
+        print(f"- {suite}: {(time.monotonic() - began) / 60:.1f} minutes")
         passed, failures = passed + p, failures + f
     print(f"\nlab: {passed} passed, {failures} failed\n{passed} passed, {failures} failed")
     sys.exit(1 if failures else 0)
 
 
-def twice(lab, suite, args):
+def side_by_side(lab, suite, args):
+    """Runs all guests of a Debian at once, each with a process of ours."""
+    fork, workers = multiprocessing.get_context("fork"), []
+    try:
+        for name in plan(args):
+            result, end = fork.Pipe(duplex=False)
+            # a daemon: it is told to end when we do
+            worker = fork.Process(target=work, args=(end, lab, suite, args, name), daemon=True)
+            worker.start()
+            end.close()
+            workers.append((name, worker, result))
+        return [received(name, result) for name, _, result in workers]
+    finally:
+        for _, worker, _ in workers:
+            worker.terminate()
+            worker.join()
+
+
+def received(name, result):
+    try:
+        return result.recv()
+    except EOFError:
+        return Seen(name, missed=["its process ended"])
+
+
+def work(end, lab, suite, args, name):
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: whatever ends our parent
+    end.send(twice(lab, suite, args, name))
+
+
+def twice(lab, suite, args, name):
     """A guest that dies is no fault of hrvd: then once more from the start. What hrvd did wrong before that counts."""
     for again in (False, True):
         try:
-            return run_suite(lab, suite, args)
+            return run_guest(lab, suite, args, name)
         except NoBoot as e:
-            build.say(f"{suite}: {e}")
+            build.say(f"{suite} {name}: {e}")
             if again:
-                skip(f"the {suite} guest does not boot here")
+                return Seen(name, missed=["did not boot"], no_boot=True)
         except GuestDied as e:
-            build.say(f"{suite}: {e}")
-            bad = [row for row in e.rows if failed(row)]
-            if again or bad:
-                return len(e.rows) - len(bad), 1 + len(bad)
+            build.say(f"{suite} {name}: {e}")
+            if again or any(failed(row) for row in e.rows):
+                return Seen(name, rows=e.rows, missed=["the guest died"])
     raise AssertionError("unreachable")
 
 
