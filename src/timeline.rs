@@ -54,8 +54,9 @@ pub struct Timeline {
     ticks: u64,
     /// Correction of beat times against the arrival clock, µs.
     offset_us: i64,
-    /// (arrival, lag without offset) of the last 30 s; led on to now by the creep the lags ascend: front is the lower
-    /// envelope.
+    /// (arrival, lag without offset) of the last 30 s, those before a lower one left out: they ascend, front is the
+    /// lowest. What lies where must not depend on the creep, which a proof of units changes: else it would depend on
+    /// what else was seen.
     lags: VecDeque<(Mono, i64)>,
     /// How fast the lag may creep, in 2⁻²⁰.
     creep: i64,
@@ -109,14 +110,7 @@ impl Timeline {
 
     /// Whether the units in which intervals are given are proven: then the lag of a whole series hardly creeps.
     pub fn know_units(&mut self, proven: bool) {
-        let creep = if proven { CREEP_PROVEN } else { CREEP_UNPROVEN };
-        if self.creep == creep {
-            return;
-        }
-        self.creep = creep;
-        for (at, lag) in std::mem::take(&mut self.lags) {
-            self.remember(at, lag);
-        }
+        self.creep = if proven { CREEP_PROVEN } else { CREEP_UNPROVEN };
     }
 
     fn forget_base(&mut self, reason: GapReason) {
@@ -341,12 +335,13 @@ impl Timeline {
     fn is_late(&self, arrival: Mono, lag: i64, rr: Option<RrTicks>) -> bool {
         let limit = LOST_MIN_US.max(rr.map_or(0, |r| r.as_micros() as i64) * 3 / 2);
         // mostly it is not even without the creep
-        self.lags.front().is_some_and(|l| lag - l.1 > limit && lag - l.1 - self.creep(arrival, l.0) > limit)
+        self.lags.front().is_some_and(|l| lag - l.1 > limit) && self.low(arrival).is_some_and(|low| lag - low > limit)
     }
 
-    /// Where the lower envelope of the lag has crept to.
+    /// Where the lower envelope of the lag has crept to at most.
+    #[cold]
     fn low(&self, now: Mono) -> Option<i64> {
-        self.lags.front().map(|l| l.1 + self.creep(now, l.0))
+        self.lags.iter().map(|&(at, lag)| lag + self.creep(now, at)).min()
     }
 
     /// How far the lag may creep between two moments, µs.
@@ -355,7 +350,7 @@ impl Timeline {
     }
 
     fn remember(&mut self, arrival: Mono, lag: i64) {
-        while self.lags.back().is_some_and(|l| l.1 >= lag || l.1 + self.creep(arrival, l.0) >= lag) {
+        while self.lags.back().is_some_and(|l| l.1 >= lag) {
             self.lags.pop_back();
         }
         self.lags.push_back((arrival, lag));

@@ -277,12 +277,12 @@ async fn a_client_certificate_opens_the_door() {
     let ca = broker.dir().join("ca.pem");
     let without = Client::start(tls(port, ca.clone(), None));
     let state = without.until("refused", refused).await;
-    assert!(state.to_string().contains("cert_file"), "{state}");
+    assert!(state.to_string().contains("mqtt.client_cert"), "{state}");
     without.handle.shutdown(ms(500)).await;
     let stranger = Authority::new().sign(broker.dir(), "stranger", "hrvd");
     let wrong = Client::start(tls(port, ca.clone(), Some(stranger)));
     let state = wrong.until("refused", refused).await;
-    assert!(state.to_string().contains("cert_file"), "{state}");
+    assert!(state.to_string().contains("mqtt.client_cert"), "{state}");
     wrong.handle.shutdown(ms(500)).await;
     let own = authority.sign(broker.dir(), "client", "hrvd");
     let client = Client::start(tls(port, ca, Some(own)));

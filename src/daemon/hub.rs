@@ -141,6 +141,15 @@ impl Hub {
     pub(super) fn handle(&mut self, mut now: Now, input: Input) {
         let behind = self.latest.since(now.mono);
         now = Now { mono: now.mono + behind, wall: now.wall.and_then(|w| w.checked_add(behind).ok()) };
+        // what was due before is done before, as a replay does it: a machine that is late now and then changes no number
+        while let Some(due) = self.engine.poll_timeout().filter(|due| (self.latest..now.mono).contains(due)) {
+            let wall = now.wall.and_then(|w| w.checked_sub(now.mono.since(due)).ok());
+            self.engine.handle(Now { mono: due, wall }, Input::Timeout);
+            if self.engine.poll_timeout() == Some(due) {
+                break;
+            }
+            self.latest = due;
+        }
         self.latest = now.mono;
         if let Input::Facts { strap, facts } = &input {
             self.store.facts(*strap, facts.clone());
