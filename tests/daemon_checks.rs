@@ -415,7 +415,9 @@ fn what_is_set_by_mqtt_decides_whether_a_strap_starts_the_check() {
     let now = still.manual.get().mono;
     still.hrvd.stop();
     // a restart keeps it, and taking it back opens the window again
+    observer.clear();
     let still = Still::start(&home, broker.port, now + Duration::from_secs(60), auto);
+    online(&observer);
     still.link(LinkState::Connected);
     still.play(&home, BEGIN, 30);
     assert_eq!(status(&home)["checks"][0]["phase"], "idle");
@@ -465,6 +467,7 @@ fn a_restart_in_the_middle_goes_on_and_tells_the_truth_meanwhile() {
     start_check(&observer, "alex");
     wait_phase(&observer, "alex", "waiting_for_strap");
     still.play(&home, BEGIN, 20);
+    wait_event(&observer, "alex", "started");
     let at = still.manual.get().mono;
     still.hrvd.stop();
 
