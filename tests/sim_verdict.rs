@@ -81,6 +81,11 @@ fn every_profile_gets_exactly_its_diagnosis() {
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// A profile about which nothing is to be said, worn to the end.
+fn faultless(p: &&Profile) -> bool {
+    p.diagnosis.findings.is_empty() && p.diagnosis.worn == Worn::Worn
+}
+
 /// Hearts that look odd and are not.
 fn hearts(seed: u64) -> [(&'static str, RhythmConfig); 8] {
     let base = RhythmConfig { seed, ..RhythmConfig::default() };
@@ -106,15 +111,18 @@ fn a_healthy_signal_gets_no_diagnosis() {
     let mut wrong = vec![];
     for seed in seeds() {
         for (name, config) in hearts(seed + 100) {
-            for profile in Profile::all().iter().filter(|p| p.diagnosis.findings.is_empty() && p.traits.deaf.is_none())
-            {
+            // what it does to a fast heart is its fault
+            for profile in Profile::all().iter().filter(faultless).filter(|p| p.traits.moving.0 == 0) {
                 let v = listen(profile, config, 900);
-                let units = matches!(v.units, Units::Ticks1024);
+                // a link of three minutes may be too short to prove them
+                let short = profile.traits.stores_while_away.is_some();
+                let units = v.units == Units::Ticks1024 || short && v.units == Units::Unknown;
                 if !ids(&v).is_empty() || !units || v.worn != Worn::Worn {
                     wrong.push(format!("{name} on {} seed {seed}: {v:?}", profile.id));
                 }
                 let covered = v.coverage.unwrap().share;
-                assert!((0.98..1.02).contains(&covered), "{name} on {}: {covered}", profile.id);
+                let least = if short { 0.95 } else { 0.98 };
+                assert!((least..1.02).contains(&covered), "{name} on {}: {covered}", profile.id);
             }
         }
     }
@@ -191,7 +199,7 @@ fn a_recorded_rest_gets_no_diagnosis() {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/pyhrv_short.txt")).unwrap();
     let rr: Vec<RrTicks> =
         hrvd::analyze::parse_rr_text(&text).unwrap().rr_ms.into_iter().filter_map(RrTicks::from_ms).collect();
-    for profile in Profile::all().iter().filter(|p| p.diagnosis.findings.is_empty() && p.traits.deaf.is_none()) {
+    for profile in Profile::all().iter().filter(faultless) {
         let mut l = Listener::default();
         let mut end = START;
         for event in ProfileStrap::new(profile, rr.iter().copied(), 1) {

@@ -109,6 +109,8 @@ pub enum After {
     Constant(u16),
     /// Anything.
     Garbage,
+    /// No notification at all.
+    Nothing,
 }
 
 /// The strap no longer hears the heart.
@@ -153,12 +155,16 @@ pub struct Traits {
     pub extra_per_1000: u16,
     /// The same two in the first seconds, while the electrodes are dry: (seconds, missed, extra).
     pub dry: (u16, u16, u16),
+    /// The same two while the heart beats faster than so many times a minute: (bpm, missed, extra).
+    pub moving: (u16, u16, u16),
     /// No beats are detected for a while; the first interval after that is too high by this many per cent.
     pub dropout: Option<(Every, u16)>,
     /// The strap goes deaf.
     pub deaf: Option<Deaf>,
     /// Each notification is delivered twice, this many ms apart.
     pub doubled_ms: u16,
+    /// The subscription is taken and no notification ever comes.
+    pub silent: bool,
     /// Notifications lost among a thousand.
     pub lost_per_1000: u16,
     /// The link stalls, then delivers everything at once.
@@ -167,6 +173,8 @@ pub struct Traits {
     pub jitter_ms: u16,
     /// The link drops this many s after each connect, and returns 5 s later.
     pub drops_after_s: u16,
+    /// The link is away now and then; what was not sent meanwhile is sent in one go when it is back.
+    pub stores_while_away: Option<Every>,
     /// Battery level told.
     pub battery_pct: Option<u8>,
 }
@@ -186,13 +194,16 @@ pub const PLAIN: Traits = Traits {
     missed_per_1000: 0,
     extra_per_1000: 0,
     dry: (0, 0, 0),
+    moving: (0, 0, 0),
     dropout: None,
     deaf: None,
     doubled_ms: 0,
+    silent: false,
     lost_per_1000: 0,
     stall: None,
     jitter_ms: 60,
     drops_after_s: 0,
+    stores_while_away: None,
     battery_pct: Some(87),
 };
 

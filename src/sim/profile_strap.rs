@@ -66,6 +66,8 @@ impl SimEvent {
 const MAX_RR: usize = 9;
 /// How long a dropped link stays down.
 const LINK_PAUSE_US: u64 = 5_000_000;
+/// Time between notifications that were stored.
+const STORED_US: u64 = 8_000;
 /// The bogus interval of some straps, ticks.
 const BOGUS: u16 = 53;
 
@@ -89,6 +91,8 @@ pub struct ProfileStrap<I> {
     hr: u16,
     link_up_since: Option<u64>,
     link_down_since: u64,
+    /// What is sent when the link is back.
+    stored: Vec<(PacketBytes, Vec<Truth>)>,
     out: VecDeque<SimEvent>,
     ended: bool,
 }
@@ -117,6 +121,7 @@ where
             hr: 0,
             link_up_since: Some(0),
             link_down_since: 0,
+            stored: vec![],
             out: VecDeque::from([SimEvent::LinkUp { at }, SimEvent::Facts { at, facts }]),
             ended: false,
         }
@@ -178,6 +183,7 @@ where
             self.next = self.sensor.next();
         }
         if self.ended && truth.is_empty() {
+            self.forget();
             return;
         }
         let extra = |how, raw| Truth { how, first: 0, count: 0, kind: BeatKind::Normal, raw };
@@ -213,7 +219,7 @@ where
         if let After::Constant(bpm) = then {
             self.hr = bpm;
         }
-        if then == After::HeartRateOnly || self.profile.traits.rr == RrSource::None {
+        if matches!(then, After::HeartRateOnly | After::Nothing) || self.profile.traits.rr == RrSource::None {
             return;
         }
         while rr.len() < MAX_RR - 2 {
@@ -263,9 +269,15 @@ where
         }
         us = us.max(self.delivered + 1);
         self.link(us);
+        let us = us.max(self.delivered + 1);
         let at = Duration::from_micros(us);
         self.delivered = us;
-        if self.random.per_mille(t.lost_per_1000) || self.link_up_since.is_none() {
+        if t.stores_while_away.is_some() && self.link_up_since.is_none() {
+            self.stored.push((bytes, truth));
+            return;
+        }
+        let deaf = t.deaf.is_some_and(|d| d.then == After::Nothing && self.due > u64::from(d.from_s) * 1_000_000);
+        if self.random.per_mille(t.lost_per_1000) || self.link_up_since.is_none() || t.silent || deaf {
             self.out.push_back(SimEvent::Lost { at, truth });
             return;
         }
@@ -278,17 +290,40 @@ where
         }
     }
 
+    /// What nobody will receive any more.
+    fn forget(&mut self) {
+        let at = Duration::from_micros(self.delivered);
+        let stored = std::mem::take(&mut self.stored).into_iter();
+        self.out.extend(stored.map(|(_, truth)| SimEvent::Lost { at, truth }));
+    }
+
     /// Lets the link drop and return, if it is that kind.
     fn link(&mut self, us: u64) {
-        let after = u64::from(self.profile.traits.drops_after_s) * 1_000_000;
+        let t = self.profile.traits;
+        let after = u64::from(t.drops_after_s) * 1_000_000;
+        let away = t.stores_while_away.is_some_and(|every| inside(every, us));
         match self.link_up_since {
+            Some(_) if away => {
+                self.out.push_back(SimEvent::LinkDown { at: Duration::from_micros(us) });
+                self.link_up_since = None;
+            }
+            None if t.stores_while_away.is_some() && !away => {
+                self.out.push_back(SimEvent::LinkUp { at: Duration::from_micros(us) });
+                self.link_up_since = Some(us);
+                self.delivered = us;
+                for (bytes, truth) in std::mem::take(&mut self.stored) {
+                    self.delivered += STORED_US;
+                    let at = Duration::from_micros(self.delivered);
+                    self.out.push_back(SimEvent::Notification { at, bytes, truth });
+                }
+            }
             Some(since) if after > 0 && us >= since + after => {
                 self.out
                     .push_back(SimEvent::LinkDown { at: Duration::from_micros((since + after).max(self.delivered)) });
                 self.link_up_since = None;
                 self.link_down_since = us;
             }
-            None if us >= self.link_down_since + LINK_PAUSE_US => {
+            None if after > 0 && us >= self.link_down_since + LINK_PAUSE_US => {
                 self.out.push_back(SimEvent::LinkUp { at: Duration::from_micros(us) });
                 self.link_up_since = Some(us);
             }

@@ -150,7 +150,12 @@ where
             }
         }
         let dry = us < u64::from(t.dry.0) * 1_000_000;
-        let (missed, extra) = if dry { (t.dry.1, t.dry.2) } else { (t.missed_per_1000, t.extra_per_1000) };
+        let moving = t.moving.0 > 0 && u32::from(truth.raw) * u32::from(t.moving.0) < 61_440;
+        let (missed, extra) = match () {
+            () if dry => (t.dry.1, t.dry.2),
+            () if moving => (t.moving.1, t.moving.2),
+            () => (t.missed_per_1000, t.extra_per_1000),
+        };
         if self.random.per_mille(missed) && truth.how == How::True {
             if let Some((_, next)) = self.take() {
                 let raw = truth.raw.saturating_add(next.rr.0).min(65_534);
