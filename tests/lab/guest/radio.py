@@ -154,7 +154,10 @@ class Vhci:
         asyncio.get_running_loop().add_reader(self.fd, self._readable)
 
     def _readable(self):
-        packet = os.read(self.fd, 4096)  # one packet at a time
+        try:
+            packet = os.read(self.fd, 4096)  # one packet at a time
+        except BlockingIOError:
+            return  # the kernel took it back: the adapter was switched off
         if packet[:1] != bytes([VENDOR]):
             self.radio.on_packet(packet)
 
