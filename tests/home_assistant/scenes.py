@@ -260,7 +260,8 @@ def settings(p):
     expires = lambda: json.loads(p.broker.retained(topic)[topic])["cmps"]["heart_rate"]["exp_aft"]  # noqa: E731
     until("live values expire later", lambda: expires() == 40, 20)
     rest.wait(LIVE_HR, "*", 60)
-    for value in (90, 400):
+    # 2024.12 refuses it too, with a traceback in its log
+    for value in (90, 400) if p.house.short != "2024.12" else ():
         try:
             rest.call("number.set_value", entity_id="number.alex_maximum_heart_rate", value=value)
         except Failed:
