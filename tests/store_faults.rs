@@ -81,9 +81,9 @@ fn crash_image(dir: &Path) -> tempfile::TempDir {
         let entry = entry.unwrap();
         // the shared memory of SQLite is rebuilt after a crash
         if !entry.file_name().to_str().unwrap().ends_with("-shm") {
-            // the tail's name tells where its database lies
-            let to = if entry.path() == tail(dir) { tail(image.path()) } else { image.path().join(entry.file_name()) };
-            fs::copy(entry.path(), to).unwrap();
+            // the name of a tail, and of one put aside by a start that was killed, tells where its database lies
+            let name = entry.file_name().into_string().unwrap().replace(&stem(&tail(dir)), &stem(&tail(image.path())));
+            fs::copy(entry.path(), image.path().join(name)).unwrap();
         }
     }
     image
@@ -92,6 +92,10 @@ fn crash_image(dir: &Path) -> tempfile::TempDir {
 /// With the newest records in a file beside the process. It may lie anywhere; in RAM it costs the card nothing.
 fn with_tail(dir: &Path) -> OpenOptions {
     OpenOptions { tail: Some(dir.to_owned()), ..options(dir) }
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_str().unwrap().to_owned()
 }
 
 fn tail(dir: &Path) -> PathBuf {
