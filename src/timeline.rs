@@ -154,7 +154,7 @@ impl Timeline {
             return self.drop_duplicate(arrival);
         }
         self.dropped_last = false;
-        if self.is_late(arrival, lag, self.last_rr) {
+        if lag - low > LOST_MIN_US && self.is_late(arrival, lag, self.last_rr) {
             self.held = Some(Held::new(arrival, rr));
             return Placed::default();
         }
@@ -162,8 +162,8 @@ impl Timeline {
             self.forget_base(GapReason::TimeBase);
             return self.place_anchored(start_of(arrival, rr), arrival, rr);
         }
-        self.remember(arrival, lag);
-        self.place(rr)
+        let low = self.remember(arrival, lag);
+        self.place(rr, low)
     }
 
     /// The same while others are held, or without a time base.
@@ -246,8 +246,8 @@ impl Timeline {
                 self.forget_base(GapReason::TimeBase);
                 return self.place_held(&held);
             }
-            self.remember(held.last_arrival, lag);
-            return self.place(&held.rr);
+            let low = self.remember(held.last_arrival, lag);
+            return self.place(&held.rr, low);
         }
         if now.since(held.first_arrival) < BURST_WAIT {
             self.held = Some(held);
@@ -303,14 +303,13 @@ impl Timeline {
             return Placed { old, surplus, ..Placed::default() };
         }
         let lag = self.lag(arrival, sum(rr));
-        self.remember(arrival, lag);
-        Placed { old, surplus, ..self.place(rr) }
+        let low = self.remember(arrival, lag);
+        Placed { old, surplus, ..self.place(rr, low) }
     }
 
     #[inline(always)] // its value would be copied once more
-    fn place(&mut self, rr: &[RrTicks]) -> Placed {
+    fn place(&mut self, rr: &[RrTicks], low: i64) -> Placed {
         let Some(anchor) = self.anchor else { return Placed::default() };
-        let low = self.lags.front().map_or(0, |l| l.1);
         let mut beats = SmallVec::new();
         for &rr in rr {
             self.ticks += u64::from(rr.0);
@@ -332,14 +331,13 @@ impl Timeline {
     }
 
     /// Whether a lag is higher above its lower envelope than jitter and creeping explain.
+    #[cold]
     fn is_late(&self, arrival: Mono, lag: i64, rr: Option<RrTicks>) -> bool {
         let limit = LOST_MIN_US.max(rr.map_or(0, |r| r.as_micros() as i64) * 3 / 2);
-        // mostly it is not even without the creep
-        self.lags.front().is_some_and(|l| lag - l.1 > limit) && self.low(arrival).is_some_and(|low| lag - low > limit)
+        self.low(arrival).is_some_and(|low| lag - low > limit)
     }
 
     /// Where the lower envelope of the lag has crept to at most.
-    #[cold]
     fn low(&self, now: Mono) -> Option<i64> {
         self.lags.iter().map(|&(at, lag)| lag + self.creep(now, at)).min()
     }
@@ -349,14 +347,19 @@ impl Timeline {
         now.diff_micros(since).wrapping_mul(self.creep) >> 20
     }
 
-    fn remember(&mut self, arrival: Mono, lag: i64) {
+    /// Takes a lag; gives the lowest.
+    fn remember(&mut self, arrival: Mono, lag: i64) -> i64 {
         while self.lags.back().is_some_and(|l| l.1 >= lag) {
             self.lags.pop_back();
         }
         self.lags.push_back((arrival, lag));
-        while self.lags.len() > 1 && self.lags.front().is_some_and(|l| arrival.since(l.0) > LAG_MEMORY) {
+        while let Some(&(at, low)) = self.lags.front() {
+            if at == arrival || arrival.since(at) <= LAG_MEMORY {
+                return low;
+            }
             self.lags.pop_front();
         }
+        lag
     }
 }
 
