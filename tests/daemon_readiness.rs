@@ -21,6 +21,7 @@ use std::time::Duration;
 const READINESS: &str = "hrvd/g/athlete/alex/readiness";
 const EVENT: &str = "hrvd/g/athlete/alex/event/readiness";
 const INPUTS: &str = "hrvd/g/athlete/alex/inputs";
+const MORNING: &str = "hrvd/g/athlete/alex/morning";
 
 fn say(observer: &Observer, what: &str, payload: &str) {
     observer.publish(&format!("hrvd/g/athlete/alex/input/{what}/set"), payload, false);
@@ -61,13 +62,23 @@ fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     let worn = Worn::start(&clock, &hrvd.radio, 1, clock.mono());
     wait_said(&observer, "hrvd/g/athlete/alex/live", "a heart rate", |v| v["hr"].is_number());
     start_check(&observer, "alex");
-    wait_event(&observer, "alex", "completed");
+    let completed = wait_event(&observer, "alex", "completed");
     wait_said(&observer, EVENT, "the question", |v| v["event_type"] == "feel_wanted");
     let waiting = wait_said(&observer, READINESS, "that it waits", |v| v["state"] == "waiting_for_feel");
     assert!(
         waiting["level"].is_null() && waiting["reasons"].is_null() && waiting["ln_rmssd_7d"].is_null(),
         "{waiting}"
     );
+    // that there is a result, of which day and how good, is told at once, and no number before the answer
+    let morning = wait_said(&observer, MORNING, "that it is there", |v| v["id"] == completed["id"]);
+    for told in [&completed, &morning] {
+        assert_eq!(
+            (&told["date"], told["at"].is_string(), told["grade"].is_string()),
+            (&json!("2026-11-24"), true, true)
+        );
+        let numbers: Vec<_> = told.as_object().unwrap().iter().filter(|(_, v)| v.is_number()).collect();
+        assert!(numbers.iter().all(|(key, _)| *key == "algo_version"), "{numbers:?}");
+    }
 
     // the process ends while the verdict waits, and the next one goes on waiting
     drop(worn);
@@ -76,6 +87,10 @@ fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     let again = Observer::new(broker.port);
     again.until_message("hrvd/g/status", "online");
     wait_said(&again, READINESS, "still waiting", |v| v["state"] == "waiting_for_feel");
+    wait_said(&again, MORNING, "the result", |v| v["id"] == completed["id"] && v["grade"].is_string());
+    for told in [&observer, &again].iter().flat_map(|o| said(o, MORNING)) {
+        assert!(told["rmssd"].is_null() && told["hr"].is_null(), "a number before the answer: {told}");
+    }
 
     // the feel comes while the broker is away
     gate.bar();
@@ -94,6 +109,8 @@ fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     );
     // one morning makes no HRV verdict, and the feel is there: nothing is claimed beyond that
     assert_eq!((&given["level"], &given["confidence"]), (&json!("UNKNOWN"), &json!("low")));
+    // with the verdict come the numbers
+    wait_said(&back, MORNING, "the numbers", |v| v["id"] == completed["id"] && v["rmssd"].is_number());
     let event = wait_said(&back, EVENT, "the event", |v| v["event_type"] == "verdict");
     assert_eq!((&event["level"], &event["version"]), (&given["level"], &json!(1)));
 
@@ -144,6 +161,35 @@ fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     wait_said(&last, EVENT, "version 3", |v| v["version"] == 3);
     // (one whose receipt the end of the process cut off may come again)
     assert!(kinds(&last).iter().all(|k| k == "revised"), "{:?}", kinds(&last));
+    hrvd.stop();
+}
+
+/// The wait is over: the numbers come although nobody answered; and what could not be sent before comes whole.
+#[test]
+fn the_end_of_the_wait_tells_the_numbers_and_what_waited_for_the_broker_longer_is_whole() {
+    let mut broker = Mosquitto::open();
+    let gate = Gate::before(&broker);
+    let home = Home::new();
+    configure(&home, broker.port);
+    let clock = clock();
+    // ten minutes of life, half a minute of the test's
+    let hrvd = Running::start(patient(&home, gate.port, 600), clock.clone(), "boot-1");
+    let observer = Observer::new(broker.port);
+    observer.until_message("hrvd/g/status", "online");
+    let _worn = Worn::start(&clock, &hrvd.radio, 1, clock.mono());
+    wait_said(&observer, "hrvd/g/athlete/alex/live", "a heart rate", |v| v["hr"].is_number());
+    gate.bar();
+    broker.kill();
+    ask(&home, &Op::StartCheck { athlete: None, posture: None });
+    let state = || ask(&home, &Op::Today { athlete: None })["readiness"]["state"].clone();
+    wait_for(SOON, "the end of the wait", || format!("{}", state()), || (state() == "given").then_some(()));
+    broker.run();
+    let back = Observer::new(broker.port);
+    gate.unbar();
+    let event = wait_event(&back, "alex", "completed");
+    assert!(event["rmssd"].is_number() && event["hr"].is_number(), "{event}");
+    let morning = wait_said(&back, MORNING, "the numbers", |v| v["rmssd"].is_number());
+    assert_eq!((&morning["id"], &morning["rmssd"]), (&event["id"], &event["rmssd"]));
     hrvd.stop();
 }
 

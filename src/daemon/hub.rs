@@ -192,11 +192,15 @@ impl Hub {
                 }
                 _ => None,
             };
+            // whether the result waits for the feel decides what is said of it
+            if let Output::Result(result) = &output {
+                self.desks.take(result, now);
+                self.desks.reserve(&result.athlete, &mut self.renderer);
+            }
             let durable: Vec<_> =
                 self.renderer.output(&output, now).into_iter().filter_map(|m| self.mqtt.deliver(m)).collect();
             if let Output::Result(result) = output {
                 tracing::info!("check of {} is {}: {}", result.athlete, result.grade, result.id);
-                self.desks.take(&result, now);
                 self.store.result(*result, durable);
                 self.drain_desks();
             } else if !durable.is_empty() {
@@ -251,6 +255,8 @@ impl Hub {
                         let athlete = result.athlete.clone();
                         self.handle(self.clock.now(), Input::CheckedOn { athlete, date });
                     }
+                    self.desks.take(&result, self.clock.now());
+                    self.desks.reserve(&result.athlete, &mut self.renderer);
                     // an event that was sent is not sent again; one that waits gets its date
                     let output = Output::Result(Box::new(result.clone()));
                     let messages = self.renderer.output(&output, self.clock.now()).into_iter();
@@ -259,7 +265,6 @@ impl Hub {
                     let durable =
                         self.renderer.morning(&result).and_then(|m| self.mqtt.deliver(m)).into_iter().collect();
                     self.store.republish(id, durable);
-                    self.desks.take(&result, self.clock.now());
                     self.drain_desks();
                 }
             }

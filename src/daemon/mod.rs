@@ -25,7 +25,7 @@ use crate::ble::{self, BleConfig};
 use crate::clock::Clock;
 use crate::control::{self, ServerError};
 use crate::engine::{Input, Output};
-use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Sieve, Topics};
+use crate::mqtt::{self, Delivery, MqttHandle, Renderer, Topics};
 use crate::store::{self, OpenOptions, OpenReport, Opened, Query, StoreError};
 use crate::units::{Mono, Now};
 use hub::{Hub, Inlets};
@@ -131,21 +131,19 @@ pub async fn run(
     }
     let engine = revived.engine;
 
-    let (mqtt_handle, mqtt_commands, topics) = match &settings.mqtt {
-        Some(config) => {
-            let topics = Topics::new(config);
-            let sieve = Sieve::new(topics.clone(), settings.render.publish.clone());
-            let outbox = outbox::StoreOutbox::new(store.clone(), clock.clone(), sieve);
-            let (handle, commands) = mqtt::spawn(config.clone(), outbox, &CancellationToken::new())?;
-            (handle, commands, topics)
-        }
-        None => {
-            let (_, none) = mpsc::channel(1);
-            (MqttHandle::disabled(), none, Topics::new(&mqtt::MqttConfig::default()))
-        }
-    };
+    let topics = Topics::new(settings.mqtt.as_ref().unwrap_or(&mqtt::MqttConfig::default()));
     let mut renderer = Renderer::new(topics, settings.render.clone());
     renderer.set_live_interval(settings.live_interval);
+    let (mqtt_handle, mqtt_commands) = match &settings.mqtt {
+        Some(config) => {
+            let outbox = outbox::StoreOutbox::new(store.clone(), clock.clone(), renderer.sieve());
+            mqtt::spawn(config.clone(), outbox, &CancellationToken::new())?
+        }
+        None => (MqttHandle::disabled(), mpsc::channel(1).1),
+    };
+    // before anything is said: what of it waits for the feel is known there
+    let mut desks = Desks::open(&settings.readiness, &settings.store, &merged, clock.now(), &known.mornings);
+    desks.reserve_all(&mut renderer);
     let mut first = renderer.roster(&merged);
     first.extend(known.mornings.iter().filter_map(|r| renderer.morning(r)));
     let durable: Vec<_> = first.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();
@@ -158,9 +156,9 @@ pub async fn run(
         let states = messages.into_iter().filter(|m| m.delivery == Delivery::Retained);
         states.for_each(|m| drop(mqtt_handle.deliver(m)));
     }
-    let mut desks = Desks::open(&settings.readiness, &settings.store, &merged, clock.now(), &known.mornings);
     for result in revived.results {
         desks.take(&result, clock.now());
+        desks.reserve(&result.athlete, &mut renderer);
         let output = Output::Result(Box::new(result.clone()));
         let messages = renderer.output(&output, clock.now());
         let durable = messages.into_iter().filter_map(|m| mqtt_handle.deliver(m)).collect();

@@ -1,5 +1,5 @@
 //! The store's outbox as the MQTT edge wants to see it. A message may have waited while `publish` of its person was
-//! changed, so it is sifted when it is offered.
+//! changed, and a result may wait for the feel, so it is sifted when it is offered.
 
 use crate::clock::Clock;
 use crate::mqtt::{OutboxSource, Sieve};
@@ -55,6 +55,7 @@ impl OutboxSource for StoreOutbox {
             let mut row = self.first().await?;
             // straps have no message that must arrive
             if self.sieve.sift(&mut row.publication, |_| None) {
+                self.sieve.hold(&mut row.publication);
                 let tries = self.offered.filter(|o| o.0 == row.id).map_or(0, |o| o.1);
                 self.offered = Some((row.id, tries + 1));
                 return Some((row.id, row.publication));
@@ -76,9 +77,10 @@ impl OutboxSource for StoreOutbox {
 mod tests {
     use super::*;
     use crate::clock::ClockTrust;
-    use crate::mqtt::{MqttConfig, Publish, Topics};
+    use crate::mqtt::{MqttConfig, Publish, RenderOptions, Renderer, Topics};
     use crate::store::{self, OpenOptions, Query};
     use crate::units::AthleteId;
+    use jiff::civil::Date;
     use std::collections::BTreeMap;
 
     #[tokio::test]
@@ -109,5 +111,33 @@ mod tests {
         assert_eq!(Query::open(&db).unwrap().count_unsent().unwrap(), 0, "what is not sent does not wait for ever");
         let everybody = StoreOutbox::new(store, Clock::system(ClockTrust::Auto), Sieve::new(topics, BTreeMap::new()));
         assert_eq!({ everybody }.next().await, None, "and is not sent after a second change of mind");
+    }
+    #[tokio::test]
+    async fn a_result_that_waits_for_the_feel_leaves_in_words_and_one_of_another_day_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store::open(OpenOptions::new(dir.path().join("hrvd.db"), "b")).unwrap().handle;
+        let renderer = Renderer::new(Topics::new(&MqttConfig::default()), RenderOptions::default());
+        let (alex, today): (AthleteId, Date) = ("alex".parse().unwrap(), "2026-11-24".parse().unwrap());
+        let topic = Topics::new(&MqttConfig::default()).check_event(&alex);
+        let event = |date: &str| Publication {
+            topic: topic.clone(),
+            payload: format!(r#"{{"date":"{date}","grade":"good","rmssd":42.5}}"#).into_bytes(),
+            retain: false,
+            qos: 1,
+        };
+        store.publish(["2026-11-23", "2026-11-24", "2026-11-24"].map(event).to_vec(), None);
+        let mut outbox = StoreOutbox::new(store, Clock::system(ClockTrust::Auto), renderer.sieve());
+        // what the hub says of it holds for the outbox
+        assert!(renderer.set_waiting(&alex, Some(today)) && !renderer.set_waiting(&alex, Some(today)));
+        let mut said = vec![];
+        while let Some((id, publication)) = outbox.next().await {
+            let v: serde_json::Value = serde_json::from_slice(&publication.payload).unwrap();
+            said.push((id, v["grade"] == "good", v["rmssd"].as_f64()));
+            outbox.mark_sent(id);
+            if id == 2 {
+                assert!(renderer.set_waiting(&alex, None));
+            }
+        }
+        assert_eq!(said, [(1, true, Some(42.5)), (2, true, None), (3, true, Some(42.5))]);
     }
 }

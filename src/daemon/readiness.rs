@@ -5,6 +5,7 @@ use crate::check::CheckResult;
 use crate::control::{Kind, Refusal, pick_athlete};
 use crate::engine::{Athlete, Roster};
 use crate::load::{Planned, plus_days};
+use crate::mqtt::Renderer;
 use crate::readiness::report::{self, Detail};
 use crate::readiness::{
     Book, DEFAULT_WAIT, Desk, DeskConfig, DeskInput, DeskOutput, Drafts, Quiet, Reading, Source, V2, Version,
@@ -55,7 +56,7 @@ fn drafts_key(athlete: &AthleteId) -> String {
 pub(super) struct Desks {
     settings: ReadinessSettings,
     desks: BTreeMap<AthleteId, Desk>,
-    /// The newest result with values, said again when quiet mode changes.
+    /// The newest result with values, said again when the wait for the feel ends or quiet mode changes.
     mornings: BTreeMap<AthleteId, CheckResult>,
     refused: BTreeSet<String>,
     /// The store could not be read at the start.
@@ -138,6 +139,22 @@ impl Desks {
         }
     }
 
+    /// Has what is said of a person be what the desk allows: nothing that was measured while it waits for the feel, words
+    /// or nothing in a data holiday. Says whether that is news.
+    pub(super) fn reserve(&self, athlete: &AthleteId, renderer: &mut Renderer) -> bool {
+        let Some(desk) = self.desks.get(athlete) else { return false };
+        let quiet = desk.today().map_or(Quiet::Off, |d| desk.book().quiet(d));
+        let waits = renderer.set_waiting(athlete, desk.waiting_for());
+        renderer.set_quiet(athlete, quiet) || waits
+    }
+
+    /// The same for everybody.
+    pub(super) fn reserve_all(&self, renderer: &mut Renderer) {
+        for athlete in self.desks.keys() {
+            self.reserve(athlete, renderer);
+        }
+    }
+
     /// Knows nothing of this person any more.
     pub(super) fn forget(&mut self, athlete: &AthleteId) {
         self.desks.remove(athlete);
@@ -215,10 +232,10 @@ impl Hub {
     }
 
     fn say_desk(&mut self, athlete: &AthleteId) {
+        let news = self.desks.reserve(athlete, &mut self.renderer);
         let Some(desk) = self.desks.desks.get(athlete).filter(|_| self.knows(athlete)) else { return };
-        let quiet = desk.today().map_or(Quiet::Off, |d| desk.book().quiet(d));
         let mut messages = Vec::new();
-        if self.renderer.set_quiet(athlete, quiet) {
+        if news {
             messages.extend(self.desks.mornings.get(athlete).and_then(|r| self.renderer.morning(r)));
         }
         messages.extend(self.renderer.readiness(athlete, desk));
@@ -247,8 +264,7 @@ impl Hub {
             return;
         }
         // the words about a day decide what its event may say
-        let quiet = desk.today().map_or(Quiet::Off, |d| desk.book().quiet(d));
-        let news = self.renderer.set_quiet(athlete, quiet);
+        let news = self.desks.reserve(athlete, &mut self.renderer);
         let known = self.knows(athlete);
         let Some(desk) = self.desks.desks.get(athlete) else { return };
         let event = |date, version: Option<&Version>| {

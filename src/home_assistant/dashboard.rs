@@ -110,8 +110,8 @@ impl Page<'_> {
             self.say("Last result"),
             "mdi:weather-sunset-up",
             vec![
-                self.tile("morning_rmssd", self.say("RMSSD"), "teal"),
-                self.tile("morning_heart_rate", self.say("Heart rate"), "red"),
+                self.told(self.tile("morning_rmssd", self.say("RMSSD"), "teal")),
+                self.told(self.tile("morning_heart_rate", self.say("Heart rate"), "red")),
                 self.tile("morning_quality", self.say("Quality"), "green"),
                 self.tile("morning_time", self.say("Taken"), "grey"),
             ],
@@ -154,6 +154,16 @@ impl Page<'_> {
         let (mut card, level) = (card?, self.entity("readiness")?);
         card["visibility"] =
             json!([{"condition": "state", "entity": level.id, "state_not": ["unknown", "unavailable"]}]);
+        Some(card)
+    }
+
+    /// Not while the numbers wait for how it feels.
+    fn told(&self, card: Option<Value>) -> Option<Value> {
+        let mut card = card?;
+        if let Some(state) = self.entity("readiness_state") {
+            card["visibility"] =
+                json!([{"condition": "state", "entity": state.id, "state_not": DayState::WaitingForFeel}]);
+        }
         Some(card)
     }
 

@@ -6,10 +6,12 @@ use super::topics::{Owner, Topics};
 use crate::publication::Publication;
 use crate::readiness::{Quiet, report};
 use crate::units::{AthleteId, StrapId};
+use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How much of a person is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,12 +102,15 @@ pub struct Sieve {
     publish: BTreeMap<AthleteId, Publish>,
     /// Who wants no numbers for a while.
     quiet: BTreeMap<AthleteId, Quiet>,
+    /// Whose result of which day waits until the person has said how it feels. Copies share it: a message that waits in
+    /// the outbox is sent as it may be said then.
+    waiting: Arc<Mutex<BTreeMap<AthleteId, Date>>>,
 }
 
 impl Sieve {
     /// Everything is said of who is not named.
     pub fn new(topics: Topics, publish: BTreeMap<AthleteId, Publish>) -> Self {
-        Self { topics, publish, quiet: BTreeMap::new() }
+        Self { topics, publish, quiet: BTreeMap::new(), waiting: Arc::default() }
     }
 
     /// How much is said of a person.
@@ -116,6 +121,31 @@ impl Sieve {
     /// From now on a person wants no numbers, or nothing, or everything again; says whether that is news.
     pub(super) fn set_quiet(&mut self, athlete: &AthleteId, quiet: Quiet) -> bool {
         self.quiet.insert(athlete.clone(), quiet).unwrap_or(Quiet::Off) != quiet
+    }
+
+    /// From now on the result of this day waits for the feel, or none does; says whether that is news.
+    pub(super) fn set_waiting(&self, athlete: &AthleteId, day: Option<Date>) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match day {
+            Some(day) => waiting.insert(athlete.clone(), day) != Some(day),
+            None => waiting.remove(athlete).is_some(),
+        }
+    }
+
+    /// A number colours the answer to how it feels, so until then a result is told in words. That there is one, and when,
+    /// is told at once. Asked when a message leaves, not when it is written down: what waits longer leaves whole.
+    pub fn hold(&self, publication: &mut Publication) {
+        let topic = publication.topic.clone();
+        let Some(owner @ Owner::Athlete(slug)) = self.topics.owner(&topic) else { return };
+        if publication.payload.is_empty() || !(topic.ends_with("/morning") || topic.ends_with("/event/check")) {
+            return;
+        }
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(day) = slug.parse::<AthleteId>().ok().and_then(|a| waiting.get(&a).copied()) else { return };
+        let object: Option<Value> = serde_json::from_slice(&publication.payload).ok();
+        if object.and_then(|v| v["date"].as_str()?.parse().ok()) == Some(day) {
+            Publish::Words.sift(owner, publication);
+        }
     }
 
     /// In a data holiday there are no live values; of results there are words or nothing. What a person sets stays to

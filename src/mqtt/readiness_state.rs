@@ -1,7 +1,7 @@
 //! A person's readiness: the retained report and inputs of the day, and the events that tell of a verdict.
 
 use super::message::{Delivery, Message, bytes, retained};
-use super::privacy::Publish;
+use super::privacy::{Publish, Sieve};
 use super::render::Renderer;
 use crate::language::Language;
 use crate::publication::Publication;
@@ -23,6 +23,17 @@ impl Renderer {
     /// From now on a person wants no numbers, or nothing, or everything again; says whether that is news.
     pub fn set_quiet(&mut self, athlete: &AthleteId, quiet: Quiet) -> bool {
         self.sieve.set_quiet(athlete, quiet)
+    }
+
+    /// From now on the result of this day waits until the person has said how it feels, or none does; says whether that
+    /// is news.
+    pub fn set_waiting(&self, athlete: &AthleteId, day: Option<Date>) -> bool {
+        self.sieve.set_waiting(athlete, day)
+    }
+
+    /// What of a message that waited is said when it is sent.
+    pub fn sieve(&self) -> Sieve {
+        self.sieve.clone()
     }
 
     /// In which language sentences are said.

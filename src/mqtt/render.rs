@@ -199,9 +199,13 @@ impl Renderer {
         self.options.live_interval = interval;
     }
 
-    /// The message without what its owner does not want to be said; nothing if nothing is left.
+    /// The message without what its owner does not want to be said, or not yet; nothing if nothing is left. What goes by
+    /// the outbox is held back when it leaves there.
     pub(super) fn sift(&self, mut message: Message) -> Option<Message> {
         let wearer = |id| self.straps.get(&id).map(|v| v.strap.athlete.clone());
+        if message.delivery != Delivery::Durable {
+            self.sieve.hold(&mut message.publication);
+        }
         self.sieve.sift(&mut message.publication, wearer).then_some(message)
     }
 

@@ -176,6 +176,11 @@ impl Desk {
         }
     }
 
+    /// The day whose verdict waits for the feel, and with it the numbers of its check.
+    pub fn waiting_for(&self) -> Option<Date> {
+        self.feel.waiting_for()
+    }
+
     /// Takes what happens.
     pub fn handle(&mut self, now: Now, input: DeskInput) {
         self.see_date(now);

@@ -106,7 +106,8 @@ pub fn settings(home: &Home, port: u16, people: &[(&str, u8)]) -> Settings {
         control_socket: home.socket(),
         keeping: hrvd::daemon::Keeping::default(),
         releases: Default::default(),
-        readiness: Default::default(),
+        // numbers at once; what waits for the feel is tested in daemon_readiness
+        readiness: daemon::ReadinessSettings { feel_wait: Duration::ZERO, ..Default::default() },
     }
 }
 

@@ -115,6 +115,9 @@ def check_is_followed(p):
     # it was asked for when the daemon came up; another one is pressed once that is over
     rest.wait(PHASE, "done", 90)
     p.connect()
+    # said before the check, so that its numbers wait for nothing
+    rest.call("button.press", entity_id="button.alex_feel_as_usual")
+    rest.wait(FEEL, "ok")
     before = rest.state("event.alex_morning_check_event")["state"]
     rest.call("input_number.set_value", entity_id="input_number.feel", value=0)
     rest.call("input_boolean.turn_off", entity_id=["input_boolean.asked", "input_boolean.room_lit"])
@@ -175,11 +178,14 @@ def readiness(p):
     rest.wait(PHASE, "unavailable", 20)
     p.connect()
     p.daemon.demo(p.broker, p.speed)
-    # held back until it is known how it feels: no level, no number
+    # held back until it is known how it feels: that the check is done is told, but no level and no number
     rest.wait(event, lambda s: s not in (before, "unknown", "unavailable"), 120)
     rest.wait(event, "feel_wanted", attribute="event_type")
     rest.wait("sensor.alex_readiness_state", "waiting_for_feel")
-    expect(rest.state(LEVEL)["state"] == "unknown", f"a level before the feel: {rest.state(LEVEL)}")
+    for held in (LEVEL, RMSSD, "sensor.alex_morning_heart_rate", "sensor.alex_morning_lnrmssd"):
+        expect(rest.state(held)["state"] == "unknown", f"told before the feel: {rest.state(held)}")
+    done = rest.state("event.alex_morning_check_event")["attributes"]
+    expect(done["event_type"] == "completed" and done["grade"] and done["rmssd"] is None, f"told before the feel: {done}")
     asks = lambda c: "How do you feel" in c["message"] and "Morning check done" in c["title"]  # noqa: E731
     asked = until("the question", lambda: next((c for c in p.told("notify.phone") if asks(c)), None), 20)
     expect(not any(ch.isdigit() for ch in asked["message"] + asked["title"]), f"a number in the question: {asked}")
@@ -190,6 +196,7 @@ def readiness(p):
     told = lambda c: c["title"] == f"Morning check: {first['state']}"  # noqa: E731
     ready = until("the verdict on the phone", lambda: next((c for c in p.told("notify.phone") if told(c)), None), 20)
     expect("RMSSD" in ready["message"], f"no number in the result: {ready}")
+    expect(5 < float(rest.wait(RMSSD, "*")["state"]) < 200, f"RMSSD is {rest.state(RMSSD)}")
     # what is said comes back as a state
     said = {"sleep": 2, "stress": 3, "fatigue": 2, "soreness": 4}
     for item, value in said.items():
@@ -345,7 +352,7 @@ def pictures(p):
     topic = "hrvd/demo/athlete/alex/morning"
     morning = json.loads(p.broker.retained(topic)[topic])
     hour_ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1)
-    p.broker.publish(topic, {**morning, "at": hour_ago.isoformat(timespec="seconds")}, retain=True)
+    taken = {**morning, "at": hour_ago.isoformat(timespec="seconds")}
     wait_for_feel, verdict = made_up_day(p)
     bad, took = [], []
     views = json.loads(p.daemon.says("--config", str(p.config), "ha", "dashboard", "--json"))["views"]
@@ -363,9 +370,14 @@ def pictures(p):
         return look
 
     wait_for_feel()
+    p.broker.publish(topic, {k: v if isinstance(v, str) else None for k, v in taken.items()}, retain=True)
+    p.rest.wait(RMSSD, "unknown")
     for width, dark in ((390, False), (1280, True)):
         look = picture("today", "asked", width, dark)
         expect("How do you feel? The verdict comes with your answer." in look["text"], f"not asked: {look['text']}")
+        expect("RMSSD" not in look["text"], f"a place for a number: {look['text']}")
+    p.broker.publish(topic, taken, retain=True)
+    p.rest.wait(RMSSD, "*")
     verdict()
     for width in (1280, 390):
         for dark in (False, True):
