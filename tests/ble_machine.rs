@@ -305,6 +305,37 @@ fn an_adapter_that_was_switched_off_is_not_held_against_its_straps() {
     assert_eq!(sim.machine.status().straps[0].drops, 1);
 }
 
+/// An adapter that goes ends what is under way, with whatever error, before or after it tells of itself: no strap's failure.
+#[test]
+fn an_attempt_that_an_adapter_ended_is_not_held_against_the_strap() {
+    for failure in [Failure::Refused, Failure::NotConnected, Failure::Other] {
+        for (call, told_first) in [(0, true), (0, false), (1, true), (1, false)] {
+            let mut sim = one();
+            let is = |of: StrapCall| matches!((call, of), (0, StrapCall::Connect) | (1, StrapCall::Setup { .. }));
+            for round in 0..10 {
+                let before = sim.log.iter().filter(|l| is(l.2)).count();
+                let begun = sim.now;
+                while sim.log.iter().filter(|l| is(l.2)).count() == before {
+                    sim.run(Duration::from_millis(20));
+                    assert!(sim.now.since(begun) < s(15), "{failure:?} in round {round}: braked");
+                }
+                if !told_first {
+                    sim.end_attempts(failure);
+                    sim.run(Duration::from_millis(30));
+                }
+                sim.set_ground(Ground::Off, true);
+                sim.end_attempts(failure);
+                sim.run(s(2));
+                sim.set_ground(Ground::On, true);
+            }
+            let status = sim.machine.status();
+            assert_eq!((status.straps[0].failures, status.straps[0].refusals, status.straps[0].drops), (0, 0, 0));
+            sim.run(s(10));
+            assert_eq!(sim.state(strap(1)), LinkState::Connected, "{failure:?}");
+        }
+    }
+}
+
 #[test]
 fn power_on_switches_the_adapter_on() {
     let mut sim = Sim::new(ArbiterConfig { power_on: true, ..ArbiterConfig::default() }, &[strap(1)]);

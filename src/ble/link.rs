@@ -3,11 +3,11 @@
 
 use super::backoff;
 use super::call::{Failure, StrapCall};
+use super::record::Record;
 use super::signal::Samples;
 use super::status::{Counters, Hint, Recovery, StrapStatus};
 use crate::engine::LinkState;
 use crate::units::{Mono, StrapId};
-use crate::verdict::PARAMS_DROP;
 use std::time::Duration;
 
 /// Added to a call's own limit before the machine stops believing that its executor will answer.
@@ -20,8 +20,6 @@ const STALE_FRAME: Duration = Duration::from_secs(2);
 const BLAMELESS: Duration = Duration::from_secs(2);
 /// The battery is read again so often; not every strap notifies it.
 const FACTS_EVERY: Duration = Duration::from_secs(6 * 3600);
-/// So many attempts in a row that failed, whatever was said about it, are no accident.
-const ATTEMPTS: u32 = 3;
 /// A strap that was not seen for so long is only that; what it did before explains nothing any more.
 const OLD_NEWS: Duration = Duration::from_secs(300);
 /// BlueZ resolves the services of a link that it opened by itself; so often we ask again, a second apart.
@@ -135,16 +133,12 @@ pub struct Link {
     /// a disconnect settles it.
     held: bool,
     down_since: Mono,
-    /// When the last connection was counted as dropped.
-    dropped_at: Option<Mono>,
-    failures: u32,
-    refusals: u32,
-    /// Attempts in a row that ended without a subscription and not by a refusal.
-    broken: u32,
-    drops: u32,
+    record: Record,
+    /// When something was last held against the strap, and its record before that.
+    blamed: Option<(Mono, Record)>,
+    /// The adapter went in the middle of an attempt: its end says nothing about the strap.
+    excused: bool,
     silent_cycles: u32,
-    /// Lengths of the last three connections that dropped, in s.
-    lengths: [u64; 3],
     retry_at: Mono,
     tried_at: Option<Mono>,
     good_since: Option<Mono>,
@@ -172,13 +166,10 @@ impl Link {
             doubt: false,
             held: false,
             down_since: now,
-            dropped_at: None,
-            failures: 0,
-            refusals: 0,
-            broken: 0,
-            drops: 0,
+            record: Record::default(),
+            blamed: None,
+            excused: false,
             silent_cycles: 0,
-            lengths: [0; 3],
             retry_at: now,
             tried_at: None,
             good_since: None,
@@ -222,9 +213,7 @@ impl Link {
                 if self.phase == Phase::Down && self.advert.is_none_or(|at| at < began) {
                     self.absent = Some(true);
                     if self.last_seen.is_none_or(|at| now.since(at) >= OLD_NEWS) {
-                        self.refusals = 0;
-                        self.broken = 0;
-                        self.drops = 0;
+                        self.record.is_old_news();
                     }
                 }
             }
@@ -237,13 +226,15 @@ impl Link {
                 self.doubt = true;
                 self.adopt = None;
                 self.advert = None;
-                let blameless = self.dropped_at.take().is_some_and(|at| now.since(at) <= BLAMELESS);
-                if matches!(self.phase, Phase::Up(_)) {
-                    self.go_down(now, now);
-                } else if self.phase == Phase::Down && blameless {
-                    self.failures = self.failures.saturating_sub(1);
-                    self.drops = self.drops.saturating_sub(1);
-                    self.retry_at = now;
+                let blamed = self.blamed.take().filter(|(at, _)| now.since(*at) <= BLAMELESS);
+                match (self.phase, blamed) {
+                    (Phase::Up(_), _) => self.go_down(now, now),
+                    (Phase::Connecting | Phase::SettingUp, _) => self.excused = true,
+                    (Phase::Down | Phase::Cleaning, Some((_, before))) => {
+                        self.record = before;
+                        self.retry_at = now;
+                    }
+                    _ => {}
                 }
             }
             LinkEvent::Reset => {
@@ -319,6 +310,7 @@ impl Link {
         self.counted.connects += 1;
         self.phase = Phase::Connecting;
         self.doubt = false;
+        self.excused = false;
         self.held = true;
         self.tried_at = Some(now);
         self.issue(now, StrapCall::Connect);
@@ -374,19 +366,15 @@ impl Link {
         // A strap that refuses is not shown as "connecting" once a minute.
         match () {
             () if self.last_failure == Some(Failure::Full) && self.absent != Some(true) => LinkState::AdapterFull,
-            () if self.refusals >= 2 => LinkState::Refuses,
-            () if self.drops >= 3 => LinkState::Unstable,
-            () if self.broken >= ATTEMPTS => LinkState::Fails,
-            () => down,
+            () => self.record.state().unwrap_or(down),
         }
     }
 
     /// Everything a person may want to know.
     pub fn status(&self, now: Mono, state: LinkState) -> StrapStatus {
-        let three = self.drops >= 3 && self.lengths.iter().all(|s| PARAMS_DROP.contains(s));
         let hint = match () {
             () if state == LinkState::AdapterFull => Some(Hint::AdapterFull),
-            () if three => Some(Hint::DropsAfter30s),
+            () if self.record.drops_after_30s() => Some(Hint::DropsAfter30s),
             () if state == LinkState::Refuses => Some(Hint::HeldByAnother),
             () if self.last_failure == Some(Failure::NoHeartRate) => Some(Hint::NoHeartRate),
             () if state == LinkState::Fails => Some(Hint::AttemptsFail),
@@ -399,9 +387,9 @@ impl Link {
             rssi: self.rssi,
             signal: self.signal.signal(),
             last_seen: self.last_seen,
-            failures: self.failures,
-            refusals: self.refusals,
-            drops: self.drops,
+            failures: self.record.failures,
+            refusals: self.record.refusals,
+            drops: self.record.drops,
             retry_at: (self.phase == Phase::Down && self.retry_at > now).then_some(self.retry_at),
             up_since: if let Phase::Up(up) = self.phase { Some(up.since) } else { None },
             last_failure: self.last_failure,
@@ -458,21 +446,31 @@ impl Link {
         self.issue(now, StrapCall::Disconnect);
     }
 
+    /// From here on something may be held against the strap. Whether it may, is said: not if the adapter went meanwhile.
+    fn blame(&mut self, now: Mono) -> bool {
+        self.blamed = Some((now, self.record));
+        !std::mem::take(&mut self.excused)
+    }
+
     fn count_failure(&mut self, now: Mono, failure: Failure) {
         self.last_failure = Some(failure);
         if !failure.is_local() || failure == Failure::Full {
-            self.failures = self.failures.saturating_add(1);
+            self.record.failures = self.record.failures.saturating_add(1);
         }
-        self.retry_at = now + backoff::delay(self.strap, self.failures.max(1));
+        self.retry_at = now + backoff::delay(self.strap, self.record.failures.max(1));
     }
 
     fn count_broken(&mut self, failure: Failure) {
-        self.broken = self.broken.saturating_add(u32::from(!failure.is_local()));
+        self.record.broken = self.record.broken.saturating_add(u32::from(!failure.is_local()));
     }
 
     fn fail(&mut self, now: Mono, failure: Failure) {
-        self.adopt = None;
         self.count_failure(now, failure);
+        self.begin_anew(now);
+    }
+
+    fn begin_anew(&mut self, now: Mono) {
+        self.adopt = None;
         // The strap has to show itself again: BlueZ removes the object of a device that failed to connect.
         self.advert = None;
         self.clean(now);
@@ -480,10 +478,12 @@ impl Link {
 
     fn drop_link(&mut self, now: Mono, since: Mono, n: &mut Counters) {
         n.drops += 1;
-        self.drops = self.drops.saturating_add(1);
-        self.lengths = [self.lengths[1], self.lengths[2], now.since(since).as_secs()];
-        self.dropped_at = Some(now);
-        self.count_failure(now, Failure::NotConnected);
+        if self.blame(now) {
+            self.record.dropped(now.since(since).as_secs());
+            self.count_failure(now, Failure::NotConnected);
+        } else {
+            self.retry_at = now;
+        }
         let retry_at = self.retry_at;
         self.go_down(now, retry_at);
         self.advert = None;
@@ -511,11 +511,12 @@ impl Link {
                 up.silence = Silence::None;
                 self.silent_cycles = 0;
                 self.reopen = false;
+                self.excused = false;
                 let good_since = *self.good_since.get_or_insert(now);
                 if now.since(good_since) >= GOOD_RUN {
-                    self.failures = 0;
-                    self.refusals = 0;
-                    self.drops = 0;
+                    self.record.failures = 0;
+                    self.record.refusals = 0;
+                    self.record.drops = 0;
                     self.last_failure = None;
                 }
             }
@@ -550,6 +551,10 @@ impl Link {
                         self.adopt = Some(tries + 1);
                         self.go_down(now, now + Duration::from_secs(1));
                     }
+                    _ if !self.blame(now) => {
+                        self.retry_at = now;
+                        self.begin_anew(now);
+                    }
                     _ => {
                         // out of reach no answer comes either
                         let refused = match failure {
@@ -558,7 +563,7 @@ impl Link {
                             _ => false,
                         };
                         if refused && self.adopt.is_none() {
-                            self.refusals = self.refusals.saturating_add(1);
+                            self.record.refusals = self.record.refusals.saturating_add(1);
                         } else {
                             self.count_broken(failure);
                         }
@@ -568,7 +573,7 @@ impl Link {
             }
             (Phase::SettingUp, StrapCall::Setup { .. }, Ok(())) => {
                 n.setups += 1;
-                (self.refusals, self.broken) = (0, 0);
+                (self.record.refusals, self.record.broken) = (0, 0);
                 self.last_seen = Some(now);
                 if self.last_failure == Some(Failure::Full) {
                     self.last_failure = None;
@@ -582,8 +587,13 @@ impl Link {
             }
             (Phase::SettingUp, StrapCall::Setup { .. }, Err(failure)) => {
                 n.setup_failures += 1;
-                self.count_broken(failure);
-                self.fail(now, failure);
+                if self.blame(now) {
+                    self.count_broken(failure);
+                    self.fail(now, failure);
+                } else {
+                    self.retry_at = now;
+                    self.begin_anew(now);
+                }
             }
             (Phase::Up(up), StrapCall::CheckConnected, Err(Failure::NotConnected | Failure::Gone)) => {
                 self.drop_link(now, up.since, n);

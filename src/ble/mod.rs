@@ -6,6 +6,7 @@ pub mod backoff;
 mod call;
 mod event;
 pub mod link;
+mod record;
 pub mod signal;
 mod status;
 

@@ -256,6 +256,7 @@ impl Sim {
             return;
         }
         self.scanning = false;
+        self.end_attempts(Failure::Refused);
         let up: Vec<StrapId> = self.bodies.iter().filter(|(_, b)| b.connected).map(|(s, _)| *s).collect();
         for strap in up {
             self.body(strap).connected = false;
@@ -265,6 +266,15 @@ impl Sim {
         }
         if announced {
             self.send(Event::Powered(false));
+        }
+    }
+
+    /// Connects and set-ups that are under way end like this.
+    pub fn end_attempts(&mut self, failure: Failure) {
+        for (at, call, result) in self.flying.values_mut() {
+            if let InFlight::Strap(_, StrapCall::Connect | StrapCall::Setup { .. }) = call {
+                (*at, *result) = ((*at).min(self.now + Duration::from_millis(10)), Err(failure));
+            }
         }
     }
 
