@@ -23,7 +23,7 @@ def power_cut(stage, kernel, disk, program):
     stage.sleep(RUNNING)
     if not any(c["phase"] in ("settling", "recording") for c in stage.status().get("checks", [])):
         row.missed.append("no check was running")
-    guest.ask(sh="journalctl -o short-unix > /lab/journal-before-the-cut.log")
+    guest.keep_journal("before-the-cut")
     guest.cut()
     stage.poll()
     row.t0 = row.end = stage.now()

@@ -138,6 +138,10 @@ class Guest:
             raise GuestDied(f"exit code {answer.rc} of: {script}\n{answer.out}")
         return answer
 
+    def keep_journal(self, name):
+        """Writes the guest's journal to the share; what hrvd says also with its fields."""
+        self.ask(sh=f"journalctl -o short-unix > /lab/{name}.log; journalctl -u hrvd -o json > /lab/{name}.json")
+
     def cut(self):
         """Cuts the power: what the guest did not write to its disk yet is gone."""
         if self.runs():

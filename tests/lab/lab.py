@@ -138,7 +138,7 @@ def run_guest(lab, suite, args, name):
         raise
     finally:
         if keep and guest.runs():
-            guest.ask(sh="journalctl -o short-unix > /lab/journal.log")
+            guest.keep_journal("journal")
         if keep:
             (guest.dir / "keep").touch()
             build.say(f"{guest}: logs are in {guest.share}")
