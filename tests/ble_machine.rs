@@ -93,6 +93,17 @@ fn connect_then_drop_is_braked_like_a_refusal_and_named() {
     assert_eq!(sim.state(strap(1)), LinkState::Connected);
 }
 
+/// The 30 s count from the connect, and a slow machine needs some of them to subscribe.
+#[test]
+fn links_that_end_after_thirty_seconds_are_named_on_a_slow_machine_too() {
+    let mut sim = one();
+    sim.body(strap(1)).drops_after = Some(Duration::from_millis(29_500));
+    sim.body(strap(1)).setup_takes = s(6);
+    sim.run(s(150));
+    assert!(sim.machine.status().straps[0].drops >= 3);
+    assert_eq!(hint(&sim), Some(Hint::DropsAfter30s));
+}
+
 #[test]
 fn a_short_good_run_does_not_clear_the_record() {
     let mut sim = one();

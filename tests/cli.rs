@@ -163,6 +163,10 @@ fn replay_of_too_little_gives_no_number() {
     let (said, ..) = replay("short.txt", lines(&quiet(30), "\n"), &["--json"]);
     let said = said.ends(4).complains("too short for a check");
     assert!(said.objects().iter().all(|v| v["type"] != "check_result"));
+    // a file has an end, and no strap that could come back
+    let (said, ..) = replay("forty.txt", lines(&quiet(40), "\n"), &[]);
+    let said = said.ends(4).complains("too short for a check");
+    assert!(!said.err.contains("strap went away"), "{}", said.err);
     let one = "812\n";
     replay("one.txt", one, &[]).0.ends(4).complains("too short for a check");
     // a whole session of noise: graded, refused, no number

@@ -259,6 +259,28 @@ fn a_strap_away_for_a_moment_leaves_a_marked_gap_and_no_stale_number() {
 }
 
 #[test]
+fn a_cancelled_check_is_told_to_people_and_to_programs() {
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let home = Home::new();
+    configure(&home, broker.port);
+    let hrvd = Running::start(settings(&home, broker.port, &[("alex", 1)]), clock(), "boot-1");
+    online(&observer);
+    start_check(&observer, "alex");
+    wait_phase(&observer, "alex", "waiting_for_strap");
+    let said = home.run(&["check", "--cancel", "--json"]).ends(0);
+    assert_eq!(said.objects(), [serde_json::json!({"athlete": "alex", "cancelled": true})]);
+    wait_phase(&observer, "alex", "aborted");
+    let none = home.run(&["check", "--cancel", "--json"]).complains("no check");
+    assert_eq!(none.objects(), Vec::<Value>::new());
+    observer.clear();
+    start_check(&observer, "alex");
+    wait_phase(&observer, "alex", "waiting_for_strap");
+    home.run(&["check", "--cancel"]).ends(0).complains("cancelled");
+    hrvd.stop();
+}
+
+#[test]
 fn a_strap_that_stays_away_ends_the_check_and_says_so_even_to_a_broker_that_was_away() {
     let mut broker = Mosquitto::open();
     let gate = Gate::before(&broker);

@@ -141,6 +141,8 @@ pub struct Link {
     silent_cycles: u32,
     retry_at: Mono,
     tried_at: Option<Mono>,
+    /// When the last connection began; it was subscribed to later.
+    linked: Mono,
     good_since: Option<Mono>,
     reopen: bool,
     last_failure: Option<Failure>,
@@ -172,6 +174,7 @@ impl Link {
             silent_cycles: 0,
             retry_at: now,
             tried_at: None,
+            linked: now,
             good_since: None,
             reopen: false,
             last_failure: None,
@@ -476,10 +479,10 @@ impl Link {
         self.clean(now);
     }
 
-    fn drop_link(&mut self, now: Mono, since: Mono, n: &mut Counters) {
+    fn drop_link(&mut self, now: Mono, n: &mut Counters) {
         n.drops += 1;
         if self.blame(now) {
-            self.record.dropped(now.since(since).as_secs());
+            self.record.dropped(now.since(self.linked).as_secs());
             self.count_failure(now, Failure::NotConnected);
         } else {
             self.retry_at = now;
@@ -492,7 +495,7 @@ impl Link {
 
     fn on_disconnected(&mut self, now: Mono, n: &mut Counters) {
         match self.phase {
-            Phase::Up(up) => self.drop_link(now, up.since, n),
+            Phase::Up(_) => self.drop_link(now, n),
             Phase::SettingUp | Phase::Connecting => self.doubt = true,
             Phase::Down => {
                 self.adopt = None;
@@ -541,6 +544,7 @@ impl Link {
                     n.adopted += 1;
                 }
                 self.phase = Phase::SettingUp;
+                self.linked = now;
                 self.issue(now, StrapCall::Setup { reopen: self.reopen });
             }
             (Phase::Connecting, StrapCall::Connect, Err(failure)) => {
@@ -595,8 +599,8 @@ impl Link {
                     self.begin_anew(now);
                 }
             }
-            (Phase::Up(up), StrapCall::CheckConnected, Err(Failure::NotConnected | Failure::Gone)) => {
-                self.drop_link(now, up.since, n);
+            (Phase::Up(_), StrapCall::CheckConnected, Err(Failure::NotConnected | Failure::Gone)) => {
+                self.drop_link(now, n);
             }
             (Phase::Cleaning, StrapCall::Disconnect, _) => {
                 self.held = false;

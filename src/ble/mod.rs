@@ -27,4 +27,4 @@ mod task;
 #[cfg(feature = "daemon")]
 pub use scan::{Advert, Probe, ScanError, ScanOptions, probe, scan};
 #[cfg(feature = "daemon")]
-pub use task::{BleConfig, BleHandle, Exit, spawn};
+pub use task::{BleConfig, BleHandle, Exit, Turns, spawn};

@@ -19,6 +19,8 @@ use tracing::{debug, info, warn};
 
 /// A turn of the loop at least so often: a sleep does not notice that the machine was suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// So many of them without a turn: the loop hangs.
+const STUCK: Duration = Duration::from_secs(60);
 /// The signal strength of a strap is news once in so long.
 const RSSI_EVERY: Duration = Duration::from_secs(30);
 
@@ -46,8 +48,25 @@ pub enum Exit {
 #[derive(Debug)]
 pub struct BleHandle {
     status: watch::Receiver<Status>,
-    turned: Arc<AtomicU64>,
+    turns: Turns,
     task: JoinHandle<Exit>,
+}
+
+/// When the loop of the Bluetooth edge last turned; it does so every five seconds at least.
+#[derive(Clone, Debug)]
+pub struct Turns(Arc<AtomicU64>);
+
+impl Turns {
+    /// It turned `now`.
+    fn turned(&self, now: Mono) {
+        self.0.store(now.as_micros(), Ordering::Relaxed);
+    }
+
+    /// Whether it has stood still for so long that only a new process helps. One that just came out of suspend turns
+    /// before anybody acts on it.
+    pub fn is_stuck(&self, now: Mono) -> bool {
+        now.since(Mono::from_micros(self.0.load(Ordering::Relaxed))) >= STUCK
+    }
 }
 
 impl BleHandle {
@@ -55,9 +74,9 @@ impl BleHandle {
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
     }
-    /// When the loop last turned; it does so every five seconds at least. For the watchdog.
-    pub fn last_turn(&self) -> Mono {
-        Mono::from_micros(self.turned.load(Ordering::Relaxed))
+    /// Whether its loop turns, for the watchdog.
+    pub fn turns(&self) -> Turns {
+        self.turns.clone()
     }
     /// Waits for the end.
     pub async fn join(&mut self) -> Exit {
@@ -76,7 +95,7 @@ pub fn spawn(
     cancel: CancellationToken,
 ) -> BleHandle {
     let (status_tx, status) = watch::channel(Status::default());
-    let turned = Arc::new(AtomicU64::new(clock.mono().as_micros()));
+    let turns = Turns(Arc::new(AtomicU64::new(clock.mono().as_micros())));
     let (events_tx, events) = mpsc::unbounded_channel();
     let sink = Sink {
         events: Some(events_tx),
@@ -97,8 +116,8 @@ pub fn spawn(
         rssi_told: BTreeMap::new(),
         gave_up: false,
     };
-    let task = tokio::spawn(worker.run(wanted, events, tx, status_tx, turned.clone(), cancel));
-    BleHandle { status, turned, task }
+    let task = tokio::spawn(worker.run(wanted, events, tx, status_tx, turns.clone(), cancel));
+    BleHandle { status, turns, task }
 }
 
 struct Worker {
@@ -121,7 +140,7 @@ impl Worker {
         mut events: mpsc::UnboundedReceiver<Event>,
         tx: mpsc::Sender<(Now, Input)>,
         status: watch::Sender<Status>,
-        turned: Arc<AtomicU64>,
+        turns: Turns,
         cancel: CancellationToken,
     ) -> Exit {
         let mut cancelled = false;
@@ -133,7 +152,7 @@ impl Worker {
                 self.execute(action);
             }
             let now = self.sink.clock.mono();
-            turned.store(now.as_micros(), Ordering::Relaxed);
+            turns.turned(now);
             let mut report = self.machine.status();
             report.counters.queue_full = self.sink.full.load(Ordering::Relaxed);
             status.send_if_modified(|old| {
@@ -295,5 +314,20 @@ impl Worker {
         if let Some(old) = self.strap_calls.insert(strap, task.abort_handle()) {
             old.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_stands_still_for_a_minute_is_stuck() {
+        let turns = Turns(Arc::default());
+        turns.turned(Mono::from_secs(1000));
+        assert!(!turns.is_stuck(Mono::from_secs(1059)));
+        assert!(turns.is_stuck(Mono::from_secs(1060)));
+        turns.turned(Mono::from_secs(1061));
+        assert!(!turns.is_stuck(Mono::from_secs(1061)));
     }
 }

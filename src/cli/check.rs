@@ -10,7 +10,7 @@ use crate::config::Surroundings;
 use crate::control::{Client, ClientError, Op};
 use crate::readiness::Feel;
 use crate::units::AthleteId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// What is asked for.
 #[derive(Debug)]
@@ -43,8 +43,12 @@ fn follow(
 ) -> Result<Exit, ClientError> {
     let asked = args.athlete.map(ToString::to_string);
     if args.cancel {
-        client.ask(&Op::CancelCheck { athlete: asked })?;
-        let _ = writeln!(terminal.err, "cancelled");
+        let answer = client.ask(&Op::CancelCheck { athlete: asked })?;
+        let _ = if terminal.json {
+            writeln!(terminal.out, "{}", json!({"athlete": answer["athlete"], "cancelled": true}))
+        } else {
+            writeln!(terminal.err, "cancelled")
+        };
         return Ok(Exit::Done);
     }
     // listen first, so that nothing of the check is missed

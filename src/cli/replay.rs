@@ -121,8 +121,16 @@ pub fn run(file: &Path, speed: Speed, check: CheckConfig, global: &Global, termi
     let mut player = Player::new(Engine::new(config), start, None);
 
     let look = Look::of_stderr(global.no_color);
-    let mut shown =
-        Shown { zero: Zero(start), guide: Guide::new(look), look, result: None, cause: None, gone: false, over: false };
+    let mut shown = Shown {
+        zero: Zero(start),
+        guide: Guide::new(look),
+        look,
+        result: None,
+        cause: None,
+        gone: false,
+        over: false,
+        tape_over: false,
+    };
     let pace = Pace::new(speed, start);
     let mut say = |at: Mono, o: Output, terminal: &mut Terminal<'_>| shown.output(at, &o, terminal);
     let mut step =
@@ -153,7 +161,8 @@ pub fn run(file: &Path, speed: Speed, check: CheckConfig, global: &Global, termi
         step(&mut player, Some(record), None, last, terminal);
     }
     // let what is due happen: the end of a window, a drop-out that nobody ends
-    let mut said = |at, o| say(at, o, terminal);
+    shown.tape_over = true;
+    let mut said = |at: Mono, o: Output| shown.output(at, &o, terminal);
     let until = last + TAIL;
     while player.engine().is_checking() && player.now().mono < until {
         let Some(due) = player.engine().poll_timeout().filter(|d| *d <= until) else { break };
@@ -173,6 +182,8 @@ struct Shown {
     /// Nobody reads any more.
     gone: bool,
     over: bool,
+    /// There is nothing left to play: what ends now ends for that.
+    tape_over: bool,
 }
 
 impl Shown {
@@ -180,11 +191,14 @@ impl Shown {
         let v = json::output(self.zero, at, output);
         if terminal.json {
             self.gone = self.gone || writeln!(terminal.out, "{v}").is_err();
-        } else if !self.over {
-            self.over = self.guide.see(&v);
         }
         if v["type"] == "check" && v["phase"] == "aborted" {
-            self.cause = v["cause"].as_str().map(str::to_owned);
+            let cause = v["cause"].as_str().filter(|c| !self.tape_over || !matches!(*c, "strap_lost" | "no_strap"));
+            self.over |= cause.is_none();
+            self.cause = cause.map(str::to_owned);
+        }
+        if !terminal.json && !self.over {
+            self.over = self.guide.see(&v);
         }
         if v["type"] == "check_result" {
             self.result = Some(v);
@@ -202,9 +216,7 @@ impl Shown {
             None => {
                 // an aborted check has said so already, unless the words went to a machine
                 let words = match self.cause.as_deref() {
-                    None | Some("strap_lost" | "no_strap") => {
-                        Some("the recording is too short for a check: it takes about three minutes".to_owned())
-                    }
+                    None => Some("the recording is too short for a check: it takes about three minutes".to_owned()),
                     Some(cause) if terminal.json => Some(format!("no result: {}", cause_words(cause))),
                     Some(_) => None,
                 };

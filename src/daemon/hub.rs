@@ -39,6 +39,8 @@ pub(super) struct Inlets {
     pub(super) requests: mpsc::Receiver<Request>,
     pub(super) store_events: mpsc::UnboundedReceiver<StoreEvent>,
     pub(super) radio_status: watch::Receiver<ble::Status>,
+    /// Of the Bluetooth edge, if it is used.
+    pub(super) radio_turns: Option<ble::Turns>,
 }
 
 /// Why the hub ended.
@@ -125,7 +127,9 @@ impl Hub {
             self.wake_desks();
             self.look_after_straps(&inlets.radio_status.borrow().clone(), false);
             self.look_after_night(&inlets.radio_status);
-            self.systemd.alive();
+            if !inlets.radio_turns.as_ref().is_some_and(|turns| turns.is_stuck(self.clock.mono())) {
+                self.systemd.alive();
+            }
             self.say_status(&inlets.radio_status.borrow().clone(), &mqtt_state.borrow().clone());
         }
         // what arrived before the straps were let go is still truth

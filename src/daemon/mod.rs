@@ -223,7 +223,15 @@ pub async fn run(
     hub.say_settings();
     hub.begin_readiness();
     mqtt_handle.begin();
-    let inlets = Inlets { radio: radio_rx, mqtt: mqtt_commands, requests, store_events: opened.events, radio_status };
+    let radio_turns = ble_handle.as_ref().map(ble::BleHandle::turns);
+    let inlets = Inlets {
+        radio: radio_rx,
+        mqtt: mqtt_commands,
+        requests,
+        store_events: opened.events,
+        radio_status,
+        radio_turns,
+    };
     hub.systemd.ready();
     let hub_stop = CancellationToken::new();
     let mut hub_task = tokio::spawn({

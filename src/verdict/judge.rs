@@ -33,8 +33,9 @@ const DRY_ENDS: Duration = Duration::from_secs(600);
 const LOOK_EVERY: u8 = 4;
 const NOISY: f64 = 0.15;
 const CALM: f64 = 0.06;
-/// Rejected connection parameters end a link at the supervision of the kernel: 30 s, give or take.
-pub const PARAMS_DROP: std::ops::RangeInclusive<u64> = 28..=32;
+/// Rejected connection parameters end a link at the supervision of the kernel: 30 s, give or take 2. Who is told of a link
+/// when it is subscribed to counts up to 2 s less.
+pub const PARAMS_DROP: std::ops::RangeInclusive<u64> = 26..=32;
 /// A link that is down for longer ends the session.
 const SESSION: Duration = Duration::from_secs(120);
 

@@ -31,6 +31,7 @@ pub struct Body {
     pub rssi: i16,
     pub connect: Fate,
     pub setup: Fate,
+    pub setup_takes: Duration,
     pub beats: bool,
     pub connected: bool,
     /// The link ends by itself after so long.
@@ -46,6 +47,7 @@ impl Default for Body {
             rssi: -60,
             connect: Fate::Works,
             setup: Fate::Works,
+            setup_takes: Duration::from_millis(100),
             beats: true,
             connected: false,
             drops_after: None,
@@ -389,6 +391,7 @@ impl Sim {
             self.connecting.remove(&strap);
         }
         let (wait, result) = match fate {
+            Fate::Works if matches!(call, StrapCall::Setup { .. }) => (body.setup_takes, Ok(Answer::Done)),
             Fate::Works => (Duration::from_millis(100), Ok(Answer::Done)),
             Fate::Fails(Failure::Timeout) => (call.limit(), Err(Failure::Timeout)),
             Fate::Fails(f) => (Duration::from_millis(100), Err(f)),
