@@ -36,21 +36,23 @@ class Fault:
     before: float = 0.0
     # how long data must flow, before and after
     calm: float = 2.0
+    # played where few other faults are: a strap that fails again and again is braked on purpose, up to a minute
+    apart: bool = False
 
 
 FAULTS = [
+    Fault("strap refuses", "C", "sim C refuse; sim C disconnect", "sim C accept", 26),
     Fault("strap disconnects", "A", "sim A disconnect"),
     Fault("strap vanishes, returns", "B", "sim B vanish 2", "sim B appear", 10),
     # lost at 2 s, looked for in bursts of 8 s with 4 s between: 10 s and 23 s fall into the pauses
     Fault("strap away for longer", "A", "sim A vanish 2", "sim A appear", 23),
     Fault("strap fades, link survives", "C", "sim C vanish 30", "sim C appear", 9),
-    Fault("strap refuses", "A", "sim A refuse; sim A disconnect", "sim A accept", 26),
     Fault("strap stalls", "B", "sim B stall", "sim B resume", 12),
     Fault("beats held, then a burst", "C", "sim C hold", "sim C resume", 8),
     Fault("nothing can be read", "B", "sim B unreadable; sim B disconnect", "sim B readable", 7),
     Fault("released, taken back", "C", RELEASE.format(""), RELEASE.format(',"end":true'), 6, deaf=True),
     Fault("malformed notifications", "A", "sim A raw - 16 173c 163c05 1e3c00 ff", unnoticed=True, hold=3),
-    Fault("all straps vanish", "ABC", "sim * vanish 2", "sim * appear", 6),
+    Fault("all straps vanish", "ABC", "sim * vanish 2", "sim * appear", 6, apart=True),
     Fault("hrvd restarts", "ABC", "systemctl restart hrvd", deaf=True, before=11),
     Fault("bluetoothd restarts", "ABC", "systemctl restart bluetooth", deaf=True),
     Fault("bluetoothd stopped, started", "ABC", "systemctl stop bluetooth", "systemctl start bluetooth", 4, deaf=True),

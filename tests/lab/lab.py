@@ -42,9 +42,13 @@ def arguments():
 
 def plan(args):
     """What each guest has to do: names, with how. The guests run side by side, because they wait most of the time."""
+    together, apart = [], []
+    for fault in faults.FAULTS:
+        (apart if fault.apart else together).append((fault.name, lambda stage, f=fault: faults.play(stage, f)))
     guests = {
-        "faults": [(f.name, lambda stage, f=f: faults.play(stage, f)) for f in faults.FAULTS],
+        "faults": together,
         "counts": [
+            *apart,
             ("drops every 30 s", faults.thirty),
             ("four more adopted, forgotten", faults.seven),
             ("reconnects", lambda stage: faults.reconnects(stage, RECONNECTS)),
