@@ -240,8 +240,18 @@ fn a_strap_that_changes_hands_keeps_its_proof() {
     };
     let strap = Strap { id: STRAP, athlete: "kim".parse().unwrap(), name: None };
     let roster = Roster { athletes: vec![athlete("alex"), athlete("kim")], straps: vec![strap] };
+    let before = w.status();
     w.input(at(401), Input::Roster(roster));
-    assert_eq!(w.status().verdict.units, Units::Milliseconds);
+    let after = w.status();
+    assert_eq!(after.verdict.units, Units::Milliseconds);
+    assert_eq!(
+        (after.athlete.as_str(), after.link, after.link_since),
+        ("kim", LinkState::Connected, before.link_since)
+    );
+    assert_eq!((&after.facts, after.packets), (&before.facts, before.packets));
+    assert_eq!(after.facts.battery_pct, Some(87));
+    assert_eq!(after.contact, None, "nobody knows yet whether the new one wears it");
+    assert_eq!(w.straps().last().unwrap().1.athlete.as_str(), "kim", "told at once");
     for s in [402, 403] {
         w.input(at(s), Input::Packet { strap: STRAP, bytes: [0x10, 60, 0xe8, 0x03].into_iter().collect() });
     }

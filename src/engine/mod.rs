@@ -254,14 +254,11 @@ impl Engine {
         for s in roster.straps {
             let mut state = match straps.remove(&s.id) {
                 Some(same) if same.athlete == s.athlete => same,
-                old => {
-                    let mut new = StrapState::new(s.id, s.athlete.clone(), now.mono);
-                    if let Some(old) = old {
-                        lost.push(s.id); // it is somebody else's now, and still the same strap
-                        new.remember(old.source());
-                    }
-                    new
+                Some(old) => {
+                    lost.push(s.id); // it is somebody else's now, and still the same strap
+                    old.given_to(s.athlete.clone(), now.mono)
                 }
+                None => StrapState::new(s.id, s.athlete.clone(), now.mono),
             };
             if let Some(name) = s.name {
                 state.rename(name);

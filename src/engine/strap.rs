@@ -111,6 +111,30 @@ impl StrapState {
         }
     }
 
+    /// The same strap for another person: its link, what was read from it, what is proven about it and its counters stay;
+    /// beats, and whether it is worn, were the other one's.
+    pub(super) fn given_to(self, athlete: AthleteId, now: Mono) -> Self {
+        let mut new = Self {
+            link: self.link,
+            link_since: self.link_since,
+            facts_changes: self.facts_changes,
+            battery_at: self.battery_at,
+            last_packet: self.last_packet,
+            packets: self.packets,
+            defects: self.defects,
+            gaps: self.gaps,
+            duplicates: self.duplicates,
+            ..Self::new(self.id, athlete, now)
+        };
+        new.remember(self.source());
+        (new.facts, new.defect_kinds) = (self.facts, self.defect_kinds);
+        if new.link.is_up() {
+            new.signal.link(now, true);
+            new.put_on.link(now, new.link);
+        }
+        new
+    }
+
     /// A notification arrived.
     pub(super) fn on_packet(&mut self, now: Mono, bytes: &PacketBytes, out: &mut VecDeque<Output>) -> Heard {
         out.push_back(Output::Record(Record {
