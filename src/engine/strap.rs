@@ -1,7 +1,9 @@
 //! One strap as the engine sees it: its time base, its live window and what is known of its link.
 
+mod status;
+
 use super::input::{LinkState, PacketBytes, StrapFacts};
-use super::output::{Beats, Notice, Output, Record, RecordKind, Signs, StrapStatus};
+use super::output::{Beats, Notice, Output, Record, RecordKind, Signs};
 use super::put_on::{PutOn, WITHOUT_CONTACT, WITHOUT_RR};
 use super::signal::{Reread, Signal};
 use super::windows::Windows;
@@ -10,13 +12,12 @@ use crate::timeline::{GapReason, Placed, Timeline};
 use crate::units::{AthleteId, Mono, StrapId};
 use crate::verdict::{Source, Trust, Worn};
 use smallvec::SmallVec;
+use status::{Counts, News};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Heart rate older than this is not shown as live.
 pub(super) const FRESH: Duration = Duration::from_secs(6);
-/// Counters and signal strength alone are worth a status no more often than this.
-const STATUS_EVERY: Duration = Duration::from_secs(60);
 /// A level of the battery that was read so long before a link came up is not said again before it was read anew.
 const BATTERY_KEEPS: Duration = Duration::from_secs(3600);
 /// Without packets for so long nobody knows whether it is worn.
@@ -34,20 +35,6 @@ pub(super) struct Heard {
     /// All beats so far, these included, are to be read again.
     pub(super) reread: Option<Reread>,
 }
-
-/// What of a status is worth saying at once.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct News {
-    link: (LinkState, Mono),
-    online: bool,
-    contact: Option<bool>,
-    facts: u32,
-    worn: Worn,
-    signal: (Source, u32),
-}
-
-/// What of a status is worth saying once a minute.
-type Counts = (Option<Mono>, Option<i16>, [u64; 4]);
 
 #[derive(Clone, Debug)]
 pub(super) struct StrapState {
@@ -362,52 +349,5 @@ impl StrapState {
         let stale = last.filter(|(_, said)| said.1.online).map(|(t, _)| t + FRESH);
         let worn = last.filter(|(_, said)| said.1.worn == Worn::Worn).map(|(t, _)| t + WORN_KEEPS);
         self.timeline.poll_timeout().into_iter().chain(stale).chain(worn).min()
-    }
-
-    pub(super) fn status(&self, now: Mono) -> StrapStatus {
-        StrapStatus {
-            strap: self.id,
-            athlete: self.athlete.clone(),
-            link: self.link,
-            link_since: self.link_since,
-            online: self.online(now),
-            last_packet: self.last_packet,
-            contact: self.contact.filter(|_| self.online(now)),
-            facts: self.facts.clone(),
-            packets: self.packets,
-            defects: self.defects,
-            gaps: self.gaps,
-            duplicates: self.duplicates,
-            signs: self.signs,
-            verdict: self.signal.verdict(now),
-        }
-    }
-
-    fn news(&self, now: Mono) -> News {
-        let online = self.online(now);
-        News {
-            link: (self.link, self.link_since),
-            online,
-            contact: self.contact.filter(|_| online),
-            facts: self.facts_changes,
-            worn: self.signal.worn(now),
-            signal: self.signal.revision(),
-        }
-    }
-
-    fn counts(&self) -> Counts {
-        (self.last_packet, self.facts.rssi_dbm, [self.packets, self.defects, self.gaps, self.duplicates])
-    }
-
-    /// The status, if it says something new.
-    pub(super) fn poll_status(&mut self, now: Mono) -> Option<StrapStatus> {
-        let news = self.news(now);
-        let worth = self.said.as_ref().is_none_or(|(at, said, counts)| {
-            *said != news || now.since(*at) >= STATUS_EVERY && *counts != self.counts()
-        });
-        worth.then(|| {
-            self.said = Some((now, news, self.counts()));
-            self.status(now)
-        })
     }
 }
