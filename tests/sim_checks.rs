@@ -77,7 +77,7 @@ fn a_number_is_that_of_the_heart_or_there_is_none() {
                 let said = w.said.iter().find(|(_, o)| matches!(o, Output::Result(_)));
                 let Some((graded, Output::Result(r))) = said else { continue };
                 let began = at(case.check);
-                if r.start.diff_micros(began) < 29_500_000 || graded.diff_micros(r.start) < 106_000_000 {
+                if r.start.diff_micros(began) < 29_500_000 || graded.diff_micros(r.start) < 118_000_000 {
                     wrong.push(format!("{name}: recording begins at {:?}, ends at {graded:?}", r.start));
                 }
                 let truth = truth(config, at(*case.sessions.last().unwrap()), r);

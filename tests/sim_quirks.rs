@@ -5,7 +5,7 @@ mod sim_common;
 
 use hrvd::check::Grade;
 use hrvd::engine::*;
-use hrvd::sim::{Course, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
+use hrvd::sim::{Course, PLAIN, Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent, Traits};
 use hrvd::timeline::GapReason;
 use hrvd::units::RrTicks;
 use hrvd::verdict::FindingId;
@@ -80,6 +80,27 @@ fn stored_intervals_get_their_own_times() {
         }
         let away = stored.beats().iter().filter(|b| b.gap == Some(GapReason::LinkUp)).count();
         assert!(away >= 2, "seed {seed}: a link that was away is a gap, whatever came after it");
+    }
+}
+
+/// More intervals than time has passed, from the first packet on: a check right after the strap was put on gives no number,
+/// however little the surplus is above 6 %.
+#[test]
+fn a_check_on_a_surplus_of_intervals_gives_no_number() {
+    for every in [2, 4, 8, 12] {
+        for seed in 0..4 {
+            let traits = Traits { twice_every: every, ..PLAIN };
+            let more: &'static Profile = Box::leak(Box::new(Profile { traits, ..*profile("rr_twice") }));
+            for check in [0, 120] {
+                let mut w = World::new();
+                w.play(more, heart(seed), check + 400, &[check]);
+                let results = w.results();
+                assert_eq!(results.len(), 1, "every {every}, seed {seed}, at {check} s");
+                let r = results[0];
+                assert!(r.coverage > 1.06, "every {every}, seed {seed}: {}", r.coverage);
+                assert!(r.values.is_none() && r.why.is_some(), "every {every}, seed {seed}, at {check} s: {r:?}");
+            }
+        }
     }
 }
 
