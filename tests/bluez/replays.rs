@@ -4,23 +4,13 @@ use super::*;
 
 #[test]
 fn a_read_in_the_dead_zone_ends_with_the_link() {
-    let (fake, daemon) = start(&[A]);
-    let stuck = || fake.count(&format!("stuck {A}"));
-    // Out of reach as soon as the first beat was heard: what is asked of it now gets no answer, and no error either.
-    daemon.wait_state(A, "connected", SOON);
+    let fake = FakeBluez::start();
+    fake.add_strap(A, "Strap 01");
+    // Out of reach from the first read on: it gets no answer, and no error either.
+    fake.strap(A, |s| s.gone_at_read = true);
+    let daemon = Daemon::builder(&fake).wanted(&[A]).start();
     let beat = fake.beat(A, BEAT);
-    while stuck() == 0 {
-        daemon.wait_until(SOON, "a beat", || daemon.has(|l| matches!(l, Line::Packet { .. })));
-        fake.strap(A, |s| s.in_range = false);
-        if daemon.reads_within(&fake, A, ms(3000)) {
-            break;
-        }
-        // Everything was read before it went: the next connection asks again.
-        fake.disconnect(A);
-        fake.appear(A);
-        let had = daemon.packets(A).len();
-        daemon.wait_packets(A, had + 1, SOON);
-    }
+    daemon.wait_calls(&fake, &format!("stuck {A}"), 1, SOON);
     let levels = daemon.levels();
     let lost = daemon.mark();
     fake.disconnect(A); // the supervision timeout: reads fail with ATT error 0x0e
@@ -101,7 +91,7 @@ fn a_radio_blocked_by_rfkill_is_asked_for_now_and_then() {
     daemon.wait_state_since(blocked, A, "adapter_off", SOON);
     // Each try to switch it on fails with "Failed". The next one comes after a pause.
     daemon.wait_calls(&fake, "Set Powered", asked + 3, SOON);
-    let (tries, over) = (fake.count("Set Powered") - asked, daemon.own_time_since(blocked));
+    let (tries, over) = (fake.count("Set Powered") - asked, daemon.time_since(blocked));
     assert!(over >= s(8), "{tries} tries in {over:?}: the adapter is hammered");
     assert!(daemon.is_alive() && daemon.counter("gave_up") == 0);
     let back = daemon.mark();

@@ -317,18 +317,6 @@ impl Daemon {
         self.wait_until(limit, &format!("{call}, {n} times"), || fake.count(call) >= n);
     }
 
-    /// Whether a read of this strap gets stuck within so much of the child's own time.
-    pub fn reads_within(&self, fake: &FakeBluez, strap: &str, limit: Duration) -> bool {
-        let mark = self.mark();
-        while self.own_time_since(mark) < limit {
-            if fake.count(&format!("stuck {strap}")) > 0 {
-                return true;
-            }
-            self.wait_ticks(1);
-        }
-        false
-    }
-
     /// Waits until the child got on so many times.
     fn wait_ticks(&self, n: usize) {
         let mark = self.mark();
@@ -417,6 +405,12 @@ impl Daemon {
     pub fn own_time_since(&self, mark: Mark) -> Duration {
         let log = self.log.lines.lock().unwrap();
         TICK * u32::try_from(log.0[mark.0..].iter().filter(|(_, l)| matches!(l, Line::Tick(_))).count()).unwrap()
+    }
+
+    /// Time by the clock since `mark`, or since the first thing after it.
+    pub fn time_since(&self, mark: Mark) -> Duration {
+        let log = self.log.lines.lock().unwrap();
+        log.0.get(mark.0).map_or(Duration::ZERO, |(at, _)| now().saturating_duration_since(*at))
     }
 
     /// Open descriptors of the child, and tasks that live in it.

@@ -123,6 +123,8 @@ pub struct Strap {
     pub unreadable: bool,
     /// How long an answer to ReadValue takes; `None` never comes.
     pub read_delay: Option<Duration>,
+    /// The first read finds it out of reach.
+    pub gone_at_read: bool,
     /// How long a disconnect takes (2.0 to 2.6 s on the real thing).
     pub disconnect_takes: Duration,
     /// Connected at least once, so that a restart does not forget it.
@@ -157,6 +159,7 @@ impl Strap {
             subscribe_faults: 0,
             unreadable: false,
             read_delay: Some(Duration::ZERO),
+            gone_at_read: false,
             disconnect_takes: Duration::from_millis(100),
             known: false,
             gatt: false,
@@ -795,7 +798,8 @@ impl World {
                 self.reply(message, &properties);
             }
             "Introspect" => self.introspect(message, std::iter::empty()),
-            "ReadValue" if strap.connected && !strap.in_range => {
+            "ReadValue" if strap.connected && (!strap.in_range || strap.gone_at_read) => {
+                (strap.in_range, strap.gone_at_read) = (false, false);
                 self.calls.push(format!("stuck {address}"));
                 strap.stuck.push(message.clone());
             }
