@@ -280,6 +280,40 @@ fn adopt_and_forget_while_it_runs() {
     assert_eq!(hrvd.terminate().0.code(), Some(0));
 }
 
+/// A strap that goes to another person goes on delivering: no new link, nothing read anew, and each has what was theirs.
+#[test]
+fn a_strap_that_is_given_away_keeps_its_link() {
+    let fake = Arc::new(FakeBluez::start());
+    fake.add_strap(B, "Strap 02");
+    let broker = Mosquitto::open();
+    let home = Home::new();
+    home.configure(broker.port, ALEX);
+    let mut hrvd = Program::start(&home, Some(&fake.address()));
+    let observer = Observer::new(broker.port);
+    wait_message(&observer, "hrvd/g/status", "online", |p| p == "online");
+    let _worn = Worn::start(&fake, B);
+    home.run(&["adopt", B, "--athlete", "kim"]).ends(0);
+    let number = |p: &str| json(p)["hr"].is_number();
+    wait_message(&observer, "hrvd/g/athlete/kim/live", "a heart rate", number);
+    let state = format!("hrvd/g/strap/{B_SLUG}/state");
+    wait_message(&observer, &state, "its battery", |p| json(p)["battery"] == 90);
+    let links = fake.strap(B, |s| s.connections);
+    observer.clear();
+    home.run(&["adopt", B, "--athlete", "sam"]).ends(0);
+    wait_message(&observer, "hrvd/g/athlete/sam/live", "a heart rate", number);
+    let told = json(observer.payloads(&state).last().unwrap());
+    assert_eq!((&told["link"], &told["battery"]), (&"connected".into(), &90.into()), "{told}");
+    let status = ask(&home, "{\"op\":\"status\"}");
+    let strap = status["straps"].as_array().unwrap().iter().find(|s| s["strap"] == B).unwrap();
+    assert_eq!((&strap["athlete"], &strap["link"]), (&"sam".into(), &"connected".into()), "{strap}");
+    assert_eq!(fake.strap(B, |s| s.connections), links, "{}", hrvd.log());
+    assert_eq!(hrvd.terminate().0.code(), Some(0));
+    let said = home.run(&["export", "recordings", "--format", "jsonl"]).ends(0);
+    let owners: Vec<_> =
+        said.objects().iter().filter(|r| r["packets"].as_u64() > Some(0)).map(|r| r["athlete"].clone()).collect();
+    assert_eq!(owners, ["kim", "sam"], "{}", said.out);
+}
+
 /// One request on the control socket, its first answer.
 fn ask(home: &Home, line: &str) -> Value {
     use std::io::{BufRead, BufReader, Write};

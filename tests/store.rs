@@ -5,7 +5,7 @@
 mod store_common;
 
 use hrvd::battery::Reading;
-use hrvd::engine::{Command, Record, RecordKind, StrapFacts, Trigger};
+use hrvd::engine::{Command, Record, RecordKind, Strap, StrapFacts, Trigger};
 use hrvd::store::{self, Query, StoreEvent};
 use hrvd::units::Mono;
 use store_common::*;
@@ -333,4 +333,38 @@ fn straps_of_the_configuration_need_no_adoption() {
     assert_eq!(query.facts().unwrap(), [(strap(1), facts.clone()), (strap(2), facts)]);
     let owners: Vec<_> = query.recordings().unwrap().into_iter().map(|r| r.athlete).collect();
     assert_eq!(owners, [Some(athlete("alex").id), Some(athlete("alex").id), None]);
+}
+
+/// What a strap sent belongs to whom it belonged then, in this process, killed or stopped, and in the next one.
+#[test]
+fn packets_stay_with_who_wore_the_strap() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |slug: &str| Strap { athlete: athlete(slug).id, ..adopted(1) };
+    let owners = || -> Vec<(Option<String>, u64)> {
+        let all = Query::open(&db(dir.path())).unwrap().recordings().unwrap();
+        all.into_iter().map(|r| (r.athlete.map(|a| a.to_string()), r.packets)).collect()
+    };
+    let some = |slug: &str, n: u64| (Some(slug.to_owned()), n);
+    // given away and back again, each time in the middle
+    let handle = store::open(options(dir.path())).unwrap().handle;
+    for (n, slug) in [(0, "alex"), (1, "kim"), (2, "alex")] {
+        handle.adopt(of(slug), None);
+        // a new name is no new wearer
+        handle.adopt(Strap { name: Some("old".into()), ..of(slug) }, None);
+        for s in 0..10 {
+            handle.record(packet(1, 100 * n + s));
+        }
+    }
+    handle.forget(strap(1));
+    handle.stop().unwrap();
+    assert_eq!(owners(), [some("alex", 10), some("kim", 10), some("alex", 10)]);
+    // listed in the configuration, and listed otherwise when the daemon starts again
+    for (n, slug) in [(3, "kim"), (4, "kim"), (5, "alex")] {
+        let handle = store::open(store::OpenOptions { straps: vec![of(slug)], ..options(dir.path()) }).unwrap().handle;
+        for s in 0..10 {
+            handle.record(packet(1, 100 * n + s));
+        }
+        handle.stop().unwrap();
+    }
+    assert_eq!(owners()[3..], [some("kim", 20), some("alex", 10)]);
 }

@@ -122,12 +122,32 @@ fn feed(dir: &Path, start: u64) {
         writeln!(out, "record {s}").unwrap(); // sent is safe
         settle(&handle);
         if s % 41 == 0 {
+            writeln!(out, "sent {s}").unwrap(); // said before: killed in between, it may be there
             handle.result(result(s, wall(s as i64)), vec![message("r", &s.to_string())]);
-            writeln!(out, "sent {s}").unwrap();
             flush(&handle).unwrap();
             writeln!(out, "result {s}").unwrap();
         }
     }
+}
+
+/// What a killed process left belongs to whom the strap belonged then, also if it is somebody else's when the next one starts.
+#[test]
+fn what_a_killed_process_left_stays_with_who_wore_the_strap() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |slug: &str| vec![hrvd::engine::Strap { athlete: athlete(slug).id, ..adopted(1) }];
+    let handle = store::open(OpenOptions { straps: of("alex"), ..with_tail(dir.path()) }).unwrap().handle;
+    (0..10).for_each(|s| handle.record(packet(1, s)));
+    handle.seal().blocking_recv().unwrap().unwrap();
+    (10..20).for_each(|s| handle.record(packet(1, s)));
+    flush(&handle).unwrap();
+    let image = crash_image(dir.path());
+    handle.stop().unwrap();
+    let handle = store::open(OpenOptions { straps: of("kim"), ..with_tail(image.path()) }).unwrap().handle;
+    (20..30).for_each(|s| handle.record(packet(1, s)));
+    handle.stop().unwrap();
+    let all = Query::open(&db(image.path())).unwrap().recordings().unwrap();
+    let owners: Vec<_> = all.into_iter().map(|r| (r.athlete.unwrap().to_string(), r.packets)).collect();
+    assert_eq!(owners, [("alex".to_owned(), 20), ("kim".to_owned(), 10)]);
 }
 
 #[test]

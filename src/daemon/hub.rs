@@ -466,6 +466,7 @@ impl Hub {
     }
 
     pub(super) fn new_roster(&mut self, now: Now) {
+        let old = std::mem::take(&mut self.roster.straps);
         self.roster = self.preferences.apply(roster::merge(&self.configured, &self.adopted));
         self.store.athletes(self.roster.athletes.clone());
         self.store.straps(self.configured.straps.clone());
@@ -478,6 +479,7 @@ impl Hub {
         for message in self.renderer.roster(&self.roster) {
             self.tell(message);
         }
+        self.tell_given(now, &old);
         self.say_settings();
         self.desk_people(now);
     }

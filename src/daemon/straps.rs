@@ -5,7 +5,7 @@ use crate::battery::{self, Forecast, Reading};
 use crate::ble;
 use crate::check::Phase;
 use crate::diagnosis::{Cause, diagnose};
-use crate::engine::{Engine, Input, LinkState, Roster, Strap, WakeWindow};
+use crate::engine::{Engine, Input, LinkState, Output, Roster, Strap, StrapStatus, WakeWindow};
 use crate::mqtt::Explained;
 use crate::release::{Ask, By, Release, Released};
 use crate::store::{Preferred, Query, StoreError};
@@ -277,6 +277,16 @@ impl Hub {
                 Some(_) if !has => self.handle(now, Input::Link { strap, state: LinkState::Released }),
                 None if !self.radio_used => self.handle(now, Input::Link { strap, state: LinkState::Unknown }),
                 _ => {}
+            }
+        }
+    }
+
+    /// A strap with another wearer than in `old` was told as unknown, because the new one may say less of it; but it is known.
+    pub(super) fn tell_given(&mut self, now: Now, old: &[Strap]) {
+        let given = |s: &StrapStatus| old.iter().any(|o| o.id == s.strap && o.athlete != s.athlete);
+        for status in self.engine.strap_statuses(now.mono).into_iter().filter(given) {
+            for message in self.renderer.output(&Output::Strap(status), now) {
+                self.tell(message);
             }
         }
     }

@@ -168,7 +168,7 @@ impl Files {
 }
 
 fn context<'a>(options: &'a OpenOptions, boot: &'a str, anchor: Option<Anchor>) -> Context<'a> {
-    Context { boot, app_version: &options.app_version, anchor, straps: &options.straps }
+    Context { boot, app_version: &options.app_version, anchor, straps: &options.straps, left: false }
 }
 
 fn import(
@@ -189,7 +189,8 @@ fn import(
     let tx = begin_full(conn)?;
     let mut recordings = Recordings::resume(&tx, boot)?;
     let batch = Batch::split(left.iter().map(|(o, r)| (*o, r)));
-    recordings.seal(&tx, &context(options, boot, anchor), &batch, last)?;
+    let ctx = Context { left: true, ..context(options, boot, anchor) };
+    recordings.seal(&tx, &ctx, &batch, last)?;
     if let Some(anchor) = anchor {
         redate::redate(&tx, boot, anchor, &|a| options.zone(a))?;
     }

@@ -29,6 +29,7 @@ pub(super) fn wall_at(anchor: Anchor, at: Mono) -> Option<Timestamp> {
 #[derive(Clone, Debug)]
 struct Open {
     id: i64,
+    athlete: Option<String>,
     last: Mono,
     packets: i64,
     /// The row says that it has ended.
@@ -48,6 +49,8 @@ pub(super) struct Context<'a> {
     pub(super) anchor: Option<Anchor>,
     /// Whose straps are, beside the adopted ones.
     pub(super) straps: &'a [Strap],
+    /// A process that was killed left these records: they go on with what it had begun, whosever the strap is now.
+    pub(super) left: bool,
 }
 
 /// Highest order number that a committed transaction covers.
@@ -71,6 +74,17 @@ pub(super) fn newest_anchor(conn: &Connection, boot: &str) -> rusqlite::Result<O
     Ok(row.and_then(|(at, us)| Some((at, Timestamp::from_microsecond(us).ok()?))))
 }
 
+impl Context<'_> {
+    /// Whose a strap is now.
+    fn wearer(&self, conn: &Connection, strap: StrapId) -> rusqlite::Result<Option<String>> {
+        if let Some(listed) = self.straps.iter().find(|s| s.id == strap) {
+            return Ok(Some(listed.athlete.to_string()));
+        }
+        let mut adopted = conn.prepare_cached("SELECT athlete FROM strap WHERE address = ?1")?;
+        adopted.query_row([strap.to_string()], |r| r.get(0)).optional()
+    }
+}
+
 impl Recordings {
     /// Writes a batch whose highest order number is `last_ord`. Call inside a transaction; on error nothing of `self` may be kept.
     pub(super) fn seal(
@@ -81,12 +95,15 @@ impl Recordings {
         last_ord: u64,
     ) -> rusqlite::Result<()> {
         for (strap, packets) in &batch.straps {
+            let wearer = ctx.wearer(conn, *strap)?;
             let mut rest = packets.as_slice();
             while let Some(first) = rest.first() {
-                let here = self.open.get(strap).is_some_and(|o| first.at.since(o.last) < SAME_WEARING);
+                // the last words of a strap that is nobody's any more belong to what they end
+                let same = |o: &Open| ctx.left || wearer.is_none() || o.athlete == wearer;
+                let here = self.open.get(strap).is_some_and(|o| first.at.since(o.last) < SAME_WEARING && same(o));
                 if !here {
                     self.end(conn, *strap)?;
-                    self.begin(conn, ctx, *strap, first)?;
+                    self.begin(conn, ctx, *strap, wearer.clone(), first)?;
                 }
                 let breaks = |w: &[Packet]| matches!(w, [a, b] if b.at.since(a.at) >= SAME_WEARING);
                 let run = rest.windows(2).position(breaks).map_or(rest.len(), |i| i + 1).min(CHUNK_PACKETS);
@@ -109,15 +126,15 @@ impl Recordings {
         Ok(())
     }
 
-    fn begin(&mut self, conn: &Connection, ctx: &Context<'_>, strap: StrapId, first: &Packet) -> rusqlite::Result<()> {
+    fn begin(
+        &mut self,
+        conn: &Connection,
+        ctx: &Context<'_>,
+        strap: StrapId,
+        athlete: Option<String>,
+        first: &Packet,
+    ) -> rusqlite::Result<()> {
         let address = strap.to_string();
-        let athlete = match ctx.straps.iter().find(|s| s.id == strap) {
-            Some(listed) => Some(listed.athlete.to_string()),
-            None => conn
-                .prepare_cached("SELECT athlete FROM strap WHERE address = ?1")?
-                .query_row([&address], |r| r.get(0))
-                .optional()?,
-        };
         let wall = ctx.anchor.and_then(|a| wall_at(a, first.at)).map(|t| t.as_microsecond());
         conn.prepare_cached(
             "INSERT INTO recording (strap, athlete, boot_id, first_ord, start_us, wall_us, app_version)
@@ -132,7 +149,7 @@ impl Recordings {
             wall,
             ctx.app_version
         ])?;
-        let open = Open { id: conn.last_insert_rowid(), last: first.at, packets: 0, ended: false };
+        let open = Open { id: conn.last_insert_rowid(), athlete, last: first.at, packets: 0, ended: false };
         self.open.insert(strap, open);
         Ok(())
     }
@@ -185,18 +202,19 @@ impl Recordings {
     pub(super) fn resume(conn: &Connection, boot: &str) -> rusqlite::Result<Self> {
         let mut out = Self::default();
         let mut ended = conn.prepare(
-            "SELECT max(id), strap, end_us, packets FROM recording
+            "SELECT max(id), strap, end_us, packets, athlete FROM recording
              WHERE end_us IS NOT NULL AND boot_id = ?1 GROUP BY strap",
         )?;
         let mut rows = ended.query([boot])?;
         while let Some(row) = rows.next()? {
             if let Ok(strap) = row.get::<_, String>(1)?.parse::<StrapId>() {
-                let open = Open { id: row.get(0)?, last: mono(row.get(2)?), packets: row.get(3)?, ended: true };
+                let (id, last, packets) = (row.get(0)?, mono(row.get(2)?), row.get(3)?);
+                let open = Open { id, athlete: row.get(4)?, last, packets, ended: true };
                 out.open.insert(strap, open);
             }
         }
-        let mut unended =
-            conn.prepare("SELECT id, strap, boot_id, first_ord FROM recording WHERE end_us IS NULL ORDER BY id")?;
+        let mut unended = conn
+            .prepare("SELECT id, strap, boot_id, first_ord, athlete FROM recording WHERE end_us IS NULL ORDER BY id")?;
         let mut rows = unended.query([])?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
@@ -205,7 +223,7 @@ impl Recordings {
                 [id, row.get(3)?],
                 |r| Ok((r.get::<_, Option<i64>>(0)?.unwrap_or(0), r.get::<_, Option<i64>>(1)?.unwrap_or(0))),
             )?;
-            let open = Open { id, last: mono(last), packets, ended: false };
+            let open = Open { id, athlete: row.get(4)?, last: mono(last), packets, ended: false };
             let strap = row.get::<_, String>(1)?.parse::<StrapId>();
             match strap {
                 Ok(strap) if row.get::<_, String>(2)? == boot => {

@@ -185,6 +185,11 @@ impl Writer {
                 if let Op::Athletes(athletes) = &op {
                     self.options.athletes.clone_from(athletes);
                 }
+                if matches!(op, Op::Adopt(..) | Op::Forget(_)) && !self.unsealed.is_empty() {
+                    // what the strap sent so far belongs to whom it belongs now
+                    let outcome = self.write_ops().and_then(|()| self.seal(false));
+                    self.settle(&outcome);
+                }
                 if self.ops.len() >= OPS_MAX {
                     self.drop_op();
                 }
