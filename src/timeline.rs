@@ -8,7 +8,7 @@
 //!   for the beats to catch up.
 //! * a lag that falls: more beats than time. If the packet repeats the one before, it is a duplicate and dropped.
 //!   Equality alone never drops anything: equal neighbouring intervals are real. Else beats would come to lie after their
-//!   arrival: before they do by more than [`AHEAD_US`] the time base is taken anew at the arrival, and intervals for which
+//!   arrival: before they do by more than `AHEAD_US` the time base is taken anew at the arrival, and intervals for which
 //!   there is no time are left out and told.
 //! * the first beats of a link wait for the next packet: a strap may deliver then, in one burst, what it kept while there
 //!   was none. All of it ends with the last arrival; what would lie before the beats of the last link has no place.
