@@ -16,7 +16,7 @@ REPO = HERE.parent.parent
 PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
 BUMBLE = "bumble==0.0.236"
 PACKAGES = (
-    "systemd systemd-sysv udev kmod dbus bluez libdbus-1-3 procps sysvinit-utils mosquitto mosquitto-clients python3"
+    "systemd systemd-sysv udev kmod dbus bluez libdbus-1-3 tzdata procps sysvinit-utils mosquitto mosquitto-clients python3"
 ).split()
 KERNEL_SOURCE = "linux-source-6.12"  # older ones panic when a connection is refused
 

@@ -69,12 +69,13 @@ class Guest:
         return f"{self.suite} {self.name}"
 
     def boot(self, kernel, disk, site, program):
-        (self.share / "jobs").mkdir(parents=True)
+        (self.share / "jobs").mkdir(parents=True, exist_ok=True)
         for name in ("agent.py", "radio.py", "straps.py"):
             shutil.copy(build.HERE / "guest" / name, self.share)
         shutil.copytree(site, self.share / "site")
         shutil.copy(program, self.share / "hrvd")
-        shutil.copy(build.REPO / "systemd/hrvd.service", self.share)
+        if not (self.share / "hrvd.deb").exists():
+            shutil.copy(build.REPO / "systemd/hrvd.service", self.share)
         self.start(kernel, disk)
 
     def start(self, kernel, disk):

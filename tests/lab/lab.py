@@ -19,11 +19,13 @@ from pathlib import Path
 import build
 import cut
 import faults
+import package
 import truth
 from guest import Guest, GuestDied, NoBoot
 from stage import Stage
 
 CUT = "power cut in a check"
+PACKAGE = "package"
 MINUTES = 10
 RECONNECTS = 100
 NEEDED = ("mmdebstrap", "mke2fs", "apt-get", "dpkg-deb")
@@ -37,6 +39,8 @@ def arguments():
     parser.add_argument("--keep", action="store_true", help="leave the logs of the guests, and a trace of the HCI (btmon -r)")
     parser.add_argument("--list", action="store_true", help="name the faults and end")
     parser.add_argument("--program", type=Path, help="hrvd to test")
+    parser.add_argument("--deb", type=Path, help="package to test instead; it is also upgraded, removed and purged")
+    parser.add_argument("--package-only", action="store_true", help="nothing but that, on Debian 12 and 13")
     return parser.parse_args()
 
 
@@ -56,6 +60,10 @@ def plan(args):
         ],
         "steady": [("three straps", lambda stage: faults.steady(stage, MINUTES * 60))],
     }
+    if args.package_only:
+        guests.clear()
+    if args.deb:
+        guests[PACKAGE] = [(step.__name__, None) for step in package.STEPS]
     wanted = {g: [(n, f) for n, f in todo if not args.only or any(o in n for o in args.only)] for g, todo in guests.items()}
     return {guest: todo for guest, todo in wanted.items() if todo}
 
@@ -106,9 +114,16 @@ def run_guest(lab, suite, args, name):
     kernel, disk = build.kernel(lab), build.image(lab, suite)
     todo = plan(args)[name]
     try:
+        if args.deb:
+            package.prepare(guest, args.deb)
         guest.boot(kernel, disk, build.wheels(lab, suite), args.program)
         seen.boot_seconds = guest.boot_seconds
         build.say(f"{guest}: up after {guest.boot_seconds:.1f} s")
+        if name == PACKAGE:
+            rows += package.play(guest)
+            keep |= any(failed(row) for row in rows)
+            seen.took = time.monotonic() - began
+            return seen
         stage = Stage(guest, trace=args.keep)
         started = time.monotonic()
         stage.start()
@@ -199,7 +214,10 @@ def main():
     for left in lab.glob("run-*"):  # by a run that was killed
         if not Path(f"/proc/{left.name.rsplit('-', 1)[1]}").exists() and not (left / "keep").exists():
             shutil.rmtree(left, ignore_errors=True)
-    suites = [args.suite] if args.suite else ["trixie", "bookworm"] if args.all else ["trixie"]
+    both = args.all or args.package_only
+    suites = [args.suite] if args.suite else ["trixie", "bookworm"] if both else ["trixie"]
+    if args.deb:
+        args.program = package.unpack(lab, args.deb)
     lock = open(lab / "lock", "w", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be building

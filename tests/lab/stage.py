@@ -78,11 +78,15 @@ class Stage:
             {self.trace}
             for i in $(seq 100); do mosquitto_pub -h 127.0.0.1 -t lab -m up && break; sleep 0.1; done
             spawn stdbuf -oL mosquitto_sub -h 127.0.0.1 -t '#' -q 1 -F '%U\t%r\t%t\t%p' > /lab/mqtt.log 2> /lab/mqtt.err
-            install -m 755 /lab/hrvd /usr/bin/hrvd
+            if [ -e /lab/hrvd.deb ]; then
+              DEBIAN_FRONTEND=noninteractive dpkg -i /lab/hrvd.deb < /dev/null
+            else
+              install -m 755 /lab/hrvd /usr/bin/hrvd
+              install -m 644 /lab/hrvd.service /etc/systemd/system/hrvd.service
+            fi
             install -D -m 644 /lab/hrvd.toml /etc/hrvd/hrvd.toml
-            install -m 644 /lab/hrvd.service /etc/systemd/system/hrvd.service
             systemctl daemon-reload
-            systemctl start hrvd""")
+            systemctl restart hrvd""")
 
     def poll(self):
         self.truth.poll()
