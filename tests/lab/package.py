@@ -130,7 +130,7 @@ def stuck(m):
 
 def upgraded(m):
     """A new version starts at once; an edited conffile stays, the packaged one lies beside it."""
-    m.does(f"echo '# mine' >> {CONFFILE}; touch /var/lib/hrvd/witness; mkdir -p /etc/hrvd/credentials && echo x > /etc/hrvd/credentials/mqtt-password")
+    m.does(f"echo '# mine' >> {CONFFILE}; touch /var/lib/hrvd/witness; mkdir -p /etc/hrvd/credentials && echo > /etc/hrvd/credentials/mqtt-password")
     pid = m.show("MainPID")
     m.does("DEBIAN_FRONTEND=noninteractive dpkg --force-confold -i /lab/newer.deb < /dev/null")
     is_(m.show("ActiveState"), "active", "service")
