@@ -5,7 +5,9 @@
 mod signal_common;
 
 use hrvd::artifact::{Detector, LiveDetector, classify};
-use signal_common::{SCENARIOS, Score, Series, clean_stretches, hearts, insert, read_rr, shared, shared_artifacts};
+use signal_common::{
+    SCENARIOS, Score, Series, clean_stretches, hearts, insert, read_rr, shared, shared_artifacts, unfamiliar,
+};
 use std::path::Path;
 
 fn score(title: &str, series: &[Series]) -> Score {
@@ -36,6 +38,29 @@ fn simulated_hearts() {
     // Seeds that were not used when the constants were chosen.
     let s = score("simulated", &simulated(50..56));
     reaches_the_goals(&s);
+    bursts_at_most(&s, 10.0);
+}
+
+/// Hearts of another making than those the detector was made with, and a breath that is no sine.
+#[test]
+fn unfamiliar_hearts() {
+    use unfamiliar::{HELD_OUT, Shape, series};
+    let skewed = series(HELD_OUT, &[Shape::Skewed]);
+    let shapes = series(HELD_OUT, &[Shape::Skewed, Shape::Tooth, Shape::Pause, Shape::Square]);
+    for (title, series) in [("unfamiliar, skewed breath", &skewed), ("unfamiliar, four shapes of breath", &shapes)] {
+        let s = score(title, series);
+        reaches_the_goals(&s);
+        bursts_at_most(&s, 18.0);
+    }
+    // What is not to be punished.
+    for name in ["rsa95", "rsa150", "deep6", "low", "run160"] {
+        let mut of_one = Score::default();
+        for s in skewed.iter().chain(&shapes).filter(|s| s.name.starts_with(name)) {
+            of_one.add(s, &classify);
+        }
+        println!("{name}: sens {:.3} false/1000 {:.2}", of_one.sensitivity(), of_one.false_per_1000());
+        assert!(of_one.false_per_1000() <= 1.0, "{name}: {}", of_one.false_per_1000());
+    }
 }
 
 fn reaches_the_goals(s: &Score) {
@@ -46,8 +71,12 @@ fn reaches_the_goals(s: &Score) {
     assert!(median <= 2.0 && tenth <= 8.0, "RMSSD {median} {tenth}");
     let small = s.error(0.5, |k| k == "misalign_small2");
     assert!(small <= 5.0, "small shifts {small}");
+}
+
+/// RMSSD error where contact was lost for four beats, %.
+fn bursts_at_most(s: &Score, percent: f64) {
     let burst = s.error(0.9, |k| k == "burst");
-    assert!(burst <= 10.0, "bursts {burst}");
+    assert!(burst <= percent, "bursts {burst}");
 }
 
 /// Stretches of real recordings with artifacts inserted by our own seeds: `length_s` long, a new one every `every_s`.
@@ -89,7 +118,9 @@ fn real_recordings() {
         "welltory_05_aefbe8",
     ];
     let series = real(&dir, &files, 200.0, 3100.0, 0, 90_000);
-    reaches_the_goals(&score("real recordings", &series));
+    let s = score("real recordings", &series);
+    reaches_the_goals(&s);
+    bursts_at_most(&s, 10.0);
     let (sinus, _): (Vec<_>, Vec<_>) = series.into_iter().partition(sinus_only);
     let s = score("the same, sinus rhythm by Malik's rule", &sinus);
     assert!(s.ppv() >= 0.98 && s.false_per_1000() <= 0.5, "{} {}", s.ppv(), s.false_per_1000());
@@ -112,6 +143,7 @@ fn shared_series() {
     let Some(dir) = shared() else { return };
     let s = score("rr/artifacts", &shared_artifacts(&dir));
     reaches_the_goals(&s);
+    bursts_at_most(&s, 10.0);
 }
 
 /// Premature beats that cardiologists marked (MIT-BIH 100): all of them, and hardly anything else.

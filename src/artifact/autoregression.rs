@@ -7,7 +7,7 @@ const WINDOW: usize = 90;
 /// Room for the window and for what comes until it is moved to the front again.
 const ROOM: usize = 256;
 /// Intervals are kept in whole 1/16 ms, so that every sum of products below is exact: nothing drifts.
-const PARTS: f64 = 16.0;
+pub(super) const PARTS: f64 = 16.0;
 
 /// The whitening filter `[1, c1, .., c_ORDER]`: applied to intervals around their level it leaves what could not be
 /// foreseen.
@@ -37,6 +37,11 @@ impl Autoregression {
 
     pub(super) fn clear(&mut self) {
         (self.start, self.end, self.sums) = (0, 0, Self::new().sums);
+    }
+
+    /// The last intervals, oldest first, in 1/16 ms.
+    pub(super) fn window(&self) -> &[f64] {
+        &self.kept[self.start..self.end]
     }
 
     /// Takes an interval that is normal, or the best guess in place of one that is not.

@@ -7,12 +7,12 @@
 pub(super) const LEAST_SCALE_MS: f64 = 1.0;
 /// Log odds of either explanation, see [`Evidence`].
 pub(super) const SINGLE: Evidence =
-    Evidence { scale: 1.38, median: 8.57, explained: 9.85, pace: 2.38, restless: -3.72, below: 0.0, rest: 4.62 };
+    Evidence { scale: 1.38, median: 8.57, explained: 9.85, pace: 2.38, restless: -3.72, rest: 4.62 };
 pub(super) const PAIR: Evidence =
-    Evidence { scale: 4.43, median: 3.55, explained: 2.99, pace: 0.66, restless: 0.0, below: 0.59, rest: 1.22 };
+    Evidence { scale: 3.62, median: 3.42, explained: 4.01, pace: 1.14, restless: 0.0, rest: 0.43 };
 
 /// What is seen of one explanation.
-pub(super) struct Seen<'a> {
+pub(super) struct Seen {
     /// How much the interval or the beat would be off, ms.
     pub(super) size: f64,
     /// What such a statistic usually comes to with this person, ms.
@@ -23,10 +23,8 @@ pub(super) struct Seen<'a> {
     pub(super) power: f64,
     /// What a passing change of pace explains.
     pub(super) pace: f64,
-    /// Intervals on either side.
-    pub(super) around: &'a [f64],
-    /// The shortest of those in question.
-    pub(super) least: f64,
+    /// Standard deviation of the intervals around, ms.
+    pub(super) restless: f64,
 }
 
 /// What counts for and against an explanation, as weights in its log odds.
@@ -41,20 +39,16 @@ pub(super) struct Evidence {
     pace: f64,
     /// Of the standard deviation of the intervals around, over the size.
     restless: f64,
-    /// Of how far the shortest in question lies below all around, over the size.
-    below: f64,
     rest: f64,
 }
 
 impl Evidence {
-    pub(super) fn log_odds(&self, s: &Seen<'_>) -> f64 {
-        let lowest = s.around.iter().copied().fold(f64::INFINITY, f64::min);
+    pub(super) fn log_odds(&self, s: &Seen) -> f64 {
         self.scale * (s.size / s.scale.max(LEAST_SCALE_MS)).ln()
             + self.median * (s.size / s.median).ln()
             + self.explained * s.explained / s.power.max(1e-6)
             + self.pace * (s.explained / (s.pace + 0.05 * s.explained).max(1e-9)).max(1e-6).ln()
-            + self.restless * (spread(s.around) / s.size).min(3.0)
-            + self.below * ((lowest - s.least) / s.size).clamp(-2.0, 2.0)
+            + self.restless * (s.restless / s.size).min(3.0)
             + self.rest
     }
 }

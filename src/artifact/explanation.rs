@@ -1,6 +1,7 @@
 //! What may explain a surprise: one wrong interval, one displaced beat, or the heart changing its pace.
 
 use super::autoregression::{Filter, ORDER};
+use super::earlier::PLACE;
 
 /// Intervals that must have arrived after one before it is decided.
 pub(super) const DELAY: usize = 5;
@@ -55,34 +56,57 @@ impl Lens {
     /// wrong. All intervals must be there.
     #[inline]
     pub(super) fn sizes(&self, local: &Local) -> (f64, f64) {
-        let ([s0, s1, s2, s3], [p0, p1, p2, p3]) = (self.single, self.pair);
+        let [s0, s1, s2, s3] = self.single;
         let [a, b, c, x, d, e, f, g, _] = *local;
         let single = s0 * x + s1 * (c + d) + s2 * (b + e) + s3 * (a + f);
-        let pair = p0 * (x - d) + p1 * (c - e) + p2 * (b - f) + p3 * (a - g);
-        (single - self.single_rest, pair)
+        (single - self.single_rest, self.pair(&[a, b, c, x, d, e, f, g]))
+    }
+
+    /// By how much the beat in the middle comes late, in the unit of the intervals, if that alone is wrong.
+    #[inline]
+    pub(super) fn pair(&self, place: &[f64; PLACE]) -> f64 {
+        let [p0, p1, p2, p3] = self.pair;
+        let [a, b, c, x, d, e, f, g] = *place;
+        p0 * (x - d) + p1 * (c - e) + p2 * (b - f) + p3 * (a - g)
     }
 }
+
+/// How many surprises the close look takes: this interval's and those of the intervals after it that it bears on.
+const SEEN: usize = ORDER + 2;
 
 /// What surrounds an interval that is looked at closely.
 pub(super) struct Scene {
     /// What is left of this interval and of those after it when all before are known, ms. The first needs none of the
-    /// later ones.
-    left: [f64; ORDER + 2],
-    /// As many of them exist.
-    exist: usize,
-    /// What was clipped off the next interval, ms.
-    excess: f64,
-    filter: Filter,
+    /// later ones. Zero where there is none.
+    left: [f64; SEEN],
+    /// The same with what was clipped off the next interval.
+    left_of_pair: [f64; SEEN],
+    /// What an interval that is 1 ms too long leaves.
+    pulse: [f64; SEEN],
+    /// The same an interval later.
+    pulse_after: [f64; SEEN],
 }
 
 impl Scene {
     /// `last` is the place of the last interval that exists, counted from the one in question; beyond it and where an
-    /// interval is far off something plausible stands in `local`. `excess` is what the next one was clipped by.
+    /// interval is far off something plausible stands in `local`. `excess` is what the next one was clipped by, ms.
     pub(super) fn new(local: &Local, last: usize, excess: f64, lens: &Lens) -> Self {
         let (filter, level) = (lens.filter, lens.level);
-        let left =
-            std::array::from_fn(|d| filter.iter().enumerate().map(|(j, f)| f * (local[ORDER + d - j] - level)).sum());
-        Self { left, exist: last.min(ORDER + 1) + 1, excess, filter }
+        let [f0, f1, f2, f3] = filter;
+        let mut scene = Self {
+            left: std::array::from_fn(|d| {
+                filter.iter().enumerate().map(|(j, f)| f * (local[ORDER + d - j] - level)).sum()
+            }),
+            left_of_pair: [0.0; SEEN],
+            pulse: [f0, f1, f2, f3, 0.0],
+            pulse_after: [0.0, f0, f1, f2, f3],
+        };
+        let exist = last.min(SEEN - 1) + 1;
+        for all in [&mut scene.left, &mut scene.pulse, &mut scene.pulse_after] {
+            all[exist..].fill(0.0);
+        }
+        scene.left_of_pair = std::array::from_fn(|d| scene.left[d] + excess * scene.pulse_after[d]);
+        scene
     }
 
     /// What this interval was a surprise by, ms, given those before it.
@@ -90,53 +114,58 @@ impl Scene {
         self.left[0]
     }
 
-    /// Size of the cause with this `answer` that explains most, and how much of the square sum it explains.
-    fn explained(&self, pair: bool, answer: impl Fn(usize) -> f64) -> (f64, f64) {
-        let (mut s, mut q) = (0.0, 0.0);
-        for d in 0..self.exist {
-            let clipped = if pair && d > 0 { self.filter[d - 1] * self.excess } else { 0.0 };
-            s += (self.left[d] + clipped) * answer(d);
-            q += answer(d) * answer(d);
-        }
-        if q > 1e-9 { (s / q, s * s / q) } else { (0.0, 0.0) }
-    }
-
-    fn pulse(&self, d: usize) -> f64 {
-        self.filter.get(d).copied().unwrap_or(0.0)
-    }
-
-    fn pulse_after(&self, d: usize) -> f64 {
-        d.checked_sub(1).map_or(0.0, |d| self.pulse(d))
-    }
-
-    /// Answer to a change of pace that fades.
-    fn turn(&self, d: usize) -> f64 {
-        (0..=d).map(|k| self.pulse(d - k) * FADING.powi(k as i32)).sum()
-    }
-
     pub(super) fn single(&self) -> (f64, f64) {
-        self.explained(false, |d| self.pulse(d))
+        explained(&self.left, &self.pulse)
     }
 
     pub(super) fn pair(&self) -> (f64, f64) {
-        self.explained(true, |d| self.pulse(d) - self.pulse_after(d))
+        explained(&self.left_of_pair, &std::array::from_fn(|d| self.pulse[d] - self.pulse_after[d]))
+    }
+
+    /// What the interval in question and the next one have too much, ms, if both may be wrong by whatever it is.
+    pub(super) fn halves(&self) -> (f64, f64) {
+        let (a, b, left) = (&self.pulse, &self.pulse_after, &self.left_of_pair);
+        let (first, second) = (product(left, a), product(left, b));
+        let (one, two, both) = (product(a, a), product(b, b), product(a, b));
+        let det = one * two - both * both;
+        if det > 1e-9 {
+            ((first * two - second * both) / det, (second * one - first * both) / det)
+        } else {
+            (0.0, 0.0)
+        }
     }
 
     /// How much the heart itself explains by changing its pace for some beats, from this interval on or, where two
     /// intervals are in question, from the next.
     pub(super) fn pace(&self, pair: bool) -> f64 {
-        let now = self.explained(pair, |d| self.turn(d)).1;
+        let fading = |pulse: &[f64; SEEN]| {
+            let mut sum = 0.0;
+            pulse.map(|p| {
+                sum = FADING * sum + p;
+                sum
+            })
+        };
         if !pair {
-            return now;
+            return explained(&self.left, &fading(&self.pulse)).1;
         }
-        now.max(self.explained(pair, |d| d.checked_sub(1).map_or(0.0, |d| self.turn(d))).1)
+        let now = explained(&self.left_of_pair, &fading(&self.pulse)).1;
+        now.max(explained(&self.left_of_pair, &fading(&self.pulse_after)).1)
     }
 
     /// Everything that is left, squared.
     pub(super) fn power(&self, pair: bool) -> f64 {
-        (0..self.exist)
-            .map(|d| self.left[d] + if pair && d > 0 { self.filter[d - 1] * self.excess } else { 0.0 })
-            .map(|e| e * e)
-            .sum()
+        let left = if pair { &self.left_of_pair } else { &self.left };
+        product(left, left)
     }
+}
+
+/// Size of the cause with this `answer` that explains most of what is `left`, and how much of the square sum it
+/// explains.
+fn explained(left: &[f64; SEEN], answer: &[f64; SEEN]) -> (f64, f64) {
+    let (s, q) = (product(left, answer), product(answer, answer));
+    if q > 1e-9 { (s / q, s * s / q) } else { (0.0, 0.0) }
+}
+
+fn product(a: &[f64; SEEN], b: &[f64; SEEN]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

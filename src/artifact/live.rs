@@ -8,7 +8,8 @@
 //! `docs/decisions/0010-artifact-detector.md`.
 
 use super::autoregression::{Autoregression, ORDER};
-use super::evidence::{LEAST_SCALE_MS, PAIR, SINGLE, Seen};
+use super::earlier::alike;
+use super::evidence::{LEAST_SCALE_MS, PAIR, SINGLE, Seen, spread};
 use super::explanation::{DELAY, Lens, Local, Scene};
 use super::neighbours::Neighbours;
 use super::trailing_quantile::TrailingQuantile;
@@ -46,7 +47,7 @@ const WARM_UP: usize = 40;
 const REFIT: usize = 16;
 /// Log odds that are asked for: a displacement that is missed costs RMSSD more than a normal beat that is left out.
 const SINGLE_ODDS: f64 = -1.0;
-const PAIR_ODDS: f64 = -0.75;
+const PAIR_ODDS: f64 = -0.9;
 /// Each half of a pair carries at least this share of the shift.
 const HALF: f64 = 0.35;
 /// The past alone must have been surprised by at least this share of the error.
@@ -193,7 +194,7 @@ impl LiveDetector {
         let usual = (BESIDE_FACTOR * self.single_scale).max(FLOOR_MS).max(PAIR_FLOOR * median);
         let gross = impossible || (beside && size > usual.min(CEILING * median) && surprised(single_ms));
         self.after_impossible = impossible;
-        let [b3, b2, before, _, next, a2, a3, a4, a5] = local;
+        let [b3, b2, before, _, next, a2, a3, a4, _] = local;
         let single = size > SINGLE_FLOOR * median && surprised(single_ms) && {
             let seen = Seen {
                 size,
@@ -202,28 +203,31 @@ impl LiveDetector {
                 explained: single_share,
                 power: scene.power(false),
                 pace: scene.pace(false),
-                around: &[b2, before, next, a2, a3, a4],
-                least: x,
+                restless: spread(&[b2, before, next, a2, a3, a4]),
             };
             SINGLE.log_odds(&seen) > SINGLE_ODDS
         };
-        let pair = shift > FLOOR_MS.max(PAIR_FLOOR * median) && last > 0 && surprised(pair_ms) && {
-            // Both halves against the straight line between the neighbours of the pair.
-            let first = x - (2.0 * before + a2) / 3.0;
-            let second = y - (before + 2.0 * a2) / 3.0;
-            first * second < 0.0 && first.abs().min(second.abs()) > HALF * shift && {
-                let seen = Seen {
-                    size: shift,
-                    scale: self.pair_scale,
-                    median,
-                    explained: pair_share,
-                    power: scene.power(true),
-                    pace: scene.pace(true),
-                    around: &[b3, b2, before, a2, a3, a4, a5],
-                    least: x.min(y),
-                };
-                PAIR.log_odds(&seen) > PAIR_ODDS
+        let floor = FLOOR_MS.max(PAIR_FLOOR * median);
+        let mut late = pair_ms;
+        let pair = shift > floor && last > 0 && surprised(pair_ms) && {
+            let (first, second) = scene.halves();
+            first * second < 0.0 && first.abs().min(second.abs()) > HALF * shift
+        } && {
+            let mut scale = self.pair_scale;
+            let place = [b3, b2, before, x, y, a2, a3, a4];
+            if let Some(usual) = alike(self.model.window(), &place, &self.lens, scale).filter(|_| last > 3) {
+                (late, scale) = (pair_ms - usual.0, usual.1);
             }
+            let seen = Seen {
+                size: late.abs(),
+                scale,
+                median,
+                explained: pair_share,
+                power: scene.power(true),
+                pace: scene.pace(true),
+                restless: 0.0,
+            };
+            seen.size > floor && late * pair_ms > 0.0 && PAIR.log_odds(&seen) > PAIR_ODDS
         };
 
         if !(gross || single || pair) {
@@ -242,8 +246,8 @@ impl LiveDetector {
         } else if x > 1.6 * expected && (2..=4).any(|k| near(x / f64::from(k), expected)) {
             (Label::Missed, expected)
         } else if pair {
-            self.ahead = Some((Label::Ectopic, y + pair_ms));
-            (Label::Ectopic, plausible(x - pair_ms))
+            self.ahead = Some((Label::Ectopic, y + late));
+            (Label::Ectopic, plausible(x - late))
         } else if x > expected {
             (Label::Long, expected)
         } else {

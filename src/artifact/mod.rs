@@ -4,6 +4,7 @@
 //! each its final label at most [`Detector::delay`] intervals later. A gap starts a new segment.
 
 mod autoregression;
+mod earlier;
 mod evidence;
 mod explanation;
 mod lipponen;

@@ -1,6 +1,8 @@
 //! Shared by the signal tests: where the reference data lies, series with inserted artifacts and their truth, scoring.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod unfamiliar;
+
 use hrvd::artifact::Label;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -211,7 +213,7 @@ pub fn insert(name: &str, clean: &[f64], scenario: &str, seed: u64) -> Series {
     let share = match scenario {
         "clean" => 0.0,
         "mixed1" => 0.01,
-        "mixed5" => 0.05,
+        "mixed5" | "all5" => 0.05,
         "mixed10" => 0.10,
         "burst" => 0.0105,
         _ => 0.02,
@@ -250,6 +252,7 @@ pub fn insert(name: &str, clean: &[f64], scenario: &str, seed: u64) -> Series {
                 }
             }
             "burst" => 'B',
+            "all5" => ['M', 'X', 'E', 'L', 'S', 'e'][(r.unit() * 6.0) as usize],
             _ => ['M', 'X', 'E', 'L', 'S', 'e'][((r.unit() * 5.0) as usize).min(5)],
         };
         let at = rr.len();
@@ -378,11 +381,11 @@ impl Score {
     pub fn clean_per_1000(&self) -> f64 {
         1000.0 * self.clean_false as f64 / self.clean_beats as f64
     }
-    /// Quantile of the RMSSD error (%) over the scenarios that `keep` accepts.
+    /// Quantile of the RMSSD error (%) over the scenarios that `keep` accepts; NaN without any.
     pub fn error(&self, q: f64, keep: impl Fn(&str) -> bool) -> f64 {
         let mut all: Vec<f64> = self.errors.iter().filter(|(k, _)| keep(k)).flat_map(|(_, v)| v.clone()).collect();
         all.sort_by(f64::total_cmp);
-        all[((all.len() - 1) as f64 * q).round() as usize]
+        all.len().checked_sub(1).map_or(f64::NAN, |last| all[(last as f64 * q).round() as usize])
     }
     /// Scenarios with at most 5 % of artifacts, small shifts apart.
     pub fn up_to_5(k: &str) -> bool {
