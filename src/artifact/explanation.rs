@@ -128,11 +128,7 @@ impl Scene {
         let (first, second) = (product(left, a), product(left, b));
         let (one, two, both) = (product(a, a), product(b, b), product(a, b));
         let det = one * two - both * both;
-        if det > 1e-9 {
-            ((first * two - second * both) / det, (second * one - first * both) / det)
-        } else {
-            (0.0, 0.0)
-        }
+        if det > 1e-9 { ((first * two - second * both) / det, (second * one - first * both) / det) } else { (0.0, 0.0) }
     }
 
     /// How much the heart itself explains by changing its pace for some beats, from this interval on or, where two

@@ -209,26 +209,30 @@ impl LiveDetector {
         };
         let floor = FLOOR_MS.max(PAIR_FLOOR * median);
         let mut late = pair_ms;
-        let pair = shift > floor && last > 0 && surprised(pair_ms) && {
-            let (first, second) = scene.halves();
-            first * second < 0.0 && first.abs().min(second.abs()) > HALF * shift
-        } && {
-            let mut scale = self.pair_scale;
-            let place = [b3, b2, before, x, y, a2, a3, a4];
-            if let Some(usual) = alike(self.model.window(), &place, &self.lens, scale).filter(|_| last > 3) {
-                (late, scale) = (pair_ms - usual.0, usual.1);
+        let pair = shift > floor
+            && last > 0
+            && surprised(pair_ms)
+            && {
+                let (first, second) = scene.halves();
+                first * second < 0.0 && first.abs().min(second.abs()) > HALF * shift
             }
-            let seen = Seen {
-                size: late.abs(),
-                scale,
-                median,
-                explained: pair_share,
-                power: scene.power(true),
-                pace: scene.pace(true),
-                restless: 0.0,
+            && {
+                let mut scale = self.pair_scale;
+                let place = [b3, b2, before, x, y, a2, a3, a4];
+                if let Some(usual) = alike(self.model.window(), &place, &self.lens, scale).filter(|_| last > 3) {
+                    (late, scale) = (pair_ms - usual.0, usual.1);
+                }
+                let seen = Seen {
+                    size: late.abs(),
+                    scale,
+                    median,
+                    explained: pair_share,
+                    power: scene.power(true),
+                    pace: scene.pace(true),
+                    restless: 0.0,
+                };
+                seen.size > floor && late * pair_ms > 0.0 && PAIR.log_odds(&seen) > PAIR_ODDS
             };
-            seen.size > floor && late * pair_ms > 0.0 && PAIR.log_odds(&seen) > PAIR_ODDS
-        };
 
         if !(gross || single || pair) {
             self.singles.push(size);

@@ -119,7 +119,12 @@ pub fn series(seeds: Range<u64>, shapes: &[Shape]) -> Vec<Series> {
             let shape = shapes[(seed as usize + k) % shapes.len()];
             let clean = heart.beat(shape, (seed + k as u64) % 3 == 0, 300.0, seed * 7919 + k as u64);
             for (j, scenario) in SCENARIOS.iter().enumerate() {
-                out.push(insert(&format!("{name}_{shape:?}_{seed}"), &clean, scenario, seed * 6007 + (k * 10 + j) as u64));
+                out.push(insert(
+                    &format!("{name}_{shape:?}_{seed}"),
+                    &clean,
+                    scenario,
+                    seed * 6007 + (k * 10 + j) as u64,
+                ));
             }
         }
     }
