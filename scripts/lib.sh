@@ -12,7 +12,7 @@ apt_lists() {
   APT_LISTS_FRESH=1
 }
 
-# install PACKAGE... : Debian packages, only if one of them is missing
+# install PACKAGE... : Debian packages, only if one of them is missing; one script at a time
 install() {
   local missing=() p
   for p in "$@"; do
@@ -20,11 +20,15 @@ install() {
   done
   [ ${#missing[@]} -eq 0 ] && return 0
   command -v apt-get >/dev/null || die "please install: ${missing[*]} (no apt-get on this system)"
+  local lock
+  exec {lock}>"${TMPDIR:-/tmp}/hrvd-install-$(id -un).lock"
+  flock "$lock"
   step "installing ${missing[*]}"
   apt_lists
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
     die "could not install ${missing[*]}"
+  exec {lock}>&-
 }
 
 # new_enough COMMAND : whether a cargo is 1.85 or newer
