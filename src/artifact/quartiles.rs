@@ -1,145 +1,34 @@
 //! Quartiles of a window that moves one value at a time, exact to the bit.
 
-/// Neighbouring ranks that are known at a time.
-const KNOWN: usize = 16;
+/// The values of a window, ascending.
+#[derive(Clone, Debug, Default)]
+struct Sorted(Vec<f64>);
 
-/// The sorted values around one rank of a window. The others are only counted: a value that comes or goes far from
-/// that rank costs two comparisons.
-#[derive(Clone, Debug)]
-struct Ranks {
-    /// Ascending; infinity behind the known ones.
-    values: [f64; KNOWN + 1],
-    known: usize,
-    /// Values of the window that are ranked below the known ones.
-    below: usize,
-    /// The rank that was asked for last.
-    asked: usize,
-}
-
-impl Ranks {
-    fn new() -> Self {
-        Self { values: [f64::INFINITY; KNOWN + 1], known: 0, below: 0, asked: 0 }
-    }
-
-    fn covers(&self, v: f64) -> bool {
-        self.known > 0 && v >= self.values[0] && v <= self.values[self.known - 1]
-    }
-
+impl Sorted {
     fn enter(&mut self, v: f64) {
-        if self.covers(v) {
-            if self.known == KNOWN {
-                self.forget_one();
-            }
-            if !self.covers(v) {
-                self.below += usize::from(v < self.values[0]);
-                return;
-            }
-            let old = self.values;
-            for k in 1..=KNOWN {
-                self.values[k] = greater(old[k - 1], lesser(old[k], v));
-            }
-            self.values[0] = lesser(old[0], v);
-            self.known += 1;
-        } else if v < self.values[0] {
-            self.below += 1;
-        }
+        let at = self.place(v);
+        self.0.insert(at, v);
     }
 
     fn leave(&mut self, v: f64) {
-        if self.covers(v) {
-            let old = self.values;
-            for k in 0..KNOWN {
-                self.values[k] = if old[k] < v { old[k] } else { old[k + 1] };
-            }
-            self.known -= 1;
-        } else if v < self.values[0] {
-            self.below -= 1;
-        }
+        let at = self.place(v);
+        self.0.remove(at);
     }
 
-    /// Forgets the end that lies further from what is asked for.
-    fn forget_one(&mut self) {
-        if self.asked.saturating_sub(self.below) >= KNOWN / 2 {
-            self.forget_bottom();
+    /// One leaves, another enters: only what lies between them moves.
+    fn replace(&mut self, old: f64, new: f64) {
+        let (from, to) = (self.place(old), self.place(new));
+        if from < to {
+            self.0.copy_within(from + 1..to, from);
+            self.0[to - 1] = new;
         } else {
-            self.forget_top();
+            self.0.copy_within(to..from, to + 1);
+            self.0[to] = new;
         }
     }
 
-    fn forget_bottom(&mut self) {
-        self.values.copy_within(1.., 0);
-        self.known -= 1;
-        self.below += 1;
-    }
-
-    fn forget_top(&mut self) {
-        self.known -= 1;
-        self.values[self.known] = f64::INFINITY;
-    }
-
-    /// The values of this rank and the next one. `window` is what entered and did not leave, in any order.
-    fn pair(&mut self, rank: usize, window: &[f64]) -> (f64, f64) {
-        let next = (rank + 1).min(window.len() - 1);
-        self.asked = rank;
-        if rank < self.below || next >= self.below + self.known {
-            self.reach(rank, next, window);
-        }
-        (self.values[rank - self.below], self.values[next - self.below])
-    }
-
-    #[cold]
-    fn reach(&mut self, rank: usize, next: usize, window: &[f64]) {
-        if self.known == 0 || rank + KNOWN < self.below || next > self.below + self.known + KNOWN {
-            self.sort(rank, window);
-        }
-        while rank < self.below {
-            self.extend_down(window);
-        }
-        while next >= self.below + self.known {
-            self.extend_up(window);
-        }
-    }
-
-    fn sort(&mut self, rank: usize, window: &[f64]) {
-        let mut sorted = window.to_vec();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let from = (rank + 1).saturating_sub(KNOWN / 2).min(window.len().saturating_sub(KNOWN));
-        let part = &sorted[from..window.len().min(from + KNOWN)];
-        *self = Self::new();
-        self.values[..part.len()].copy_from_slice(part);
-        (self.known, self.below, self.asked) = (part.len(), from, rank);
-    }
-
-    fn extend_down(&mut self, window: &[f64]) {
-        if self.known == KNOWN {
-            self.forget_top();
-        }
-        let lowest = self.values[0];
-        let (mut less, mut best) = (0, f64::NEG_INFINITY);
-        for v in window {
-            less += usize::from(*v < lowest);
-            best = greater(best, if *v < lowest { *v } else { f64::NEG_INFINITY });
-        }
-        // If fewer are less than are ranked below, the rest of those equals the lowest one known.
-        let new = if less < self.below { lowest } else { best };
-        self.values.copy_within(..KNOWN, 1);
-        self.values[0] = new;
-        self.known += 1;
-        self.below -= 1;
-    }
-
-    fn extend_up(&mut self, window: &[f64]) {
-        if self.known == KNOWN {
-            self.forget_bottom();
-        }
-        let highest = self.values[self.known - 1];
-        let (mut not_greater, mut best) = (0, f64::INFINITY);
-        for v in window {
-            not_greater += usize::from(*v <= highest);
-            best = lesser(best, if *v <= highest { f64::INFINITY } else { *v });
-        }
-        self.values[self.known] = if not_greater > self.below + self.known { highest } else { best };
-        self.known += 1;
+    fn place(&self, v: f64) -> usize {
+        self.0.partition_point(|x| *x < v)
     }
 }
 
@@ -156,32 +45,22 @@ fn greater(a: f64, b: f64) -> f64 {
 /// ends. Quartiles by linear interpolation. The values are finite.
 pub(super) fn ranges(x: &[f64], half: usize) -> Vec<f64> {
     let n = x.len();
-    let (mut low, mut high) = (Ranks::new(), Ranks::new());
-    let place = |length: usize, q: f64| {
-        let h = q * (length - 1) as f64;
-        (h as usize, h - (h as usize) as f64)
-    };
-    let (mut length, mut quarter, mut three) = (0, (0, 0.0), (0, 0.0));
+    let mut sorted = Sorted(Vec::with_capacity(2 * half + 2));
+    x.iter().take(half).for_each(|v| sorted.enter(*v));
     let mut out = Vec::with_capacity(n);
     for i in 0..n {
-        let window = &x[i.saturating_sub(half)..n.min(i + half + 1)];
-        if let Some(new) = x.get(i + half) {
-            low.enter(*new);
-            high.enter(*new);
+        match (i.checked_sub(half + 1), x.get(i + half)) {
+            (Some(old), Some(new)) => sorted.replace(x[old], *new),
+            (Some(old), None) => sorted.leave(x[old]),
+            (None, Some(new)) => sorted.enter(*new),
+            (None, None) => {}
         }
-        if i > half {
-            low.leave(x[i - half - 1]);
-            high.leave(x[i - half - 1]);
-        }
-        if window.len() != length {
-            length = window.len();
-            (quarter, three) = (place(length, 0.25), place(length, 0.75));
-        }
-        let quartile = |ranks: &mut Ranks, (rank, part): (usize, f64)| {
-            let (a, b) = ranks.pair(rank, window);
-            between(a, b, part)
+        let quartile = |q: f64| {
+            let h = q * (sorted.0.len() - 1) as f64;
+            let rank = h as usize;
+            between(sorted.0[rank], sorted.0[(rank + 1).min(sorted.0.len() - 1)], h - rank as f64)
         };
-        out.push(quartile(&mut high, three) - quartile(&mut low, quarter));
+        out.push(quartile(0.75) - quartile(0.25));
     }
     out
 }
