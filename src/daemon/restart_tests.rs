@@ -146,7 +146,7 @@ async fn a_check_that_failed_is_not_reported_again_after_a_restart() {
 fn milliseconds(start: Mono) -> Vec<(Now, Input)> {
     use crate::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
     let strap = ProfileStrap::new(Profile::by_id("milliseconds").unwrap(), Rhythm::new(RhythmConfig::default()), 1);
-    let events = strap.take_while(|e| e.at().as_secs() < 400).filter_map(|event| {
+    let events = strap.take_while(|e| e.at().as_secs() < 60).filter_map(|event| {
         let (at, input) = match event {
             SimEvent::LinkUp { at } => (at, Input::Link { strap: STRAP, state: crate::engine::LinkState::Connected }),
             SimEvent::Notification { at, bytes, .. } => (at, Input::Packet { strap: STRAP, bytes }),
@@ -284,4 +284,32 @@ async fn units_that_were_proven_are_known_after_a_restart() {
     live_in("c", &settings, &clock, Radio::Off, next).await;
     let query = Query::open(&settings.store).unwrap();
     assert!(query.meta(&straps::source_key(STRAP)).unwrap().unwrap().contains("units=milliseconds"));
+}
+
+/// A process that stood still for a minute does what was due in it, but says nothing of then as if it were now.
+#[tokio::test]
+async fn what_was_live_while_nothing_ran_is_not_said_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = store::open(OpenOptions::new(&settings.store, "b")).unwrap().handle;
+    let mut hub = hub(settings, store);
+    hub.listeners = broadcast::channel(10_000).0;
+    let start = Mono::from_secs(100);
+    hub.handle(Now { mono: start, wall: None }, Input::Roster(hub.roster.clone()));
+    let mut last = start;
+    for (now, input) in milliseconds(start).into_iter().take_while(|(now, _)| now.mono.since(start).as_secs() < 60) {
+        last = now.mono;
+        hub.handle(now, input);
+    }
+    let mut heard = hub.listeners.subscribe();
+    let mut live = || -> Vec<bool> {
+        let lines = std::iter::from_fn(|| heard.try_recv().ok());
+        let lines = lines.map(|l| serde_json::from_str::<serde_json::Value>(&l.json).unwrap());
+        lines.filter(|l| l["type"] == "live").map(|l| l["hr_bpm"].is_number()).collect()
+    };
+    hub.drain();
+    assert!(live().contains(&true), "it was live");
+    hub.handle(Now { mono: last + std::time::Duration::from_secs(60), wall: None }, Input::Timeout);
+    hub.drain();
+    assert!(!live().contains(&true), "nothing of a minute ago");
 }
