@@ -146,7 +146,7 @@ async fn a_check_that_failed_is_not_reported_again_after_a_restart() {
 fn milliseconds(start: Mono) -> Vec<(Now, Input)> {
     use crate::sim::{Profile, ProfileStrap, Rhythm, RhythmConfig, SimEvent};
     let strap = ProfileStrap::new(Profile::by_id("milliseconds").unwrap(), Rhythm::new(RhythmConfig::default()), 1);
-    let events = strap.take_while(|e| e.at().as_secs() < 60).filter_map(|event| {
+    let events = strap.take_while(|e| e.at().as_secs() < 400).filter_map(|event| {
         let (at, input) = match event {
             SimEvent::LinkUp { at } => (at, Input::Link { strap: STRAP, state: crate::engine::LinkState::Connected }),
             SimEvent::Notification { at, bytes, .. } => (at, Input::Packet { strap: STRAP, bytes }),
