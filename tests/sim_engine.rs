@@ -198,6 +198,24 @@ fn a_strap_that_was_taken_off_shows_no_heart_rate() {
     }
 }
 
+/// A strap that was taken off and goes on with its last value does not become live again because its link came anew.
+#[test]
+fn a_link_that_comes_back_makes_no_old_heart_rate_live() {
+    let mut w = played("plain", 1, 180, &[]);
+    let strap = w.status().strap;
+    let said = &mut w.said;
+    let mut say = |t: u64, input| w.player.input(at(t), input, &mut |at, o| said.push((at, o)));
+    let dull = |say: &mut dyn FnMut(u64, Input), from: u64, to: u64| {
+        (from..to).for_each(|t| say(t, Input::Packet { strap, bytes: vec![0x00, 61].into() }));
+    };
+    dull(&mut say, 181, 191);
+    say(191, Input::Link { strap, state: LinkState::NotSeen });
+    say(194, Input::Link { strap, state: LinkState::Connected });
+    dull(&mut say, 194, 1000);
+    let late: Vec<_> = w.lives().into_iter().filter(|(t, l)| *t > at(211) && l.hr_bpm.is_some()).collect();
+    assert!(late.is_empty(), "{late:?}");
+}
+
 #[test]
 fn worn_is_said_when_time_alone_changes_it() {
     let mut w = played("plain", 1, 100, &[]);

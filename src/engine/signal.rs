@@ -34,6 +34,8 @@ pub(super) struct Signal {
     reads: Units,
     /// Newest packet with intervals of this connection.
     last_rr: Option<Mono>,
+    /// Whether intervals came, in any connection: then heart rate without any has to move.
+    had_rr: bool,
     contact: Option<Contact>,
     hr: Option<u16>,
     /// When heart rate last moved or came with intervals.
@@ -71,7 +73,7 @@ impl Signal {
             self.contact = Some(m.contact);
         }
         if !m.rr.is_empty() {
-            self.last_rr = Some(now);
+            (self.last_rr, self.had_rr) = (Some(now), true);
         }
         if !m.rr.is_empty() || self.hr != m.hr {
             self.proven = Some(now);
@@ -97,14 +99,14 @@ impl Signal {
 
     pub(super) fn link(&mut self, now: Mono, up: bool) {
         self.judge.link(now, up);
-        (self.last_rr, self.contact, self.hr, self.proven) = (None, None, None, None);
+        (self.last_rr, self.contact, self.hr, self.proven) = (None, None, None, up.then_some(now));
     }
 
     /// Whether the strap's heart rate is one of now: a strap that was taken off may go on with its last value.
     pub(super) fn is_alive(&self, now: Mono) -> bool {
         let within = |t: Option<Mono>, limit| t.is_some_and(|t| now.since(t) < limit);
         let denied = self.contact == Some(Contact::Lost) && !within(self.last_rr, FRESH);
-        let stuck = self.last_rr.is_some() && !within(self.proven, UNPROVEN);
+        let stuck = self.had_rr && !within(self.proven, UNPROVEN);
         !denied && !stuck && self.judge.worn(now) != Worn::NotWorn
     }
 
