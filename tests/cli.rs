@@ -8,7 +8,9 @@ mod daemon;
 use daemon::{Home, Said, program, wait_for};
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -523,6 +525,41 @@ fn adopt_and_forget_without_a_daemon_then_export() {
     std::fs::write(home.db(), "this is no database, but a letter to somebody").unwrap();
     home.run(&["export", "checks"]).ends(1).complains("hrvd.db");
     assert!(std::fs::read_to_string(home.db()).unwrap().starts_with("this is no database"));
+}
+
+/// Without rights to the database's folder nobody knows who is adopted: no dashboard without them, no "nothing is stored".
+#[test]
+fn a_database_that_may_not_be_looked_for_is_not_none() {
+    use std::os::unix::process::CommandExt;
+    let home = Home::new();
+    let state = home.path("state");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::set_permissions(&state, Permissions::from_mode(0o700)).unwrap();
+    std::fs::set_permissions(home.path("."), Permissions::from_mode(0o755)).unwrap();
+    let more = format!("[[athlete]]\nslug = \"kim\"\n[store]\npath = \"{}/hrvd.db\"", state.display());
+    std::fs::write(home.config(), more).unwrap();
+    home.run(&["adopt", STRAP, "--athlete", "alex"]).ends(0);
+    assert!(home.run(&["ha", "dashboard"]).ends(0).out.contains("alex"));
+    // somebody else, who can reach the program, whatever folder it was built in
+    let copy = home.path("program");
+    std::fs::copy(env!("CARGO_BIN_EXE_hrvd"), &copy).unwrap();
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        std::fs::set_permissions(&state, Permissions::from_mode(0o000)).unwrap();
+    }
+    let parts = ["ha dashboard", "ha recorder", "ha blueprints", "ha discovery"];
+    for args in parts.into_iter().chain(["export checks", "today", "history", "backup x.db", "athlete export alex"]) {
+        let words: Vec<&str> = args.split(' ').collect();
+        let mut command = std::process::Command::new(&copy);
+        command.env_clear().current_dir("/tmp").arg("--config").arg(home.config()).args(words);
+        if root {
+            command.uid(65534).gid(65534);
+        }
+        let said = Said::of(command);
+        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{args}: {}", said.err);
+        assert!(said.err.contains("Permission denied") && said.err.contains("hint: use sudo"), "{args}: {}", said.err);
+    }
+    let _ = std::fs::set_permissions(&state, Permissions::from_mode(0o700));
 }
 
 // ---------------------------------------------------------------- streams

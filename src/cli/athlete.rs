@@ -6,13 +6,14 @@ use super::ask::{complain, connect};
 use super::backup::options;
 use super::setup::{self, files::is_unedited};
 use super::terminal::Terminal;
+use super::whose::failed;
 use crate::config::{self, Config, DEFAULT_FILE, Loaded, Origin, Surroundings};
 use crate::control::{ClientError, Kind, Op};
 use crate::daemon::Settings;
 use crate::json::{self, Zero};
 use crate::mqtt::{self, Places};
 use crate::recording::text;
-use crate::store::{self, Query, StoreError};
+use crate::store::{self, Query};
 use crate::units::{AthleteId, StrapId};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -215,7 +216,7 @@ fn delete(
         Ok(v) => v["rows"].as_u64().unwrap_or(0),
         // its rows may be gone already, and its topics not
         Err(ClientError::Refused { kind: Kind::NotFound, .. }) => 0,
-        Err(ClientError::NotRunning(_)) if !config.store.path.exists() => 0,
+        Err(ClientError::NotRunning(_)) if matches!(config.store.path.try_exists(), Ok(false)) => 0,
         Err(ClientError::NotRunning(_)) => match store::erase_offline(options(config), who) {
             Ok(erased) => erased.total() as u64,
             Err(e) => return failed(&e, terminal),
@@ -335,9 +336,4 @@ fn say(
              the last state of {who}"
         );
     }
-}
-
-fn failed(e: &StoreError, terminal: &mut Terminal<'_>) -> Exit {
-    let _ = writeln!(terminal.err, "error: {e}\nhint: {}", e.hint());
-    Exit::Failed
 }

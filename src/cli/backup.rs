@@ -34,7 +34,7 @@ pub fn backup(args: &BackupArgs, global: &Global, around: &Surroundings, termina
         let _ = writeln!(terminal.err, "error: {} is there already\nhint: --force replaces it", file.display());
         return Exit::Usage;
     }
-    if !config.store.path.exists() {
+    if matches!(config.store.path.try_exists(), Ok(false)) {
         let _ = writeln!(terminal.err, "error: nothing is stored there: {}", config.store.path.display());
         return Exit::NotFound;
     }

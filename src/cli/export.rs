@@ -82,10 +82,9 @@ pub fn run(args: &ExportArgs<'_>, global: &Global, around: &Surroundings, termin
     }
     let path = config.store.path;
     let done = (|| -> Result<(), ExportError> {
-        if !path.exists() {
+        let Some(query) = Query::find(&path)? else {
             return Err(ExportError::Nothing(format!("{} is made at the daemon's first start", path.display())));
-        }
-        let query = Query::open(&path)?;
+        };
         match args.output {
             None => write(args, &query, terminal.out),
             Some(file) => {
@@ -101,7 +100,14 @@ pub fn run(args: &ExportArgs<'_>, global: &Global, around: &Surroundings, termin
         Err(ExportError::Write(e)) if e.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(e) => {
             let _ = writeln!(terminal.err, "error: {e}");
-            if matches!(e, ExportError::Nothing(_)) { Exit::NotFound } else { Exit::Failed }
+            match e {
+                ExportError::Nothing(_) => Exit::NotFound,
+                ExportError::Write(_) => Exit::Failed,
+                ExportError::Store(e) => {
+                    let _ = writeln!(terminal.err, "hint: {}", e.hint());
+                    Exit::Failed
+                }
+            }
         }
     }
 }

@@ -51,8 +51,7 @@ pub fn run(args: &HaArgs, global: &Global, around: &Surroundings, terminal: &mut
     let mut roster = match roster(&config) {
         Ok(roster) => roster,
         Err(e) => {
-            let _ = writeln!(terminal.err, "error: {e}\nhint: use sudo, or the user that the daemon runs as");
-            return Exit::Failed;
+            return super::whose::failed(&e, terminal);
         }
     };
     if let Some(only) = &args.athlete {
@@ -88,10 +87,7 @@ pub(super) fn home(config: &Config, roster: &Roster) -> Home {
 /// its own has the one that it told.
 pub(super) fn roster(config: &Config) -> Result<Roster, StoreError> {
     let configured = config.roster();
-    if !config.store.path.exists() {
-        return Ok(configured);
-    }
-    let query = Query::open(&config.store.path)?;
+    let Some(query) = Query::find(&config.store.path)? else { return Ok(configured) };
     let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
     let facts = query.facts()?;
     let mut roster = merge(&configured, &adopted);

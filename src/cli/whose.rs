@@ -15,16 +15,19 @@ use jiff::tz::TimeZone;
 /// The store, or why there is nothing to be read; said already.
 pub(super) fn open(config: &Config, terminal: &mut Terminal<'_>) -> Result<Query, Exit> {
     let path = &config.store.path;
-    if !path.exists() {
-        let _ = writeln!(terminal.err, "error: {} is made at the daemon's first start", path.display());
-        return Err(Exit::NotFound);
+    match Query::find(path) {
+        Ok(Some(query)) => Ok(query),
+        Ok(None) => {
+            let _ = writeln!(terminal.err, "error: {} is made at the daemon's first start", path.display());
+            Err(Exit::NotFound)
+        }
+        Err(e) => Err(failed(&e, terminal)),
     }
-    Query::open(path).map_err(|e| failed(&e, terminal))
 }
 
 /// Says what the store could not do.
 pub(super) fn failed(e: &StoreError, terminal: &mut Terminal<'_>) -> Exit {
-    let _ = writeln!(terminal.err, "error: {e}");
+    let _ = writeln!(terminal.err, "error: {e}\nhint: {}", e.hint());
     Exit::Failed
 }
 

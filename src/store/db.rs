@@ -3,9 +3,9 @@
 use super::error::{At, StoreError};
 use super::{adoptions, migrate, replace};
 use rusqlite::{Connection, OpenFlags};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fs, io};
 
 /// A file below this size is checked page by page after an unclean end.
 const QUICK_CHECK_MAX: u64 = 64 << 20;
@@ -108,8 +108,12 @@ fn probe(conn: &Connection) -> rusqlite::Result<()> {
 
 /// A connection that cannot write.
 pub(super) fn read_only(path: &Path) -> Result<Connection, StoreError> {
-    if let Err(e) = fs::metadata(path) {
-        return Err(StoreError::io(path, &e));
+    match fs::File::open(path) {
+        Ok(_) => {}
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(StoreError::Denied { path: path.to_owned(), cause: e.to_string() });
+        }
+        Err(e) => return Err(StoreError::io(path, &e)),
     }
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     migrate::version(&conn, path, migrate::MIGRATIONS.len() as i64)?;

@@ -70,6 +70,14 @@ pub enum StoreError {
         /// As SQLite says it.
         cause: String,
     },
+    /// It may not be read, or not even looked for.
+    #[error("{} cannot be read: {cause}", path.display())]
+    Denied {
+        /// Of the database.
+        path: PathBuf,
+        /// As the system says it.
+        cause: String,
+    },
     /// The store was stopped, or its thread ended.
     #[error("the store has stopped")]
     Stopped,
@@ -88,6 +96,7 @@ impl StoreError {
             Self::Io { .. } => "E-STORE-007",
             Self::Stopped => "E-STORE-008",
             Self::Rejected { .. } => "E-STORE-009",
+            Self::Denied { .. } => "E-STORE-010",
         }
     }
 
@@ -104,6 +113,7 @@ impl StoreError {
             Self::Foreign { .. } => "point the setting store.path to another file",
             Self::Io { .. } => "check the card and the file system",
             Self::Stopped => "see the log for what ended it",
+            Self::Denied { .. } => "use sudo, or the user that the daemon runs as",
             Self::Rejected { .. } => "this is a defect of hrvd; please report it",
         }
     }

@@ -86,6 +86,14 @@ impl Query {
         Ok(Self { conn: db::read_only(path)?, path: path.to_owned(), file })
     }
 
+    /// The same; `None` if there is no database yet. One that may not be looked for is an error, and not "none".
+    pub fn find(path: &Path) -> Result<Option<Self>, StoreError> {
+        match path.try_exists() {
+            Ok(false) => Ok(None),
+            Ok(true) | Err(_) => Self::open(path).map(Some),
+        }
+    }
+
     /// Whether the path still names the file that was opened; no longer after a damaged database was replaced.
     pub fn is_current(&self) -> bool {
         self.file.is_some() && self.file == identity(&self.path)

@@ -40,6 +40,14 @@ fn check_says_yes_with_a_warning() {
     assert!(err.starts_with("warning: port 8883 is the TLS port"), "{err}");
 }
 
+/// Scripts around the program have variables too; a name that only lacks an underscore is refused (`refusals`).
+#[test]
+fn a_variable_that_no_setting_has_is_a_warning() {
+    let (exit, out, err) = run(&Case::new("").var("HRVD_PACKAGE_REQUIRED", "1"), &["config", "check"]);
+    assert_eq!((exit, out.as_str()), (Exit::Done, "valid: DIR/hrvd.toml (1 warning)\n"));
+    assert!(err.starts_with("warning: unknown variable HRVD_PACKAGE_REQUIRED"), "{err}");
+}
+
 #[test]
 fn check_says_no() {
     let (exit, out, err) = run(&Case::new("mqtt.port = 0\nx = 1\n"), &["config", "check"]);
@@ -50,7 +58,7 @@ fn check_says_no() {
 
 #[test]
 fn check_in_json() {
-    let (exit, out, err) = run(&Case::new("mqtt.port = 0\n").var("HRVD_X", "1"), &["config", "check", "--json"]);
+    let (exit, out, err) = run(&Case::new("mqtt.port = 0\n").var("HRVD__X", "1"), &["config", "check", "--json"]);
     assert_eq!((exit, err.as_str()), (Exit::Usage, ""));
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(value["valid"], false);

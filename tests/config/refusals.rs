@@ -152,7 +152,6 @@ fn environment() {
         one("HRVD__MQTT", "broker.lan"),
         one("HRVD__MQTT__TLS_CA_FILE", "/ca.pem"),
         one("HRVD__MQTT__PASSWORD", "hunter2"),
-        one("HRVD_PASSWORD", "hunter2"),
         one("HRVD__ATHLETE__0__SLUG", "alex"),
         one("HRVD__NOTHING__LIKE__IT", "x"),
         one("HRVD__MQTT__PORT", "abc"),

@@ -53,7 +53,9 @@ fn database(config: &Config) -> Finding {
                 ),
             }
         }
-        Err(_) if !path.exists() => ok("database", format!("{} is made at the first start", path.display())),
+        Err(_) if matches!(path.try_exists(), Ok(false)) => {
+            ok("database", format!("{} is made at the first start", path.display()))
+        }
         Err(e @ StoreError::Corrupt { .. }) => fail(
             "database",
             e.to_string(),
