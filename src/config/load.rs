@@ -243,8 +243,9 @@ impl Loader {
                 (Some(key), Some(value)) => self.value(key, value, origin),
                 (Some(_), None) => self.problems.push(Problem::error(origin, format!("{name} is not UTF-8 text"))),
                 (None, _) => {
+                    let problem = if is_slip(&name, &keys) { Problem::error } else { Problem::warning };
                     let hint = variable_advice(&name, &keys);
-                    self.problems.push(Problem::error(origin, format!("unknown variable {name}")).hint(hint));
+                    self.problems.push(problem(origin, format!("unknown variable {name}")).hint(hint));
                 }
             }
         }
@@ -268,9 +269,21 @@ impl Loader {
     }
 }
 
+/// Underscores are what people forget.
+fn squeezed(text: &str) -> String {
+    text.replace("__", "_")
+}
+
+/// Whether a setting is meant. `HRVD__` is ours alone; `HRVD_` may also name something of the scripts around the program,
+/// unless a setting would have this name if not for the underscores.
+fn is_slip(name: &str, keys: &[String]) -> bool {
+    let upper = name.to_ascii_uppercase();
+    let same = |key: &String| variable_of(key).is_some_and(|known| squeezed(&known) == squeezed(&upper));
+    upper.starts_with("HRVD__") || keys.iter().any(same)
+}
+
 fn variable_advice(name: &str, keys: &[String]) -> String {
     let upper = name.to_ascii_uppercase();
-    let squeezed = |text: &str| text.replace("__", "_");
     let path = upper.trim_start_matches("HRVD").trim_start_matches('_').to_ascii_lowercase();
     let section = path.split('_').next().unwrap_or_default();
     if schema::LISTS.contains(&section) {

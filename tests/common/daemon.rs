@@ -87,7 +87,7 @@ pub fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hrvd"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("HRVD__") || ["NO_COLOR", "NOTIFY_SOCKET", "JOURNAL_STREAM"].contains(&&*text) {
+        if text.starts_with("HRVD_") || ["NO_COLOR", "NOTIFY_SOCKET", "JOURNAL_STREAM"].contains(&&*text) {
             command.env_remove(&name);
         }
     }
