@@ -11,8 +11,10 @@ use hrvd::mqtt::{ClientCert, ConnectionState, MqttConfig, TlsOptions};
 use mosquitto::{Mosquitto, Observer, add_user, free_port, write_rules};
 use mqtt_client::{Client, RESULT, SET, STATUS, config, ms};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use std::fs::Permissions;
 use std::io::Write;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -179,6 +181,46 @@ async fn home_assistants_access_rules_let_it_command_and_not_forge() {
     client.command().await;
     root.until_message(SET, "start");
     assert!(root.seen().iter().all(|m| m.payload != "forged"), "{:?}", root.seen());
+}
+
+/// The commands of `docs/home-assistant.md` as they stand there, by root, with a broker that then is `mosquitto`, as Debian's
+/// is. What root writes, that user cannot read.
+#[test]
+fn the_documented_broker_starts_as_its_own_user() {
+    let sh = |line: &str| std::process::Command::new("sh").args(["-c", line]).status().unwrap().success();
+    if !rustix::process::geteuid().is_root() || !sh("id mosquitto >/dev/null 2>&1") {
+        eprintln!("SKIPPED: needs root and a user mosquitto");
+        return;
+    }
+    let doc = include_str!("../docs/home-assistant.md").split("## A broker of your own").nth(1).unwrap();
+    let doc = doc.split("\n## ").next().unwrap();
+    let fences = |language: &str| -> Vec<String> {
+        doc.split(&format!("```{language}\n")).skip(1).map(|b| b.split("```").next().unwrap().to_owned()).collect()
+    };
+    let commands = fences("sh").concat();
+    let config = doc.split("\n```\nlistener 1883\n").nth(1).unwrap().split("```").next().unwrap();
+    let broker =
+        Mosquitto::start_with(&format!("user mosquitto\n{}", config.replace("/etc/mosquitto", "{dir}")), |dir| {
+            std::fs::set_permissions(dir, Permissions::from_mode(0o755)).unwrap();
+            std::fs::write(dir.join("rules"), &fences("acl")[0]).unwrap();
+            let mut run = 0;
+            for line in commands.lines().filter(|l| !l.contains("apt-get") && !l.contains("systemctl")) {
+                let line = line.replace("sudo ", "").replace("/etc/mosquitto", dir.to_str().unwrap());
+                // a password is asked for at a terminal
+                let line = match line.strip_prefix("mosquitto_passwd ") {
+                    Some(rest) => format!("mosquitto_passwd -b {rest} secret"),
+                    None => line,
+                };
+                assert!(sh(&line), "{line}");
+                run += 1;
+            }
+            assert_eq!(run, 4, "two users, an owner and a mode");
+        });
+    let home = Observer::login(broker.port, Some(("homeassistant", "secret")));
+    let hrvd = Observer::login(broker.port, Some(("hrvd", "secret")));
+    hrvd.publish(STATUS, "online", true);
+    home.until_message(STATUS, "online");
+    assert!(commands.contains("systemctl restart mosquitto"), "it reads its configuration when it starts");
 }
 
 /// An authority, and certificates that it signed.

@@ -57,7 +57,8 @@ impl Mosquitto {
             broker.port = free_port();
             let listener = format!("listener {} 127.0.0.1", broker.port);
             // Started by root, mosquitto would change to a user that cannot read our files; else it ignores the line.
-            let conf = format!("user root\npersistence false\nlog_dest stderr\n{listener}\n{settings}");
+            let user = if settings.starts_with("user ") { "" } else { "user root\n" };
+            let conf = format!("{user}persistence false\nlog_dest stderr\n{listener}\n{settings}");
             std::fs::write(broker.dir().join("mosquitto.conf"), conf).unwrap();
             if broker.try_run() {
                 return broker;
