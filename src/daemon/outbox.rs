@@ -78,6 +78,7 @@ mod tests {
     use super::*;
     use crate::clock::ClockTrust;
     use crate::mqtt::{MqttConfig, Publish, RenderOptions, Renderer, Topics};
+    use crate::readiness::Quiet;
     use crate::store::{self, OpenOptions, Query};
     use crate::units::AthleteId;
     use jiff::civil::Date;
@@ -112,6 +113,41 @@ mod tests {
         let everybody = StoreOutbox::new(store, Clock::system(ClockTrust::Auto), Sieve::new(topics, BTreeMap::new()));
         assert_eq!({ everybody }.next().await, None, "and is not sent after a second change of mind");
     }
+
+    #[tokio::test]
+    async fn a_holiday_from_numbers_holds_for_what_waited() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = store::open(OpenOptions::new(dir.path().join("hrvd.db"), "b")).unwrap().handle;
+        let topics = Topics::new(&MqttConfig::default());
+        let mut renderer = Renderer::new(topics.clone(), RenderOptions::default());
+        // the worst short names: they look like levels of a topic
+        let people: Vec<AthleteId> = ["event", "check"].map(|n| n.parse().unwrap()).to_vec();
+        let message = |topic: String, payload: &str| Publication {
+            topic,
+            payload: payload.as_bytes().to_vec(),
+            retain: false,
+            qos: 1,
+        };
+        let report = r#"{"level":"REST","reasons":["You slept 4.5 h"],"score":3,"flags":[{"id":"short_sleep"}]}"#;
+        let in_words = r#"{"level":"REST","reasons":["A very short night"],"score":null,"flags":null}"#;
+        for athlete in &people {
+            let event = topics.readiness_event(athlete);
+            let check = message(topics.check_event(athlete), r#"{"grade":"good","rmssd":42.5}"#);
+            store.publish(vec![message(event.clone(), report), message(event, in_words), check], None);
+        }
+        let mut outbox = StoreOutbox::new(store, Clock::system(ClockTrust::Auto), renderer.sieve());
+        // said after the outbox was made, as the hub does
+        assert!(renderer.set_quiet(&people[0], Quiet::Words) && renderer.set_quiet(&people[1], Quiet::Nothing));
+        let mut said = vec![];
+        while let Some((id, publication)) = outbox.next().await {
+            said.push((id, String::from_utf8(publication.payload).unwrap()));
+            outbox.mark_sent(id);
+        }
+        let silent = r#"{"level":"REST","reasons":null,"score":null,"flags":null}"#;
+        let check = r#"{"grade":"good","rmssd":null}"#;
+        assert_eq!(said, [(1, silent), (2, in_words), (3, check)].map(|(id, text)| (id, text.to_owned())));
+    }
+
     #[tokio::test]
     async fn a_result_that_waits_for_the_feel_leaves_in_words_and_one_of_another_day_whole() {
         let dir = tempfile::tempdir().unwrap();

@@ -156,7 +156,7 @@ impl Hub {
                 let told = format!("{who:?} {wish:?}");
                 if self.preferences.refused.len() < MAX_NAMED && self.preferences.refused.insert(told) {
                     let whose = who.map_or(String::new(), |id| format!(" for {id}"));
-                    tracing::warn!("not set{whose}: {why} ({wish:?})");
+                    tracing::warn!("not set{whose}: {why} ({wish})");
                 }
                 return;
             }
@@ -164,7 +164,9 @@ impl Hub {
         for (what, choice) in changes {
             let whose = who.as_ref().map_or(String::new(), |id| format!(" of {id}"));
             match choice {
-                Some(choice) => tracing::info!("{what}{whose} is set to {choice}"),
+                // a person's value is the person's: the journal cannot be deleted from
+                Some(choice) if who.is_none() => tracing::info!("{what} is set to {choice}"),
+                Some(_) => tracing::info!("{what}{whose} is set"),
                 None => tracing::info!("{what}{whose} is what the configuration says again"),
             }
             self.store.prefer(who.clone(), what, choice, now.wall);

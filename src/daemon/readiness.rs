@@ -276,8 +276,7 @@ impl Hub {
             match output {
                 DeskOutput::Keep(entry) => write.entries.push(entry),
                 DeskOutput::Given { date, version } => {
-                    let v = &version.verdict;
-                    tracing::info!("readiness of {athlete} on {date}: version {} is {}", version.number, v.level);
+                    tracing::info!("readiness of {athlete} on {date}: version {} is given", version.number);
                     let told = event(date, Some(&version));
                     write.given.push((date, *version, told));
                 }

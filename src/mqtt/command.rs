@@ -9,6 +9,7 @@ use crate::release::{self, Ask};
 use crate::units::{AthleteId, StrapId};
 use serde::Deserialize;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 /// Longest command payload that is looked at.
@@ -30,6 +31,19 @@ pub enum Order {
     Prefer(Option<AthleteId>, Wish),
 }
 
+/// For the journal, which many can read and from which nothing is deleted: who and what, never what was said.
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(command) => write!(f, "{command:?}"),
+            Self::Release(strap, _) => write!(f, "release of strap {strap}"),
+            Self::Input(athlete, what, _) => write!(f, "{what} of {athlete}"),
+            Self::Prefer(Some(athlete), wish) => write!(f, "{wish} of {athlete}"),
+            Self::Prefer(None, wish) => write!(f, "{wish}"),
+        }
+    }
+}
+
 /// What is wished of a preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
@@ -39,6 +53,15 @@ pub enum Wish {
     Default(Preference),
     /// The same of everything that was set.
     Defaults,
+}
+
+impl fmt::Display for Wish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(what, _) | Self::Default(what) => write!(f, "{what}"),
+            Self::Defaults => f.write_str("all settings"),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -195,6 +218,16 @@ mod tests {
         assert_eq!(read(SET, br#"{"action":"start","posture":"seated"}"#, false), Ok(start(Some(Posture::Seated))));
         assert_eq!(read(SET, b"cancel", false), Ok(cancel()));
         assert_eq!(read(SET, br#"{"action":"cancel"}"#, false), Ok(cancel()));
+    }
+
+    #[test]
+    fn the_journal_hears_who_and_what_but_not_what_was_said() {
+        let told = |topic: &str, payload: &[u8]| {
+            read(&format!("hrvd/g/{topic}"), payload, false).map(|order| order.to_string())
+        };
+        assert_eq!(told("athlete/alex/input/tag/set", b"alcohol"), Ok("tag of alex".into()));
+        assert_eq!(told("athlete/alex/setting/rest_hr/set", b"48"), Ok("rest_hr of alex".into()));
+        assert_eq!(told("setting/log_level/set", b"debug"), Ok("log_level".into()));
     }
 
     #[test]

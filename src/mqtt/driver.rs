@@ -208,7 +208,7 @@ impl<O: OutboxSource> Driver<O> {
         } else {
             match command::parse(&self.topics, message) {
                 Ok(command) => {
-                    tracing::info!(?command, "MQTT command");
+                    tracing::info!("MQTT command: {command}");
                     if self.commands.try_send(command).is_err() {
                         tracing::error!("MQTT: a command was dropped, nobody takes them in time");
                     }

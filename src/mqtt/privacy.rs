@@ -60,25 +60,25 @@ impl Publish {
     }
 
     /// Takes out of a message of a person's what is not to be said; `false` if nothing is left.
-    fn sift(self, owner: Owner<'_>, publication: &mut Publication) -> bool {
-        let topic = publication.topic.as_str();
+    fn sift(self, (owner, what): (Owner<'_>, &str), publication: &mut Publication) -> bool {
         let is_word = match (self, owner) {
             (Self::Nothing, _) => return false,
             // straps tell of themselves
             (Self::Live, _) | (Self::Morning, Owner::Strap(_)) => return true,
-            (Self::Words, Owner::Strap(_)) if topic.ends_with("/availability") => return true,
+            (Self::Words, Owner::Strap(_)) if what == "availability" => return true,
             (Self::Words, Owner::Strap(_)) => is_devices,
             (Self::Morning | Self::Words, Owner::Athlete(_)) => is_word,
         };
-        if topic.ends_with("/live") {
+        if what == "live" {
             return false;
         }
-        let progress = topic.ends_with("/check") && !topic.ends_with("/event/check");
-        let silenced = |key: &str| match self {
-            Self::Words => !is_word(key),
-            _ => progress && ["hr", "clean_pct"].contains(&key),
-        };
         let Ok(Value::Object(mut object)) = serde_json::from_slice(&publication.payload) else { return false };
+        // a report that was made whole gives its reasons in sentences with numbers
+        let whole = !object.get("flags").is_none_or(Value::is_null);
+        let silenced = |key: &str| match self {
+            Self::Words => !is_word(key) || (whole && key == "reasons"),
+            _ => what == "check" && ["hr", "clean_pct"].contains(&key),
+        };
         for (_, value) in object.iter_mut().filter(|(key, _)| silenced(key)) {
             *value = Value::Null;
         }
@@ -100,17 +100,17 @@ fn is_devices(key: &str) -> bool {
 pub struct Sieve {
     topics: Topics,
     publish: BTreeMap<AthleteId, Publish>,
-    /// Who wants no numbers for a while.
-    quiet: BTreeMap<AthleteId, Quiet>,
-    /// Whose result of which day waits until the person has said how it feels. Copies share it: a message that waits in
-    /// the outbox is sent as it may be said then.
+    /// Who wants no numbers for a while. Copies share it, and what follows: a message that waits in the outbox is sent as
+    /// it may be said then.
+    quiet: Arc<Mutex<BTreeMap<AthleteId, Quiet>>>,
+    /// Whose result of which day waits until the person has said how it feels.
     waiting: Arc<Mutex<BTreeMap<AthleteId, Date>>>,
 }
 
 impl Sieve {
     /// Everything is said of who is not named.
     pub fn new(topics: Topics, publish: BTreeMap<AthleteId, Publish>) -> Self {
-        Self { topics, publish, quiet: BTreeMap::new(), waiting: Arc::default() }
+        Self { topics, publish, quiet: Arc::default(), waiting: Arc::default() }
     }
 
     /// How much is said of a person.
@@ -119,8 +119,9 @@ impl Sieve {
     }
 
     /// From now on a person wants no numbers, or nothing, or everything again; says whether that is news.
-    pub(super) fn set_quiet(&mut self, athlete: &AthleteId, quiet: Quiet) -> bool {
-        self.quiet.insert(athlete.clone(), quiet).unwrap_or(Quiet::Off) != quiet
+    pub(super) fn set_quiet(&self, athlete: &AthleteId, quiet: Quiet) -> bool {
+        let mut all = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert(athlete.clone(), quiet).unwrap_or(Quiet::Off) != quiet
     }
 
     /// From now on the result of this day waits for the feel, or none does; says whether that is news.
@@ -136,39 +137,40 @@ impl Sieve {
     /// is told at once. Asked when a message leaves, not when it is written down: what waits longer leaves whole.
     pub fn hold(&self, publication: &mut Publication) {
         let topic = publication.topic.clone();
-        let Some(owner @ Owner::Athlete(slug)) = self.topics.owner(&topic) else { return };
-        if publication.payload.is_empty() || !(topic.ends_with("/morning") || topic.ends_with("/event/check")) {
+        let Some(of @ (Owner::Athlete(slug), what)) = self.topics.owner(&topic) else { return };
+        if publication.payload.is_empty() || !["morning", "event/check"].contains(&what) {
             return;
         }
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(day) = slug.parse::<AthleteId>().ok().and_then(|a| waiting.get(&a).copied()) else { return };
         let object: Option<Value> = serde_json::from_slice(&publication.payload).ok();
         if object.and_then(|v| v["date"].as_str()?.parse().ok()) == Some(day) {
-            Publish::Words.sift(owner, publication);
+            Publish::Words.sift(of, publication);
         }
     }
 
-    /// In a data holiday there are no live values; of results there are words or nothing. What a person sets stays to
-    /// be seen, or nobody could end the holiday: what of it is told, the report itself decides.
-    fn hush(&self, athlete: &AthleteId, owner: Owner<'_>, publication: &mut Publication) -> bool {
-        let quiet = self.quiet.get(athlete).copied().unwrap_or(Quiet::Off);
-        let topic = publication.topic.as_str();
-        let own = ["/readiness", "/inputs", "/settings"].iter().any(|t| topic.ends_with(t));
-        if quiet == Quiet::Off || matches!(owner, Owner::Strap(_)) || (own && !topic.contains("/event/")) {
+    /// In a data holiday there are no live values; of results there are words or nothing, and straps tell of themselves
+    /// only. What a person sets stays to be seen, or nobody could end the holiday: what of it is told, the report itself
+    /// decides.
+    fn hush(&self, athlete: &AthleteId, (owner, what): (Owner<'_>, &str), publication: &mut Publication) -> bool {
+        let all = self.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        let quiet = all.get(athlete).copied().unwrap_or(Quiet::Off);
+        let persons = matches!(owner, Owner::Athlete(_));
+        if quiet == Quiet::Off || (persons && ["readiness", "inputs", "settings"].contains(&what)) {
             return true;
         }
-        if quiet == Quiet::Nothing {
-            if topic.contains("/event/") {
+        if persons && quiet == Quiet::Nothing {
+            if what.starts_with("event/") {
                 return false;
             }
-            if topic.ends_with("/morning") {
+            if what == "morning" {
                 let Ok(Value::Object(mut all)) = serde_json::from_slice(&publication.payload) else { return false };
                 all.iter_mut().for_each(|(_, v)| *v = Value::Null);
                 publication.payload = Value::Object(all).to_string().into_bytes();
                 return true;
             }
         }
-        Publish::Words.sift(owner, publication)
+        Publish::Words.sift((owner, what), publication)
     }
 
     /// Takes out what is not to be said; `false` if nothing is left. `wearer` tells whose a strap is; what a strap of
@@ -179,12 +181,12 @@ impl Sieve {
             return true;
         }
         let topic = publication.topic.clone();
-        let Some(owner) = self.topics.owner(&topic) else { return true };
-        let athlete = match owner {
+        let Some(of) = self.topics.owner(&topic) else { return true };
+        let athlete = match of.0 {
             Owner::Athlete(slug) => slug.parse().ok(),
             Owner::Strap(slug) => slug.parse().ok().and_then(wearer),
         };
-        athlete.is_some_and(|a| self.of(&a).sift(owner, publication) && self.hush(&a, owner, publication))
+        athlete.is_some_and(|a| self.of(&a).sift(of, publication) && self.hush(&a, of, publication))
     }
 }
 

@@ -189,14 +189,16 @@ impl Topics {
             _ => Vec::new(),
         }
     }
-    /// Whose a topic of ours is; discovery and the gateway's own topics are nobody's.
-    pub(super) fn owner<'t>(&self, topic: &'t str) -> Option<Owner<'t>> {
-        let mut levels = topic.strip_prefix(self.root.as_str())?.split('/').skip(1);
-        match (levels.next()?, levels.next()?) {
-            ("athlete", slug) => Some(Owner::Athlete(slug)),
-            ("strap", slug) => Some(Owner::Strap(slug)),
-            _ => None,
-        }
+    /// Whose a topic of ours is, and what of theirs it tells (`morning`, `event/check`); discovery and the gateway's own
+    /// topics are nobody's. Asked here, because a short name may be `event` or `check` as well.
+    pub(super) fn owner<'t>(&self, topic: &'t str) -> Option<(Owner<'t>, &'t str)> {
+        let mut levels = topic.strip_prefix(self.root.as_str())?.splitn(4, '/').skip(1);
+        let owner = match (levels.next()?, levels.next()?) {
+            ("athlete", slug) => Owner::Athlete(slug),
+            ("strap", slug) => Owner::Strap(slug),
+            _ => return None,
+        };
+        Some((owner, levels.next().unwrap_or_default()))
     }
     /// Everything we listen to as long as we are connected.
     pub fn subscriptions(&self) -> Vec<String> {
