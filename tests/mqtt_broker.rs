@@ -583,6 +583,7 @@ async fn a_store_that_repeats_itself_does_not_flood() {
         fn mark_sent(&mut self, _id: i64) {
             self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         }
+        fn announced(&mut self, _topic: String, _payload: Option<Vec<u8>>) {}
     }
     let broker = Mosquitto::open();
     let stuck = Stuck::default();
@@ -606,6 +607,7 @@ async fn an_outbox_that_does_not_answer_holds_up_nobody_else() {
             Some((1, Publication { topic: RESULT.into(), payload: b"late".to_vec(), retain: false, qos: 1 }))
         }
         fn mark_sent(&mut self, _id: i64) {}
+        fn announced(&mut self, _topic: String, _payload: Option<Vec<u8>>) {}
     }
     let broker = Mosquitto::open();
     let observer = Observer::new(broker.port);

@@ -264,8 +264,9 @@ fn straps_facts_topics_and_settings() {
     opened.handle.facts(strap(1), facts.clone());
     opened.handle.facts(strap(1), StrapFacts { battery_pct: Some(79), ..StrapFacts::default() });
     opened.handle.facts(strap(3), facts.clone()); // nobody adopted it
-    opened.handle.announce(vec!["x".into(), "y".into(), "x".into()]);
-    opened.handle.unannounce(vec!["y".into()]);
+    for (topic, payload) in [("x", Some("1")), ("y", Some("1")), ("x", Some("2")), ("y", None)] {
+        opened.handle.announced(topic.into(), payload.map(Into::into));
+    }
     opened.handle.set_meta("k", Some("1".into()));
     opened.handle.set_meta("k", Some("2".into()));
     opened.handle.flush().blocking_recv().unwrap().unwrap();
@@ -274,7 +275,7 @@ fn straps_facts_topics_and_settings() {
     assert_eq!(straps.iter().map(|s| s.strap.clone()).collect::<Vec<_>>(), [adopted(1), adopted(2)]);
     assert_eq!(straps[0].first_seen, wall(7));
     assert_eq!(straps[0].facts, StrapFacts { battery_pct: Some(79), rssi_dbm: None, ..facts });
-    assert_eq!(query.announced().unwrap(), ["x"]);
+    assert_eq!(query.announced().unwrap(), [("x".to_owned(), b"2".to_vec())]);
     assert_eq!(query.meta("k").unwrap().as_deref(), Some("2"));
     opened.handle.set_meta("k", None);
     opened.handle.forget(strap(2));

@@ -618,7 +618,6 @@ fn idle(dir: &Path) {
         handle.facts(strap(1), hrvd::engine::StrapFacts { rssi_dbm: Some(-rssi), ..facts.clone() });
         handle.adopt(adopted(1), None);
         handle.athletes(vec![athlete("alex")]);
-        handle.announce(vec![]);
         handle.checking(false);
         flush(&handle).unwrap();
     }

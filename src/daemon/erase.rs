@@ -26,12 +26,13 @@ impl Hub {
         let own = |straps: &[crate::engine::Strap]| -> Vec<StrapId> {
             straps.iter().filter(|s| s.athlete == who).map(|s| s.id).collect()
         };
+        let straps = own(&self.roster.straps);
         for strap in own(&self.adopted) {
             self.store.forget(strap);
             self.forgotten.insert(strap);
         }
-        for strap in own(&self.roster.straps) {
-            self.forget_kept(strap);
+        for strap in &straps {
+            self.forget_kept(*strap);
         }
         self.adopted.retain(|s| s.athlete != who);
         self.configured.straps.retain(|s| s.athlete != who);
@@ -40,6 +41,8 @@ impl Hub {
         self.desks.forget(&who);
         self.ask_again();
         self.new_roster(now);
+        // nothing of it is shown to Home Assistant once more, and nothing written down again
+        self.mqtt.forget_announced(&who, &straps);
         let erased = self.store.erase(who.clone());
         tracing::info!("{who} leaves: everything that was stored is being deleted");
         tokio::spawn(async move {

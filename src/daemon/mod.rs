@@ -141,6 +141,7 @@ pub async fn run(
         }
         None => (MqttHandle::disabled(), mpsc::channel(1).1),
     };
+    mqtt_handle.remember(known.announced);
     // before anything is said: what of it waits for the feel is known there
     let mut desks = Desks::open(&settings.readiness, &settings.store, &merged, clock.now(), &known.mornings);
     desks.reserve_all(&mut renderer);

@@ -71,6 +71,10 @@ impl OutboxSource for StoreOutbox {
         let tries = self.offered.filter(|o| o.0 == id).map_or(1, |o| o.1);
         self.store.mark_sent(id, tries, self.clock.now().wall);
     }
+
+    fn announced(&mut self, topic: String, payload: Option<Vec<u8>>) {
+        self.store.announced(topic, payload);
+    }
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub(super) struct Known {
     /// Checks that ended without a result, which was said.
     failed: Vec<CheckId>,
     pub(super) records: Vec<Record>,
+    /// What Home Assistant was told to set up.
+    pub(super) announced: Vec<(String, Vec<u8>)>,
 }
 
 impl Known {
@@ -64,7 +66,8 @@ impl Known {
             sources.extend(stored_source(&query, strap.id)?.map(|s| (strap.id, s)));
         }
         let records = query.records_since(boot, now - RESUME)?;
-        Ok(Self { adopted, preferences, facts, sources, checked_on, mornings, stored, failed, records })
+        let announced = query.announced()?;
+        Ok(Self { adopted, preferences, facts, sources, checked_on, mornings, stored, failed, records, announced })
     }
 }
 

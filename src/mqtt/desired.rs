@@ -66,11 +66,30 @@ impl Desired {
         self.entries.get(&(topics.rank(topic), topic.to_owned())).is_some_and(|e| e.dirty)
     }
 
-    /// The broker has this version.
-    pub(super) fn acked(&mut self, topics: &Topics, topic: &str, version: u64) {
-        if let Some(e) = self.entries.get_mut(&(topics.rank(topic), topic.to_owned())) {
+    /// The broker has this version; says whether it is the newest.
+    pub(super) fn acked(&mut self, topics: &Topics, topic: &str, version: u64) -> bool {
+        let entry = self.entries.get_mut(&(topics.rank(topic), topic.to_owned()));
+        entry.is_some_and(|e| {
             e.dirty &= e.version != version;
+            e.version == version
+        })
+    }
+
+    /// What should stand at a topic; nothing if that is not known.
+    pub(super) fn payload(&self, topics: &Topics, topic: &str) -> Option<&[u8]> {
+        self.entries.get(&(topics.rank(topic), topic.to_owned())).map(|e| e.payload.as_slice())
+    }
+
+    /// It has to be said again.
+    pub(super) fn dirty(&mut self, topics: &Topics, topic: &str) {
+        if let Some(e) = self.entries.get_mut(&(topics.rank(topic), topic.to_owned())) {
+            e.dirty = true;
         }
+    }
+
+    /// Topics of devices.
+    pub(super) fn discovery(&self) -> impl Iterator<Item = &String> {
+        self.entries.keys().take_while(|(rank, _)| rank.is_discovery()).map(|(_, topic)| topic)
     }
 
     /// Another message was retained at this topic: it is right if it says the same.

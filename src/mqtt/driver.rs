@@ -53,6 +53,7 @@ impl<O: OutboxSource> Driver<O> {
             () = self.shared.begun.notified() => {}
             () = self.stop.cancelled() => {}
         }
+        self.drop_devices();
         while !self.stop.is_cancelled() {
             let end = self.session().await;
             {
@@ -99,8 +100,8 @@ impl<O: OutboxSource> Driver<O> {
 
     /// One link from the first attempt to its end.
     async fn session(&mut self) -> End {
-        let mut s = Session::default();
-        let filters = [self.topics.subscriptions(), self.topics.strays()].concat();
+        let mut s = Session { once: self.once(), ..Session::default() };
+        let filters = [&self.topics.subscriptions()[..], &s.once].concat();
         let opening = Link::open(&self.config, Some(self.topics.status()), filters);
         let mut link = tokio::select! {
             opened = opening => match opened {
@@ -124,10 +125,8 @@ impl<O: OutboxSource> Driver<O> {
                 },
                 () = self.shared.wake.notified(), if s.up => {}
                 () = rung(&mut s.ack) => return lost("the broker does not acknowledge", &s),
-                () = rung(&mut s.birth) => {
-                    self.shared.lock().desired.all_dirty();
-                    s.online_due = true;
-                }
+                () = rung(&mut s.birth) => self.born(&mut s),
+                () = rung(&mut s.lay) => self.lay(&mut s),
                 () = rung(&mut s.stable) => was_stable = true,
                 () = rung(&mut s.echo) => self.not_heard(&mut s),
                 () = rung(&mut s.outbox_rest) => {}
@@ -168,7 +167,7 @@ impl<O: OutboxSource> Driver<O> {
                 }
             },
             LinkEvent::Subscribed { refused } => {
-                for filter in refused {
+                for filter in refused.iter().filter(|f| !s.once.contains(f)) {
                     tracing::error!("MQTT: the broker refuses the subscription to '{filter}'; check its access rules");
                 }
             }
@@ -196,9 +195,17 @@ impl<O: OutboxSource> Driver<O> {
             }
         } else if message.topic == self.topics.ha_status() {
             // Retained births are old news; several in a row get one answer.
-            if !message.retained && message.payload == ONLINE.as_bytes() && s.birth.is_none() {
+            if !message.retained && message.payload == ONLINE.as_bytes() {
                 let (min, max) = self.config.timing.birth;
-                s.birth = after(min + (max - min).mul_f64(fastrand::f64()));
+                s.birth = s.birth.take().or_else(|| after(min + (max - min).mul_f64(fastrand::f64())));
+            } else if !message.retained {
+                // it does not hear what is taken away now
+                (s.shown, s.lay) = (false, None);
+                s.laying.clear();
+            }
+        } else if self.topics.rank(&message.topic).is_discovery() {
+            if message.retained {
+                self.learn(message, s);
             }
         } else if !self.topics.is_command(&message.topic) {
             // Our own state, kept by the broker; what comes back of what we say now is not retained.
@@ -214,25 +221,6 @@ impl<O: OutboxSource> Driver<O> {
                     }
                 }
                 Err(why) => self.complain(message, why),
-            }
-        }
-    }
-
-    /// Removes what a run before us left of straps and athletes that are not there any more. Only now, when everything
-    /// desired is known and said.
-    fn sweep(&self, link: &Link, s: &mut Session) {
-        link.unsubscribe(self.topics.strays());
-        let mut inner = self.shared.lock();
-        // Without a gateway there was no roster yet, and nobody can be missing in it.
-        if !inner.desired.knows(&self.topics, &self.topics.gateway_discovery()) {
-            return;
-        }
-        for stray in std::mem::take(&mut s.strays) {
-            if !inner.desired.knows(&self.topics, &stray) {
-                tracing::info!(topic = %stray, "MQTT: removing what is left of somebody who is gone");
-                for topic in self.topics.siblings(&stray) {
-                    inner.desired.set(&self.topics, topic, Vec::new());
-                }
             }
         }
     }
@@ -317,7 +305,8 @@ impl<O: OutboxSource> Driver<O> {
         };
         let mut inner = self.shared.lock();
         if let Some(due) = inner.desired.due() {
-            let p = Publication { topic: due.topic.clone(), payload: due.payload.clone(), retain: true, qos: 1 };
+            let payload = inner.announced.complete(&due.topic, due.payload.clone());
+            let p = Publication { topic: due.topic.clone(), payload, retain: true, qos: 1 };
             return Some((p, Saying::Retained(due)));
         }
         if s.leaving {
@@ -355,7 +344,7 @@ impl<O: OutboxSource> Driver<O> {
     /// The broker has it.
     fn said(&mut self, what: Saying, link: &Link, s: &mut Session) {
         match what {
-            Saying::Retained(due) => self.shared.lock().desired.acked(&self.topics, &due.topic, due.version),
+            Saying::Retained(due) => self.stands(&due, s),
             Saying::Online => {
                 if !s.ready {
                     s.ready = true;

@@ -1,9 +1,11 @@
 //! What the rest of the daemon holds of the MQTT edge.
 
+use super::announced::Announced;
 use super::desired::Desired;
 use super::message::{Delivery, Message};
 use super::topics::Topics;
 use crate::publication::Publication;
+use crate::units::{AthleteId, StrapId};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,6 +80,7 @@ impl fmt::Display for ConnectionState {
 #[derive(Debug, Default)]
 pub(super) struct Inner {
     pub(super) desired: Desired,
+    pub(super) announced: Announced,
     /// Newest value a topic; sent at once or never.
     pub(super) live: BTreeMap<String, Publication>,
     pub(super) transient: VecDeque<Publication>,
@@ -134,6 +137,22 @@ impl MqttHandle {
     /// not yet know what it is.
     pub fn begin(&self) {
         self.shared.begun.notify_one();
+    }
+
+    /// What runs before this one announced, as [`OutboxSource::announced`](super::OutboxSource::announced) was told; before
+    /// [`Self::begin`]. What of it is not announced any more is taken away.
+    pub fn remember(&self, announced: Vec<(String, Vec<u8>)>) {
+        let mut inner = self.shared.lock();
+        for (topic, payload) in announced {
+            inner.announced.learn(&topic, &payload);
+        }
+    }
+
+    /// Nothing of a person and of these straps is remembered, and so nothing said of them again.
+    pub fn forget_announced(&self, athlete: &AthleteId, straps: &[StrapId]) {
+        let mut inner = self.shared.lock();
+        inner.announced.forget(&self.topics.athlete_discovery(athlete));
+        straps.iter().for_each(|s| inner.announced.forget(&self.topics.strap_discovery(*s)));
     }
 
     /// Sets what should stand on the broker at a topic. Published when it changes, after each connection and when

@@ -9,6 +9,7 @@
 //! each athlete, from the store) through [`MqttHandle::deliver`]; from then on each [`Renderer::output`] the same way.
 //! What `deliver` gives back goes into the store's outbox, followed by [`MqttHandle::outbox_wake`].
 
+mod announced;
 mod backoff;
 mod clear;
 mod command;
@@ -35,6 +36,7 @@ mod render;
 mod session;
 mod setting_entity;
 mod strap_state;
+mod sweep;
 mod tls;
 mod topics;
 

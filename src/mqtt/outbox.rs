@@ -1,4 +1,4 @@
-//! Messages that must arrive, owned by the store.
+//! What the store keeps for the MQTT edge: messages that must arrive, and what was announced.
 
 use crate::publication::Publication;
 
@@ -9,6 +9,8 @@ pub trait OutboxSource: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Option<(i64, Publication)>> + Send;
     /// The broker has this message.
     fn mark_sent(&mut self, id: i64);
+    /// What of a discovery topic has to be known after a restart, in place of what was; nothing: the topic is done with.
+    fn announced(&mut self, topic: String, payload: Option<Vec<u8>>);
 }
 
 /// An outbox that is always empty.
@@ -20,4 +22,5 @@ impl OutboxSource for NoOutbox {
         None
     }
     fn mark_sent(&mut self, _id: i64) {}
+    fn announced(&mut self, _topic: String, _payload: Option<Vec<u8>>) {}
 }

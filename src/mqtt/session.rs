@@ -2,6 +2,7 @@
 
 use super::desired::Due;
 use crate::publication::Publication;
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::Sleep;
@@ -71,9 +72,15 @@ pub(super) struct Session {
     pub(super) leaving: bool,
     /// The farewell is over; nothing may follow.
     pub(super) gone: bool,
+    /// What is listened to until we know what the broker keeps of ours.
+    pub(super) once: Vec<String>,
     /// Topics of ours that the broker kept from an earlier run.
     pub(super) strays: Vec<String>,
     pub(super) in_flight: Option<InFlight>,
+    /// Home Assistant began and was shown what is to be taken away,
+    pub(super) shown: bool,
+    /// and hears now that it is, at these topics.
+    pub(super) laying: BTreeSet<String>,
     /// The outbox was asked for its next message,
     pub(super) asking: bool,
     /// and somebody said meanwhile that there is more: its "nothing" is old news.
@@ -83,6 +90,7 @@ pub(super) struct Session {
     pub(super) last_marked: Option<i64>,
     pub(super) ack: Timer,
     pub(super) birth: Timer,
+    pub(super) lay: Timer,
     pub(super) stable: Timer,
     pub(super) echo: Timer,
     pub(super) outbox_rest: Timer,

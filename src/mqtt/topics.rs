@@ -59,6 +59,13 @@ pub(super) enum Rank {
     State,
 }
 
+impl Rank {
+    /// Whether Home Assistant sets something up by it.
+    pub(super) fn is_discovery(self) -> bool {
+        self <= Self::AthleteDiscovery
+    }
+}
+
 /// Whose a topic is; the text is whatever stands there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner<'t> {

@@ -14,6 +14,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_battery.sql"),
     include_str!("migrations/0003_preference.sql"),
     include_str!("migrations/0004_readiness.sql"),
+    include_str!("migrations/0005_announced.sql"),
 ];
 
 /// What was done.

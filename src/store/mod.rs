@@ -297,14 +297,9 @@ impl StoreHandle {
         self.op(Op::Battery(strap, date, percent));
     }
 
-    /// Remembers discovery topics that were published.
-    pub fn announce(&self, topics: Vec<String>) {
-        self.op(Op::Announce(topics));
-    }
-
-    /// Forgets discovery topics that were cleared.
-    pub fn unannounce(&self, topics: Vec<String>) {
-        self.op(Op::Unannounce(topics));
+    /// Remembers what was announced at a discovery topic; `None` forgets it.
+    pub fn announced(&self, topic: String, payload: Option<Vec<u8>>) {
+        self.op(Op::Announced(topic, payload));
     }
 
     /// Sets or clears a small setting.

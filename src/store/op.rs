@@ -31,8 +31,7 @@ pub(super) enum Op {
     Forget(StrapId),
     Facts(StrapId, StrapFacts),
     Battery(StrapId, Date, u8),
-    Announce(Vec<String>),
-    Unannounce(Vec<String>),
+    Announced(String, Option<Vec<u8>>),
     Meta(String, Option<String>),
     Prefer {
         athlete: Option<AthleteId>,
@@ -122,15 +121,15 @@ impl Op {
                     )?;
                 }
             }
-            Self::Announce(topics) => {
-                for topic in topics {
-                    conn.execute("INSERT INTO announced (topic) VALUES (?1) ON CONFLICT DO NOTHING", [topic])?;
-                }
+            Self::Announced(topic, Some(payload)) => {
+                conn.execute(
+                    "INSERT INTO announced (topic, payload) VALUES (?1, ?2)
+                     ON CONFLICT (topic) DO UPDATE SET payload = excluded.payload",
+                    params![topic, payload],
+                )?;
             }
-            Self::Unannounce(topics) => {
-                for topic in topics {
-                    conn.execute("DELETE FROM announced WHERE topic = ?1", [topic])?;
-                }
+            Self::Announced(topic, None) => {
+                conn.execute("DELETE FROM announced WHERE topic = ?1", [topic])?;
             }
             Self::Prefer { athlete, what, choice, at } => {
                 preferences::set(conn, athlete.as_ref(), *what, *choice, *at)?;

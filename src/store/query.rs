@@ -336,9 +336,10 @@ impl Query {
         super::personal::read(&self.conn, &self.path, who, configured)
     }
 
-    /// Discovery topics that were announced.
-    pub fn announced(&self) -> Result<Vec<String>, StoreError> {
-        self.list("SELECT topic FROM announced ORDER BY topic", [], |row| row.get(0))
+    /// What was announced, by discovery topic.
+    pub fn announced(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let rows = "SELECT topic, payload FROM announced WHERE payload IS NOT NULL ORDER BY topic";
+        self.list(rows, [], |row| Ok((row.get(0)?, row.get(1)?)))
     }
 
     /// A small setting.

@@ -4,7 +4,7 @@
 use hrvd::engine::Command;
 use hrvd::mqtt::{self, ConnectionState, MqttConfig, MqttHandle, Order, OutboxSource, Timing};
 use hrvd::publication::Publication;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -54,6 +54,7 @@ struct Rows {
     waiting: VecDeque<(i64, Publication)>,
     sent: Vec<i64>,
     next: i64,
+    announced: BTreeMap<String, Vec<u8>>,
 }
 
 impl Outbox {
@@ -70,6 +71,10 @@ impl Outbox {
         let id = rows.next;
         rows.waiting.push_back((id, Publication { topic, payload: payload.into(), retain, qos: 1 }));
     }
+    /// What was announced, as a store keeps it.
+    pub fn remembered(&self) -> Vec<(String, Vec<u8>)> {
+        self.0.lock().unwrap().announced.clone().into_iter().collect()
+    }
     pub fn sent(&self) -> Vec<i64> {
         self.0.lock().unwrap().sent.clone()
     }
@@ -84,6 +89,13 @@ impl OutboxSource for Outbox {
         let (front, _) = rows.waiting.pop_front().expect("marked a message that does not wait");
         assert_eq!(front, id, "marked out of order");
         rows.sent.push(id);
+    }
+    fn announced(&mut self, topic: String, payload: Option<Vec<u8>>) {
+        let announced = &mut self.0.lock().unwrap().announced;
+        match payload {
+            Some(payload) => announced.insert(topic, payload),
+            None => announced.remove(&topic),
+        };
     }
 }
 
