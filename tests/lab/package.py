@@ -142,11 +142,12 @@ def upgraded(m):
 
 
 def removed(m):
-    """Removing leaves configuration and data."""
+    """Removing leaves configuration and data, and no beats in RAM."""
     m.does("dpkg -r hrvd")
     is_(m.ask("test -e /usr/bin/hrvd || echo gone")[0], "gone", "program")
     is_(m.show("ActiveState"), "inactive", "service")
     m.does(f"grep -q '# mine' {CONFFILE} && test -e /var/lib/hrvd/witness && test -e /etc/hrvd/credentials/mqtt-password")
+    is_(m.ask("test -e /run/hrvd || echo gone")[0], "gone", "newest beats in RAM")
     return "configuration and data stay"
 
 
