@@ -149,6 +149,23 @@ fn every_relative_link_leads_somewhere() {
 }
 
 #[test]
+fn every_table_of_the_database_is_described() {
+    let text = fs::read_to_string(root().join("docs/recording.md")).unwrap();
+    let migrations: Vec<_> =
+        fs::read_dir(root().join("src/store/migrations")).unwrap().map(|e| e.unwrap().path()).collect();
+    assert!(text.contains(&format!("Schema version {} ", migrations.len())), "{} migrations", migrations.len());
+    let mut seen = 0;
+    for sql in migrations.iter().map(|path| fs::read_to_string(path).unwrap()) {
+        for line in sql.lines().filter_map(|l| l.strip_prefix("CREATE TABLE ")) {
+            let name = line.split_whitespace().next().unwrap();
+            assert!(text.contains(&format!("| `{name}` |")), "{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 10, "only {seen} tables were found");
+}
+
+#[test]
 fn every_json_line_is_json() {
     let mut seen = 0;
     for (file, text) in documents() {
