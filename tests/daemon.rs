@@ -552,7 +552,7 @@ fn on_a_full_disk(home: &Home, bus: &str, log: &Path) -> Option<std::process::Ch
             return None;
         }
     }
-    let script = "mount -t tmpfs -o size=300k tmpfs \"$0\" && { head -c 1M /dev/zero > \"$0/fill\"; exec \"$@\"; }";
+    let script = "mount -t tmpfs -o size=4m tmpfs \"$0\" && { head -c 8M /dev/zero > \"$0/fill\"; exec \"$@\"; }";
     let plain = home.hrvd(&["run"]);
     let mut command = Command::new(wrap[0]);
     command.args(&wrap[1..]).args(["sh", "-c", script]).arg(&disk).arg(plain.get_program()).args(plain.get_args());

@@ -683,7 +683,7 @@ fn fast(dir: &Path) -> OpenOptions {
 }
 
 fn full_disk(dir: &Path) {
-    mount(&["-t", "tmpfs", "-o", "size=400k", "tmpfs"], dir);
+    mount(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"], dir);
     let Opened { handle, .. } = store::open(fast(dir)).unwrap();
     (0..100).for_each(|s| handle.record(packet(1, s)));
     settle(&handle);
@@ -710,7 +710,7 @@ fn full_disk(dir: &Path) {
 }
 
 fn full_at_open(dir: &Path) {
-    mount(&["-t", "tmpfs", "-o", "size=400k", "tmpfs"], dir);
+    mount(&["-t", "tmpfs", "-o", "size=4m", "tmpfs"], dir);
     fill(dir);
     let Opened { handle, report, mut events } = store::open(fast(dir)).unwrap();
     assert!(matches!(report.trouble, Some(StoreError::Full { .. })), "{report:?}");
