@@ -116,7 +116,10 @@ impl Timeline {
     fn forget_base(&mut self, reason: GapReason) {
         self.anchor = None;
         self.lags.clear();
-        self.broken.get_or_insert(reason);
+        // the weightier reason is told: other units miss no beat, and after a link everything may be missing
+        if matches!(self.broken, None | Some(GapReason::Units)) || reason == GapReason::LinkUp {
+            self.broken = Some(reason);
+        }
     }
 
     /// One notification as [`decode`](crate::hrs::decode) and [`breaks`](crate::hrs::breaks) read it: no difference may
@@ -239,7 +242,7 @@ impl Timeline {
 
     fn judge_held(&mut self, now: Mono) -> Placed {
         let Some(held) = self.held.take() else { return Placed::default() };
-        let lag = self.lag(held.last_arrival, held.ticks);
+        let lag = self.lag(held.last_arrival, held.ticks());
         if !self.is_late(held.last_arrival, lag, held.rr.last().copied()) {
             // all of them came, only late: nothing was lost
             if self.offset_us - lag > AHEAD_US {
@@ -270,7 +273,7 @@ impl Timeline {
     }
 
     fn place_held(&mut self, held: &Held) -> Placed {
-        self.place_anchored(held.start, held.last_arrival, &held.rr)
+        self.place_anchored(held.start(), held.last_arrival, &held.rr)
     }
 
     /// Takes a new anchor: the first of `rr` begins at `start`. Those of them that lie before the last beat placed are left out.

@@ -193,6 +193,46 @@ fn other_units_cost_no_beat_and_no_time() {
     assert_eq!(t.expire(at(2500)).gap, Some(GapReason::LinkUp));
 }
 
+/// That units change misses no beat. What happens before the next one does, and is the reason that is told.
+#[test]
+fn beats_missing_where_units_change_are_told_as_missing() {
+    let beating = |n: u64| {
+        let mut t = Timeline::new();
+        (1..=n).for_each(|i| drop(t.push(at(i * 1000), &[RrTicks(1000)])));
+        t.change_units(|_| RrTicks(1024));
+        t
+    };
+    let mut t = beating(60);
+    assert_eq!(t.push(at(66_000), &[RrTicks(1024)]), Placed::default());
+    assert_eq!(t.expire(at(67_500)).gap, Some(GapReason::LostBeats));
+
+    let mut t = beating(60);
+    assert_eq!(t.packet(at(61_000), &[RrTicks(1024)], &[0])[1].gap, Some(GapReason::Defect));
+
+    // the first beats of a link wait for the next ones, whatever was there before
+    let mut t = beating(60);
+    assert_eq!(t.break_off(GapReason::LinkUp), Placed::default());
+    assert_eq!(t.push(at(70_000), &[RrTicks(1024)]), Placed::default());
+    assert_eq!(t.push(at(71_000), &[RrTicks(1024)]).gap, Some(GapReason::LinkUp));
+    let mut t = beating(60);
+    assert_eq!(t.packet(at(61_000), &[RrTicks(1024)], &[1])[1].gap, None);
+    assert_eq!(t.break_off(GapReason::LinkUp), Placed::default());
+    assert_eq!(t.push(at(70_000), &[RrTicks(1024)]), Placed::default());
+}
+
+#[test]
+fn intervals_that_wait_are_as_long_as_their_new_units_say() {
+    let mut t = Timeline::new();
+    for i in 0..4 {
+        assert_eq!(t.push(at(1000 + i * 10), &[RrTicks(1000); 3]), Placed::default());
+    }
+    t.change_units(|_| RrTicks(1024));
+    let placed = t.expire(at(2530));
+    let first = placed.beats.first().map(|b| at(1030).diff_micros(b.start()));
+    let last = placed.beats.last().map(|b| at(1030).diff_micros(b.at));
+    assert_eq!((placed.beats.len(), first, last), (12, Some(12_000_000), Some(0)), "the last one ends when it came");
+}
+
 /// A strap that kept its beats while the link was down sends them at once when it is up again. They fill the gap as far
 /// as they fit; none lies in the future, none of before is placed twice.
 #[test]

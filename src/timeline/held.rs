@@ -9,19 +9,17 @@ use smallvec::SmallVec;
 pub(super) struct Held {
     pub(super) first_arrival: Mono,
     pub(super) last_arrival: Mono,
-    /// Where the first interval begins if none ends after its arrival.
-    pub(super) start: Mono,
-    /// Sum of all, ticks.
-    pub(super) ticks: u64,
     pub(super) rr: SmallVec<[RrTicks; 16]>,
+    /// Each packet's arrival, and how many intervals had come by then.
+    packets: SmallVec<[(Mono, usize); 4]>,
     /// It is one packet, and the same at once again.
     pub(super) twice: bool,
 }
 
 impl Held {
     pub(super) fn new(arrival: Mono, rr: &[RrTicks]) -> Self {
-        let (first_arrival, last_arrival, start) = (arrival, arrival, start_of(arrival, rr));
-        Self { first_arrival, last_arrival, start, ticks: sum(rr), rr: SmallVec::from_slice(rr), twice: false }
+        let packets = SmallVec::from_slice(&[(arrival, rr.len())]);
+        Self { first_arrival: arrival, last_arrival: arrival, rr: SmallVec::from_slice(rr), packets, twice: false }
     }
 
     /// Takes the repeat out again.
@@ -32,9 +30,24 @@ impl Held {
 
     pub(super) fn push(&mut self, arrival: Mono, rr: &[RrTicks]) {
         self.rr.extend_from_slice(rr);
-        self.ticks += sum(rr);
+        self.packets.push((arrival, self.rr.len()));
         self.last_arrival = arrival;
-        self.start = self.start.min(arrival.offset_micros(-(micros(self.ticks) as i64)));
+    }
+
+    /// Sum of all, ticks. Units may change while they wait, so that nothing of their length is kept.
+    pub(super) fn ticks(&self) -> u64 {
+        sum(&self.rr)
+    }
+
+    /// Where the first interval begins if none ends after its arrival.
+    pub(super) fn start(&self) -> Mono {
+        let (mut start, mut ticks, mut from) = (self.last_arrival, 0, 0);
+        for &(arrival, to) in &self.packets {
+            ticks += sum(self.rr.get(from..to).unwrap_or_default());
+            start = start.min(arrival.offset_micros(-(micros(ticks) as i64)));
+            from = to;
+        }
+        start
     }
 }
 
