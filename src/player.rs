@@ -4,6 +4,14 @@ use crate::engine::{Engine, Input, LinkState, Output, Record, RecordKind};
 use crate::units::{Mono, Now};
 use jiff::Timestamp;
 
+/// The next moment up to `until` at which something is due. Live and in a replay alike it is done at its own moment, and
+/// before what comes in at that moment. `latest` is what the engine was told last: time never runs back.
+pub fn next_due(engine: &Engine, latest: Mono, until: Now) -> Option<Now> {
+    let mono = engine.poll_timeout().filter(|due| *due <= until.mono)?.max(latest);
+    let ago = until.mono.since(mono);
+    Some(Now { mono, wall: until.wall.and_then(|wall| wall.checked_sub(ago).ok()) })
+}
+
 /// An engine and the clock it is told.
 #[derive(Debug)]
 pub struct Player {
@@ -31,10 +39,14 @@ impl Player {
 
     /// The simulated moment.
     pub fn now(&self) -> Now {
-        let wall = self.wall.and_then(|(mono, wall)| {
-            Timestamp::from_microsecond(wall.as_microsecond() + self.now.diff_micros(mono)).ok()
-        });
-        Now { mono: self.now, wall }
+        self.at(self.now)
+    }
+
+    fn at(&self, at: Mono) -> Now {
+        let wall = self
+            .wall
+            .and_then(|(mono, wall)| Timestamp::from_microsecond(wall.as_microsecond() + at.diff_micros(mono)).ok());
+        Now { mono: at, wall }
     }
 
     /// From now on the wall clock stands here.
@@ -44,9 +56,9 @@ impl Player {
 
     /// Lets time pass to `until`; every timeout on the way is handled at its own moment.
     pub fn advance(&mut self, until: Mono, said: &mut impl FnMut(Mono, Output)) {
-        while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= until) {
-            self.now = self.now.max(due);
-            self.engine.handle(self.now(), Input::Timeout);
+        while let Some(due) = next_due(&self.engine, self.now, self.at(until)) {
+            self.now = due.mono;
+            self.engine.handle(due, Input::Timeout);
             self.drain(said);
         }
         self.now = self.now.max(until);

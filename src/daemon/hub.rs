@@ -16,6 +16,7 @@ use crate::control::{Kind, Line, Op, Refusal, Request, pick_address, pick_athlet
 use crate::engine::{Command, Engine, Input, Notice, Output, Roster, Strap, Trigger};
 use crate::json::{self, Zero};
 use crate::mqtt::{BridgeStatus, ConnectionState, Delivery, Message, MqttHandle, Order, Renderer};
+use crate::player;
 use crate::release::{self, Ask};
 use crate::store::{StoreEvent, StoreHandle, StoreHealth};
 use crate::timeline::GapReason;
@@ -145,14 +146,14 @@ impl Hub {
     pub(super) fn handle(&mut self, mut now: Now, input: Input) {
         let behind = self.latest.since(now.mono);
         now = Now { mono: now.mono + behind, wall: now.wall.and_then(|w| w.checked_add(behind).ok()) };
-        // what was due before is done before, as a replay does it: a machine that is late now and then changes no number
-        while let Some(due) = self.engine.poll_timeout().filter(|due| (self.latest..now.mono).contains(due)) {
-            let wall = now.wall.and_then(|w| w.checked_sub(now.mono.since(due)).ok());
-            self.engine.handle(Now { mono: due, wall }, Input::Timeout);
-            if self.engine.poll_timeout() == Some(due) {
+        // a machine that is late now and then changes no number
+        while let Some(due) = player::next_due(&self.engine, self.latest, now) {
+            let again = due.mono == self.latest;
+            self.engine.handle(due, Input::Timeout);
+            self.latest = due.mono;
+            if again {
                 break;
             }
-            self.latest = due;
         }
         self.latest = now.mono;
         if let Input::Facts { strap, facts } = &input {

@@ -313,3 +313,31 @@ async fn what_was_live_while_nothing_ran_is_not_said_afterwards() {
     hub.drain();
     assert!(!live().contains(&true), "nothing of a minute ago");
 }
+
+/// What is due at the very moment of a packet is done before it, as in a replay of the records.
+#[tokio::test]
+async fn a_packet_that_comes_when_something_is_due_means_the_same_in_a_replay() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = settings(dir.path());
+    let store = store::open(OpenOptions::new(&settings.store, "b")).unwrap().handle;
+    let mut hub = hub(settings.clone(), store);
+    let start = Mono::from_secs(100);
+    let packet = |ms: u64, beats: usize| {
+        let bytes = [&[0x10, 60][..], &[0, 4].repeat(beats)].concat();
+        (start + Duration::from_millis(ms), Input::Packet { strap: STRAP, bytes: bytes[..].into() })
+    };
+    let mut inputs: Vec<(Mono, Input)> = (1..=30).map(|s| packet(s * 1000, 1)).collect();
+    // late, and when its wait is over all of them are there
+    inputs.extend([packet(35_000, 1), packet(36_500, 5)]);
+    inputs.insert(0, (start, Input::Roster(settings.roster.clone())));
+    let config = EngineConfig { boot: "b".into(), live_interval: settings.live_interval, check: settings.check };
+    let mut player = Player::new(Engine::new(config), start, None);
+    let (mut live, mut again) = (vec![], vec![]);
+    for (mono, input) in inputs {
+        hub.handle(Now { mono, wall: None }, input.clone());
+        live.extend(std::iter::from_fn(|| hub.engine.poll_output()));
+        player.input(mono, input, &mut |_, o| again.push(o));
+    }
+    assert_eq!(live.len(), again.len());
+    assert!(live == again);
+}
