@@ -442,6 +442,27 @@ fn a_strap_that_is_forgotten_while_the_bus_is_lost_is_let_go() {
     assert_eq!(sim.state(strap(1)), LinkState::Released);
 }
 
+/// Found by the property below: a success is claimed while the adapter is off, and the machine, which knows that it is off,
+/// has nothing to let go.
+#[test]
+fn an_adapter_that_is_off_carries_no_strap_that_was_forgotten() {
+    let mut sim = one();
+    sim.want(&[]);
+    sim.whim = Some(Fate::Works);
+    sim.run(Duration::from_millis(11));
+    sim.set_ground(Ground::Hung, false);
+    sim.want(&[strap(1)]);
+    sim.run(Duration::from_millis(5010));
+    sim.set_ground(Ground::Off, false);
+    sim.send(Event::Frame(strap(1)));
+    sim.run(Duration::from_millis(2010));
+    sim.whim = None;
+    sim.set_ground(Ground::On, false);
+    sim.want(&[strap(2)]);
+    sim.run(s(60));
+    assert!(!sim.body(strap(1)).connected, "{:?}", sim.machine.status());
+}
+
 #[test]
 fn an_unwanted_strap_is_let_go_in_the_middle_of_a_connect() {
     let mut sim = one();

@@ -222,8 +222,10 @@ impl Sim {
         match call {
             InFlight::Strap(strap, StrapCall::Connect) if result.is_ok() => {
                 self.connecting.remove(strap);
+                // A whim may claim a success where there is no radio; nothing is carried for all that.
+                let carried = matches!(self.ground, Ground::On | Ground::Hung);
                 let body = self.body(*strap);
-                body.connected = true;
+                body.connected = carried;
                 body.since = now;
                 body.next_beat = now + Duration::from_millis(500);
             }
