@@ -223,7 +223,11 @@ fn the_export_holds_everything_and_nobody_else() {
     home.configure(broker.port, "");
     fill(&home);
     let dir = home.path("data");
-    home.run(&["athlete", "export", WHO, "--out", dir.to_str().unwrap()]).ends(0).says("1 recordings, 5 results");
+    // what the person's strap sent while nobody had it
+    let nobodys = "INSERT INTO recording SELECT NULL, strap, NULL, 'boot-0', 100000, start_us, wall_us, end_us, packets, app_version
+                   FROM recording WHERE athlete = ?1";
+    rusqlite::Connection::open(home.db()).unwrap().execute(nobodys, [WHO]).unwrap();
+    home.run(&["athlete", "export", WHO, "--out", dir.to_str().unwrap()]).ends(0).says("2 recordings, 5 results");
     let mut files = vec![];
     for folder in [dir.clone(), dir.join("recordings"), dir.join("tables")] {
         files.extend(fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).filter(|p| p.is_file()));
@@ -261,7 +265,7 @@ fn the_export_holds_everything_and_nobody_else() {
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o077, 0, "others can read {}", path.display());
     }
     // a recording that can be replayed
-    let recording = files.iter().find(|p| p.extension().is_some_and(|e| e == "hrvd")).unwrap();
+    let recording = files.iter().find(|p| p.to_str().unwrap().ends_with("-1.hrvd")).unwrap();
     home.run(&["analyze", recording.to_str().unwrap(), "--json"]).ends(0);
     // not over something that is there, and not of nobody
     home.run(&["athlete", "export", WHO, "--out", dir.to_str().unwrap()]).ends(2).complains("is not empty");

@@ -138,6 +138,9 @@ fn there_and_back_by_the_command_line() {
 
     fill(&home.db(), 5, 0);
     assert_eq!(results(&home.db()), 5);
+    let Opened { handle, .. } = open(&home.db());
+    handle.publish(vec![message("a", "an event of then")], None);
+    handle.stop().unwrap();
     let mut hrvd = Program::start(&home, None);
     hrvd.wait_log("starts");
     daemon::wait_for(daemon::SOON, "the socket", || hrvd.log(), || home.socket().exists().then_some(()));
@@ -155,9 +158,14 @@ fn there_and_back_by_the_command_line() {
     let mut hrvd = Program::start(&home, None);
     hrvd.wait_log("starts");
     hrvd.terminate();
+    // nothing that waited for the broker in a copy is sent out of it
+    assert_eq!(Query::open(&home.path("live.db")).unwrap().count_unsent().unwrap(), 1);
+    home.run(&["restore", text(&home.path("live.db"))]).ends(0);
+    assert_eq!(Query::open(&home.db()).unwrap().count_unsent().unwrap(), 0);
+    fs::remove_file(home.db()).unwrap();
     // the way back is the same way
     home.run(&["restore", text(&old)]).ends(0).says("5 results");
-    assert_eq!((results(&home.db()), results(&home.path("hrvd.db.before-restore-2"))), (5, 3));
+    assert_eq!(results(&home.db()), 5);
     home.run(&["restore", text(&home.db())]).ends(1).complains("it is the database itself");
     // where there was nothing
     fs::remove_file(home.db()).unwrap();

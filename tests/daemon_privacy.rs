@@ -14,7 +14,7 @@ use hrvd::store;
 use mosquitto::{Mosquitto, Observer, Seen, retained};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use store_common::{message, options, result, wall};
+use store_common::{athlete, message, options, result, wall};
 
 const MORNING: &str = "hrvd/g/athlete/alex/morning";
 const EVENT: &str = "hrvd/g/athlete/alex/event/check";
@@ -151,4 +151,27 @@ fn after_a_change_to_morning_the_strap_and_the_check_begin_anew() {
     let check: Value = serde_json::from_str(&kept["hrvd/g/athlete/alex/check"]).unwrap();
     assert_eq!((&check["phase"], &check["hr"]), (&"idle".into(), &Value::Null));
     assert!(kept[MORNING].contains("42."), "a morning's numbers are what this says");
+}
+
+#[test]
+#[allow(clippy::disallowed_methods)] // the program that is run reads the real clock
+fn history_shows_no_number_of_the_day_that_waits_for_the_feel() {
+    let home = Home::new();
+    home.configure(1, "");
+    let now = jiff::Timestamp::now();
+    let day = jiff::SignedDuration::from_hours(24);
+    let utc = hrvd::engine::Athlete { time_zone: jiff::tz::TimeZone::UTC, ..athlete("alex") };
+    let options = store::OpenOptions { athletes: vec![utc.clone()], ..store::OpenOptions::new(home.db(), "boot") };
+    let handle = store::open(options).unwrap().handle;
+    handle.athletes(vec![utc]);
+    handle.result(result(1, now.checked_sub(day).ok()), vec![]);
+    handle.result(result(2, Some(now)), vec![]);
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    handle.set_meta("feel_wait.alex", Some(format!("{today} {}", now.checked_add(day).unwrap())));
+    handle.stop().unwrap();
+    let rows = home.run(&["history", "--days", "2", "--json"]).ends(0).objects();
+    let shown: Vec<_> = rows.iter().map(|r| (r["rmssd_ms"].is_number(), r["hr_bpm"].is_number())).collect();
+    assert_eq!((shown, &rows[1]["grade"]), (vec![(true, true), (false, false)], &"good".into()));
+    let page = home.run(&["history", "--days", "2"]).ends(0).complains("How does the day feel?");
+    assert_eq!(page.out.matches(" 55").count(), 1, "the pulse of yesterday only: {}", page.out);
 }

@@ -45,6 +45,27 @@ fn patient(home: &Home, port: u16, wait_s: u64) -> hrvd::daemon::Settings {
 }
 
 #[test]
+fn without_an_answer_the_terminal_shows_no_number() {
+    let broker = Mosquitto::open();
+    let home = Home::new();
+    configure(&home, broker.port);
+    let clock = clock();
+    let hrvd = Running::start(patient(&home, broker.port, 14_400), clock.clone(), "boot-1");
+    let observer = Observer::new(broker.port);
+    observer.until_message("hrvd/g/status", "online");
+    let _worn = Worn::start(&clock, &hrvd.radio, 1, clock.mono());
+    wait_said(&observer, "hrvd/g/athlete/alex/live", "a heart rate", |v| v["hr"].is_number());
+    // nobody sits there who could answer
+    let said = home.run(&["check"]).ends(0).complains("its numbers wait for the answer");
+    assert_eq!(said.out, "");
+    let today = ask(&home, &Op::Today { athlete: None });
+    assert_eq!((&today["numbers_wait"], &today["readiness"]["state"]), (&json!(true), &json!("waiting_for_feel")));
+    home.run(&["log", "feel", "ok"]).ends(0);
+    assert_eq!(ask(&home, &Op::Today { athlete: None })["numbers_wait"], false);
+    hrvd.stop();
+}
+
+#[test]
 fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     let mut broker = Mosquitto::open();
     let gate = Gate::before(&broker);

@@ -17,6 +17,7 @@ use crate::store::{self, Query};
 use crate::units::{AthleteId, StrapId};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -158,11 +159,12 @@ fn write(args: &ExportArgs, config: &Config, query: &Query, dir: &Path) -> io::R
         file.write_all(text.as_bytes()).map_err(named)
     };
     put("README.txt", READ_ME)?;
-    for r in query.recordings().map_err(io::Error::other)? {
-        if r.athlete.as_ref() != Some(&args.athlete) {
-            continue;
-        }
-        let Some(records) = query.export(r.id).map_err(io::Error::other)? else { continue };
+    // as the table says: also what a strap of this person sent that stands under no name
+    let rows = tables.iter().filter(|(table, _)| table == "recording").flat_map(|(_, rows)| rows);
+    let own: BTreeSet<i64> = rows.filter_map(|row| row["id"].as_i64()).collect();
+    let exports = query.exports().map_err(io::Error::other)?;
+    for r in exports.recordings.iter().filter(|r| own.contains(&r.id)) {
+        let records = exports.records(r).map_err(io::Error::other)?;
         let date = r.wall.map_or("undated".to_owned(), |w| w.strftime("%Y-%m-%dT%H%MZ").to_string());
         put(&format!("recordings/{date}-{}.hrvd", r.id), &text::encode(&records))?;
         out.recordings += 1;

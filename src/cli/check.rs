@@ -69,13 +69,15 @@ fn follow(
         }
         match v["type"].as_str() {
             Some("check_result") => {
-                if !terminal.json {
-                    ask_feel(client, &athlete, terminal);
+                if terminal.json {
+                    return Ok(finish(&v, look, terminal));
+                }
+                if !ask_feel(client, &athlete, terminal) {
+                    let _ = writeln!(terminal.err, "The check is done; its numbers wait for the answer. {ASK}");
+                    return Ok(exit_of(&v));
                 }
                 let exit = finish(&v, look, terminal);
-                if !terminal.json {
-                    tell_verdict(client, &athlete, terminal);
-                }
+                tell_verdict(client, &athlete, terminal);
                 return Ok(exit);
             }
             Some("check") => {
@@ -94,28 +96,35 @@ fn follow(
     Ok(Exit::Failed)
 }
 
-/// Asks how the day feels before any number is shown, if somebody sits there and the verdict waits for it.
-fn ask_feel(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>) {
+/// What to say so that numbers are shown.
+pub(super) const ASK: &str = "How does the day feel? hrvd log feel good | ok | bad, then hrvd today";
+
+/// Asks how the day feels before any number is shown, if the verdict waits for it and somebody sits there; whether
+/// nothing waits any more.
+fn ask_feel(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>) -> bool {
     use std::io::{IsTerminal, stdin};
     let today = Op::Today { athlete: Some(athlete.to_owned()) };
-    let waits = |v: Value| v["readiness"]["state"] == "waiting_for_feel";
     // a daemon that is older than this program has no such answer
-    if !stdin().is_terminal() || !client.ask(&today).is_ok_and(waits) {
-        return;
+    let waits = client.ask(&today).is_ok_and(|v| v["numbers_wait"] == true);
+    if !waits {
+        return true;
+    }
+    if !stdin().is_terminal() {
+        return false;
     }
     let _ = write!(terminal.err, "How does the day feel? good, ok or bad (Enter: later) ");
     let _ = terminal.err.flush();
     let mut line = String::new();
     if stdin().read_line(&mut line).is_err() {
-        return;
+        return false;
     }
-    if let Some(feel) = feel_of(&line) {
-        let value = feel.as_str().to_owned();
-        let said = client.ask(&Op::Say { athlete: Some(athlete.to_owned()), what: "feel".into(), value, date: None });
-        if let Err(e) = said {
-            complain(&e, terminal);
-        }
+    let Some(feel) = feel_of(&line) else { return false };
+    let value = feel.as_str().to_owned();
+    let said = client.ask(&Op::Say { athlete: Some(athlete.to_owned()), what: "feel".into(), value, date: None });
+    if let Err(e) = said {
+        complain(&e, terminal);
     }
+    true
 }
 
 /// A feel by its word or the beginning of it.
@@ -130,9 +139,7 @@ fn tell_verdict(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>)
     let Ok(v) = client.ask(&Op::Today { athlete: Some(athlete.to_owned()) }) else { return };
     let day = &v["readiness"];
     let _ = match day["state"].as_str() {
-        Some("waiting_for_feel") => {
-            writeln!(terminal.err, "How does the day feel? hrvd log feel good | ok | bad, then hrvd today")
-        }
+        Some("waiting_for_feel") => writeln!(terminal.err, "{ASK}"),
         Some("given") => {
             let text = day["level_text"].as_str().unwrap_or_default();
             writeln!(terminal.out, "{}  {text} (hrvd today)", day["level"].as_str().unwrap_or_default())
@@ -146,6 +153,10 @@ pub(super) fn finish(v: &Value, look: Look, terminal: &mut Terminal<'_>) -> Exit
     if !terminal.json {
         let _ = write!(terminal.out, "{}", result_words(look, v));
     }
+    exit_of(v)
+}
+
+fn exit_of(v: &Value) -> Exit {
     if v["rmssd_ms"].is_null() { Exit::NoResult } else { Exit::Done }
 }
 

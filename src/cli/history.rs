@@ -2,12 +2,14 @@
 
 use super::Exit;
 use super::args::Global;
+use super::check::ASK;
 use super::day_page::level;
 use super::guide::Look;
 use super::terminal::Terminal;
 use super::whose::{DayWord, failed, open, pick};
 use crate::clock::{Clock, ClockTrust};
 use crate::config::Surroundings;
+use crate::daemon::{self, Settings};
 use crate::load::plus_days;
 use crate::readiness::{Reading, Version};
 use crate::store::{Query, StoreError};
@@ -42,10 +44,12 @@ pub fn run(args: &HistoryArgs, global: &Global, around: &Surroundings, terminal:
         Ok(found) => found,
         Err(exit) => return exit,
     };
-    let now = Clock::system(ClockTrust::Plausible).now().wall.unwrap_or_default();
-    let today = athlete.time_zone.to_datetime(now).date();
+    let now = Clock::system(ClockTrust::Plausible).now();
+    let today = athlete.time_zone.to_datetime(now.wall.unwrap_or_default()).date();
     let today = args.until.map_or(today, |d| d.date(today));
-    let rows = match rows(&query, &athlete.id, plus_days(today, 1 - i64::from(args.days)), today) {
+    let first = plus_days(today, 1 - i64::from(args.days));
+    let desk = daemon::look(&Settings::from(&config).readiness, &query, &athlete, now);
+    let rows = match desk.and_then(|desk| rows(&query, &athlete.id, first, today, desk.waiting_for())) {
         Ok(rows) => rows,
         Err(e) => return failed(&e, terminal),
     };
@@ -59,10 +63,20 @@ pub fn run(args: &HistoryArgs, global: &Global, around: &Surroundings, terminal:
     } else {
         table(terminal.out, look, &rows)
     };
+    if !terminal.json && rows.iter().any(|r| r["numbers_wait"] == true) {
+        let _ = writeln!(terminal.err, "{ASK}");
+    }
     terminal.ends(written.map(|()| Exit::Done))
 }
 
-fn rows(query: &Query, athlete: &AthleteId, first: Date, last: Date) -> Result<Vec<Value>, StoreError> {
+/// `waits` is the day whose numbers wait until the person has said how it feels.
+fn rows(
+    query: &Query,
+    athlete: &AthleteId,
+    first: Date,
+    last: Date,
+    waits: Option<Date>,
+) -> Result<Vec<Value>, StoreError> {
     let verdicts: BTreeMap<Date, Version> = query.verdicts(athlete, first, last)?.into_iter().collect();
     let book = query.book(athlete, Some(last))?;
     let measured = (0..).map(|n| plus_days(first, n)).take_while(|d| *d <= last);
@@ -71,7 +85,7 @@ fn rows(query: &Query, athlete: &AthleteId, first: Date, last: Date) -> Result<V
     let row = |date: Date| {
         let v = verdicts.get(&date);
         let reading = book.mornings.counting(date, None).or_else(|| book.mornings.of(date).next());
-        let values = reading.and_then(|r: &Reading| r.values);
+        let values = reading.and_then(|r: &Reading| r.values).filter(|_| waits != Some(date));
         json!({
             "date": date.to_string(),
             "level": v.map(|v| v.verdict.level), "hard": v.map(|v| v.verdict.hard),
@@ -79,7 +93,7 @@ fn rows(query: &Query, athlete: &AthleteId, first: Date, last: Date) -> Result<V
             "algo_version": v.map(|v| v.verdict.algo_version),
             "flags": v.map(|v| v.verdict.flags.iter().filter(|f| f.weight > 0).map(|f| f.id).collect::<Vec<_>>()),
             "rmssd_ms": values.map(|v| v.0.exp()), "hr_bpm": values.map(|v| v.1),
-            "grade": reading.map(|r| r.grade),
+            "grade": reading.map(|r| r.grade), "numbers_wait": waits == Some(date),
             "usual_low_ms": v.and_then(|v| v.verdict.range).map(|r| r.lo.exp()),
             "usual_high_ms": v.and_then(|v| v.verdict.range).map(|r| r.hi.exp()),
             "week_ms": v.and_then(|v| v.verdict.mean7).map(f64::exp),
@@ -128,7 +142,7 @@ fn table(out: &mut dyn Write, look: Look, rows: &[Value]) -> io::Result<()> {
             n("rmssd_ms"),
             n("week_ms"),
             n("hr_bpm"),
-            r["feel"].as_str().unwrap_or("-"),
+            r["feel"].as_str().unwrap_or(if r["numbers_wait"] == true { "?" } else { "-" }),
             flags.join(" "),
             look.dim(&version),
         )?;

@@ -53,6 +53,7 @@ fn read(athlete: Option<&AthleteId>, config: &Config, terminal: &mut Terminal<'_
     let desk = daemon::look(&settings.readiness, &query, &athlete, now).map_err(|e| failed(&e, terminal))?;
     Ok(json!({
         "type": "today", "athlete": athlete.id.as_str(),
+        "numbers_wait": desk.waiting_for().is_some(),
         "readiness": report::readiness(&desk, Detail::Full, settings.render.language),
         "inputs": report::inputs(&desk, Detail::Full),
     }))

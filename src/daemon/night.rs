@@ -7,7 +7,6 @@ use crate::store::{Backup, Contents, Interrupt, StoreError};
 use crate::units::Mono;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, ToSpan};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -98,13 +97,13 @@ impl Night {
     }
 
     /// Starts a copy on a thread of its own.
-    fn copy(&mut self, today: Date, late: bool) {
+    fn copy(&mut self, today: Date) {
         let Some(dir) = self.keeping.backup_dir.clone() else { return };
         let (db, keep) = (self.db.clone(), self.keeping.backup_keep as usize);
         let (said, answer) = oneshot::channel();
         let (hand, interrupt) = oneshot::channel();
         tokio::task::spawn_blocking(move || {
-            let _ = said.send(copy(&db, &dir, keep, today, late, hand)); // nobody waits after the end
+            let _ = said.send(copy(&db, &dir, keep, today, hand)); // nobody waits after the end
         });
         self.copying = Some(Copying { answer, interrupt, given_up: false });
     }
@@ -129,10 +128,10 @@ fn size_mb(db: &Path) -> Option<u64> {
     fs::metadata(db).ok().map(|m| m.len().div_ceil(1_000_000))
 }
 
-/// Whether something is due that was last done on `done`: in the quiet hours, or after them on a machine that slept.
-fn due(hour: i8, today: Date, done: Option<Date>, settled: bool) -> Option<bool> {
-    let late = hour >= QUIET.end && settled && done.is_none();
-    (done != Some(today) && (QUIET.contains(&hour) || late)).then_some(late)
+/// Whether something is due that was last done on `done`: in the quiet hours, or after them if it was not done then,
+/// because the machine slept or somebody wore a strap.
+fn due(hour: i8, today: Date, done: Option<Date>, settled: bool) -> bool {
+    done != Some(today) && (QUIET.contains(&hour) || hour >= QUIET.end && settled)
 }
 
 fn copy(
@@ -140,33 +139,30 @@ fn copy(
     dir: &Path,
     keep: usize,
     today: Date,
-    late: bool,
     hand: oneshot::Sender<Interrupt>,
 ) -> Result<Option<Copied>, StoreError> {
     let io = |e: std::io::Error| StoreError::Io { path: dir.to_owned(), cause: e.to_string() };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(io)?;
-    let newest = dated(dir).pop();
-    // by night one a day; by day only if the last night went by without one
-    let enough = newest.is_some_and(|(date, _)| date >= if late { today.saturating_sub(1.day()) } else { today });
-    if enough {
+    // one a day; what a clock that ran ahead has dated is none of today
+    if dated(dir, today).iter().any(|(date, _)| *date == today) {
         return Ok(None);
     }
     let to = dir.join(format!("hrvd-{today}.db"));
     let backup = Backup::of(db)?;
     let _ = hand.send(backup.interrupt());
     let contents = backup.write(&to)?;
-    let all = dated(dir);
-    let old = all.len().saturating_sub(keep);
+    let all = dated(dir, today);
+    let old = all.len().saturating_sub(keep.max(1));
     let removed = all.iter().take(old).filter(|(_, path)| fs::remove_file(path).is_ok()).count();
     Ok(Some(Copied { to, contents, removed }))
 }
 
-/// Our copies there, the oldest first.
-fn dated(dir: &Path) -> Vec<(Date, PathBuf)> {
+/// Our copies there, the oldest first: those from after today were made before today, by a clock that ran ahead.
+fn dated(dir: &Path, today: Date) -> Vec<(Date, PathBuf)> {
     let names = fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path());
     let date = |p: &PathBuf| p.file_name()?.to_str()?.strip_prefix("hrvd-")?.strip_suffix(".db")?.parse::<Date>().ok();
     let mut all: Vec<(Date, PathBuf)> = names.filter_map(|p| Some((date(&p)?, p))).collect();
-    all.sort();
+    all.sort_by_key(|(date, _)| (*date <= today, *date));
     all
 }
 
@@ -199,16 +195,14 @@ impl Hub {
         if busy {
             return;
         }
-        if self.night.copying.is_none() && self.night.keeping.backup_dir.is_some() {
-            if let Some(late) = due(hour, today, self.night.copied, settled) {
-                self.night.copy(today, late);
-            }
+        let copies = self.night.keeping.backup_dir.is_some();
+        if copies && self.night.copying.is_none() && due(hour, today, self.night.copied, settled) {
+            self.night.copy(today);
         }
         let going_on = self.night.rows > 0;
         let Some(days) = self.night.keeping.raw_keep.filter(|_| self.night.pruning.is_none()) else { return };
-        if going_on || due(hour, today, self.night.pruned, settled).is_some() {
-            let before = wall.checked_sub(SignedDuration::from_hours(24 * i64::from(days)));
-            self.night.pruning = before.ok().map(|before| self.store.prune(before, STEP));
+        if going_on || due(hour, today, self.night.pruned, settled) {
+            self.night.pruning = Some(self.store.prune(wall, days, STEP));
         }
     }
 
@@ -266,16 +260,18 @@ mod tests {
     fn once_a_night_and_by_day_only_after_a_night_that_was_slept_through() {
         let (today, yesterday) = (date(2026, 11, 25), date(2026, 11, 24));
         for (hour, done, settled, want) in [
-            (1, None, true, None),
-            (2, None, false, Some(false)),
-            (3, Some(yesterday), true, Some(false)),
-            (3, Some(today), true, None),
-            (4, None, false, None),
-            (4, None, true, Some(true)),
-            (23, None, true, Some(true)),
-            // it was up at night
-            (12, Some(yesterday), true, None),
-            (12, Some(today), true, None),
+            (1, None, true, false),
+            (2, None, false, true),
+            (3, Some(yesterday), true, true),
+            (3, Some(today), true, false),
+            (4, None, false, false),
+            (4, None, true, true),
+            (23, None, true, true),
+            // it slept through the night without an end of the process, or somebody wore a strap
+            (12, Some(yesterday), true, true),
+            (12, Some(today), true, false),
+            // the clock ran ahead once
+            (3, Some(date(2030, 1, 1)), true, true),
         ] {
             assert_eq!(due(hour, today, done, settled), want, "{hour} {done:?} {settled}");
         }
@@ -287,21 +283,20 @@ mod tests {
         let db = dir.path().join("hrvd.db");
         let opened = crate::store::open(crate::store::OpenOptions::new(&db, "boot")).unwrap();
         let to = dir.path().join("copies");
-        let run = |today: Date, late: bool| copy(&db, &to, 3, today, late, oneshot::channel().0).unwrap();
+        let run = |today: Date| copy(&db, &to, 3, today, oneshot::channel().0).unwrap();
         let names = || {
             let mut all: Vec<String> =
                 fs::read_dir(&to).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
             all.sort();
             all
         };
-        assert!(run(date(2026, 11, 20), false).is_some());
-        assert!(run(date(2026, 11, 20), false).is_none(), "one a night");
+        assert!(run(date(2026, 11, 20)).is_some());
+        assert!(run(date(2026, 11, 20)).is_none(), "one a day");
         for other in ["hrvd-mine.db", "notes.txt", "hrvd-2020-01-01.db.part"] {
             fs::write(to.join(other), "").unwrap();
         }
-        assert!(run(date(2026, 11, 21), true).is_none(), "the last night had one");
-        for day in 22..=25 {
-            assert!(run(date(2026, 11, day), true).is_some() || run(date(2026, 11, day), false).is_some());
+        for day in 21..=25 {
+            assert!(run(date(2026, 11, day)).is_some());
         }
         assert_eq!(
             names(),
@@ -315,6 +310,13 @@ mod tests {
             ]
         );
         crate::store::verify(&to.join("hrvd-2026-11-25.db")).unwrap();
+        // a night by a clock that ran ahead ends nothing, and its copy is no younger than those after it
+        assert!(run(date(2030, 1, 1)).is_some());
+        for day in 26..=28 {
+            assert!(run(date(2026, 11, day)).is_some(), "{day}");
+            assert!(to.join(format!("hrvd-2026-11-{day}.db")).exists());
+        }
+        assert!(!to.join("hrvd-2030-01-01.db").exists());
         opened.handle.stop().unwrap();
     }
 }

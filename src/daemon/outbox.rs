@@ -168,14 +168,14 @@ mod tests {
         store.publish(["2026-11-23", "2026-11-24", "2026-11-24"].map(event).to_vec(), None);
         let mut outbox = StoreOutbox::new(store, Clock::system(ClockTrust::Auto), renderer.sieve());
         // what the hub says of it holds for the outbox
-        assert!(renderer.set_waiting(&alex, Some(today)) && !renderer.set_waiting(&alex, Some(today)));
+        assert!(renderer.set_waiting(&alex, Some(today), false) && !renderer.set_waiting(&alex, Some(today), false));
         let mut said = vec![];
         while let Some((id, publication)) = outbox.next().await {
             let v: serde_json::Value = serde_json::from_slice(&publication.payload).unwrap();
             said.push((id, v["grade"] == "good", v["rmssd"].as_f64()));
             outbox.mark_sent(id);
             if id == 2 {
-                assert!(renderer.set_waiting(&alex, None));
+                assert!(renderer.set_waiting(&alex, None, false));
             }
         }
         assert_eq!(said, [(1, true, Some(42.5)), (2, true, None), (3, true, Some(42.5))]);

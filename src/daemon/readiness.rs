@@ -81,6 +81,8 @@ impl Desks {
             all.blind = true;
         }
         all.people(&roster.athletes, now);
+        // nobody has been asked about these yet
+        mornings.iter().filter(|r| r.local_date.is_none()).for_each(|r| all.take(r, now));
         all
     }
 
@@ -134,8 +136,11 @@ impl Desks {
         if result.values.is_some() {
             self.mornings.insert(result.athlete.clone(), result.clone());
         }
-        if let (Some(desk), Some(reading)) = (self.desks.get_mut(&result.athlete), Reading::of(result)) {
-            desk.handle(now, DeskInput::Reading(reading));
+        let Some(desk) = self.desks.get_mut(&result.athlete) else { return };
+        match Reading::of(result) {
+            Some(reading) => desk.handle(now, DeskInput::Reading(reading)),
+            None if result.values.is_some() => desk.handle(now, DeskInput::Undated),
+            None => {}
         }
     }
 
@@ -144,7 +149,7 @@ impl Desks {
     pub(super) fn reserve(&self, athlete: &AthleteId, renderer: &mut Renderer) -> bool {
         let Some(desk) = self.desks.get(athlete) else { return false };
         let quiet = desk.today().map_or(Quiet::Off, |d| desk.book().quiet(d));
-        let waits = renderer.set_waiting(athlete, desk.waiting_for());
+        let waits = renderer.set_waiting(athlete, desk.waiting_for(), desk.waits_undated());
         renderer.set_quiet(athlete, quiet) || waits
     }
 
@@ -370,6 +375,7 @@ impl Hub {
         };
         Ok(json!({
             "type": "today", "athlete": athlete.as_str(),
+            "numbers_wait": desk.waiting_for().is_some() || desk.waits_undated(),
             "readiness": report::readiness(desk, Detail::Full, self.renderer.language()),
             "inputs": report::inputs(desk, Detail::Full),
         }))

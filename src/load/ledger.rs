@@ -69,6 +69,17 @@ impl Ledger {
         old
     }
 
+    /// The id under which a session stands whose id was made of a time that nobody gave: its own if that is free or holds
+    /// the same session, else the next of `-2`, `-3`, … that is.
+    pub fn free_id(&self, s: &Session) -> String {
+        let fits = |id: &String| {
+            let same = |old: &Session| Session { id: s.id.clone(), end: s.end, ..old.clone() } == *s;
+            self.sessions.get(id).is_none_or(same)
+        };
+        let more = (2..u32::MAX).map(|n| format!("{}-{n}", s.id));
+        std::iter::once(s.id.clone()).chain(more).find(fits).unwrap_or_else(|| s.id.clone())
+    }
+
     /// Takes a session out again.
     pub fn remove(&mut self, id: &str) -> Option<Session> {
         let old = self.sessions.remove(id)?;

@@ -103,9 +103,12 @@ pub struct Sieve {
     /// Who wants no numbers for a while. Copies share it, and what follows: a message that waits in the outbox is sent as
     /// it may be said then.
     quiet: Arc<Mutex<BTreeMap<AthleteId, Quiet>>>,
-    /// Whose result of which day waits until the person has said how it feels.
-    waiting: Arc<Mutex<BTreeMap<AthleteId, Date>>>,
+    /// Whose results wait until the person has said how it feels: those of a day, and those whose day is not known yet.
+    waiting: Arc<Mutex<BTreeMap<AthleteId, Waits>>>,
 }
+
+/// Of which day results wait, and whether those without a day do.
+type Waits = (Option<Date>, bool);
 
 impl Sieve {
     /// Everything is said of who is not named.
@@ -124,12 +127,13 @@ impl Sieve {
         all.insert(athlete.clone(), quiet).unwrap_or(Quiet::Off) != quiet
     }
 
-    /// From now on the result of this day waits for the feel, or none does; says whether that is news.
-    pub(super) fn set_waiting(&self, athlete: &AthleteId, day: Option<Date>) -> bool {
+    /// From now on the result of this day waits for the feel, and those without a day, or none does; says whether that is
+    /// news.
+    pub(super) fn set_waiting(&self, athlete: &AthleteId, day: Option<Date>, undated: bool) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match day {
-            Some(day) => waiting.insert(athlete.clone(), day) != Some(day),
-            None => waiting.remove(athlete).is_some(),
+        match (day, undated) {
+            (None, false) => waiting.remove(athlete).is_some(),
+            wait => waiting.insert(athlete.clone(), wait) != Some(wait),
         }
     }
 
@@ -142,9 +146,12 @@ impl Sieve {
             return;
         }
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(day) = slug.parse::<AthleteId>().ok().and_then(|a| waiting.get(&a).copied()) else { return };
+        let Some((day, undated)) = slug.parse::<AthleteId>().ok().and_then(|a| waiting.get(&a).copied()) else {
+            return;
+        };
         let object: Option<Value> = serde_json::from_slice(&publication.payload).ok();
-        if object.and_then(|v| v["date"].as_str()?.parse().ok()) == Some(day) {
+        let date: Option<Date> = object.and_then(|v| v["date"].as_str()?.parse().ok());
+        if date.map_or(undated, |date| Some(date) == day) {
             Publish::Words.sift(of, publication);
         }
     }

@@ -25,10 +25,10 @@ impl Renderer {
         self.sieve.set_quiet(athlete, quiet)
     }
 
-    /// From now on the result of this day waits until the person has said how it feels, or none does; says whether that
-    /// is news.
-    pub fn set_waiting(&self, athlete: &AthleteId, day: Option<Date>) -> bool {
-        self.sieve.set_waiting(athlete, day)
+    /// From now on the result of this day waits until the person has said how it feels, and those without a day, or none
+    /// does; says whether that is news.
+    pub fn set_waiting(&self, athlete: &AthleteId, day: Option<Date>, undated: bool) -> bool {
+        self.sieve.set_waiting(athlete, day, undated)
     }
 
     /// What of a message that waited is said when it is sent.

@@ -128,10 +128,12 @@ impl Baseline {
     }
 }
 
-/// Every reading of a person by its id. In which order they arrived does not matter.
+/// Every reading of a person by its id. In which order different ones arrived does not matter.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mornings {
     by_date: BTreeMap<Date, BTreeMap<(Timestamp, String), Reading>>,
+    /// Where each reading is.
+    places: BTreeMap<String, (Date, Timestamp)>,
     /// Days on which the baseline was begun anew.
     pub(super) recalibrated: Vec<Date>,
 }
@@ -143,9 +145,21 @@ pub(super) struct Values {
 }
 
 impl Mornings {
-    /// Takes a reading. One with the same id and start replaces itself, so that a replay changes nothing.
-    pub fn put(&mut self, r: Reading) {
+    /// Takes a reading. One with the same id is the same check: it replaces itself, so that a replay changes nothing and
+    /// one that got another date, because the clock was wrong, counts once. Returns the date that it left.
+    pub fn put(&mut self, r: Reading) -> Option<Date> {
+        let old = self.places.insert(r.id.clone(), (r.date, r.at));
+        if let Some((date, at)) = old.filter(|old| *old != (r.date, r.at)) {
+            if let Some(day) = self.by_date.get_mut(&date) {
+                day.remove(&(at, r.id.clone()));
+                if day.is_empty() {
+                    self.by_date.remove(&date);
+                }
+            }
+        }
+        let left = old.map(|(date, _)| date).filter(|date| *date != r.date);
         self.by_date.entry(r.date).or_default().insert((r.at, r.id.clone()), r);
+        left
     }
 
     /// Every reading.

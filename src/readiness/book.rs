@@ -13,6 +13,7 @@ use crate::load::{Conflict, Ledger, Plan, Planned, plus_days};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Day, kind and name.
 type Slot = (Date, &'static str, String);
@@ -79,6 +80,16 @@ impl Book {
         self.mornings.put(r);
     }
 
+    /// When something that is said now was said, so that it is the last word even if the clock was set back since.
+    pub fn moment(&self, date: Date, what: &What, now: Timestamp) -> Timestamp {
+        let (kind, name) = what.slot();
+        let day = self.log(date).last();
+        let slot = self.said.get(&(slot_date(date, what), kind, name));
+        let last = day.into_iter().chain(slot).map(|e| e.at).max();
+        let next = last.filter(|last| *last > now).and_then(|last| last.checked_add(Duration::from_micros(1)).ok());
+        next.unwrap_or(now)
+    }
+
     /// Takes an input that [`Entry::check`] has passed. The last word of a slot counts, in whatever order they arrive;
     /// all are kept. The same input twice is one.
     pub fn put(&mut self, e: Entry) {
@@ -86,9 +97,7 @@ impl Book {
             return;
         }
         let (kind, name) = e.what.slot();
-        // a session is corrected by its id even if it was of another day
-        let date = if matches!(e.what, What::Session(_)) { Date::MIN } else { e.date };
-        let slot = (date, kind, name);
+        let slot = (slot_date(e.date, &e.what), kind, name);
         if self.said.get(&slot).is_some_and(|old| old.order() > e.order()) {
             return;
         }
@@ -204,9 +213,9 @@ impl Book {
         }
     }
 
-    /// Whether anything is known of how a day feels or what it followed on.
+    /// Whether enough was said of a day for a verdict without a check. A feel alone is none: it accompanies a verdict.
     pub fn is_told(&self, date: Date) -> bool {
-        let told = self.feel(date).is_some() || self.is_ill(date) || self.hurts(date).is_some();
+        let told = self.is_ill(date) || self.hurts(date).is_some();
         told || self.sleep(date).0.is_some() || Wellness::of(self.items(date)).is_some()
     }
 
@@ -352,6 +361,11 @@ impl Book {
         };
         self.said.iter().filter_map(answer).collect()
     }
+}
+
+/// A session is corrected by its id even if it was of another day.
+fn slot_date(date: Date, what: &What) -> Date {
+    if matches!(what, What::Session(_)) { Date::MIN } else { date }
 }
 
 /// Days of load that a verdict is made from: whole weeks, a year of them.

@@ -8,7 +8,7 @@ use super::feel_first::{FeelFirst, FeelInput, Release};
 use super::input::{Entry, Source, What};
 use super::model::Model;
 use super::refusal::Refusal;
-use super::saying::{Drafts, Saying};
+use super::saying::{Drafts, Saying, SessionWords};
 use super::verdict::{Level, assess};
 use crate::load::plus_days;
 use crate::units::{Mono, Now};
@@ -36,6 +36,8 @@ pub struct DeskConfig {
 pub enum DeskInput {
     /// A check is frozen.
     Reading(Reading),
+    /// A check with numbers is frozen whose day is not known yet.
+    Undated,
     /// [`Desk::poll_timeout`] has passed, or the clock was set.
     Timeout,
 }
@@ -83,6 +85,8 @@ pub struct Desk {
     today: Option<Date>,
     /// What a restart goes on with, until the date is known.
     left: Option<Left>,
+    /// Until when the numbers of a check wait whose day is not known.
+    undated: Option<Mono>,
     /// Midnight, or the time from which a verdict needs no check.
     wake: Option<Mono>,
     out: VecDeque<DeskOutput>,
@@ -99,6 +103,7 @@ impl Desk {
             drafts: Drafts::default(),
             today: None,
             left: None,
+            undated: None,
             wake: None,
             out: VecDeque::new(),
         }
@@ -125,14 +130,18 @@ impl Desk {
         }
         match (waiting, now.wall) {
             // the wait ended while nobody was there
-            (Some((date, _)), _) if date < today && date >= plus_days(today, -2) => self.give_first(date, now),
+            (Some((date, _)), _) if date < today && date >= plus_days(today, -2) => self.give_if_counted(date, now),
             (Some((date, until)), Some(wall)) if date == today && !self.is_felt(today) => {
                 let rest = until.duration_since(wall).max(SignedDuration::ZERO).unsigned_abs();
                 self.feel.resume(now.mono, date, rest);
             }
-            _ if self.book.mornings.counting(today, None).is_some() => self.check_done(today, now),
+            _ if self.has_numbers(today) => self.check_done(today, now),
             _ => {}
         }
+    }
+
+    fn has_numbers(&self, date: Date) -> bool {
+        self.book.mornings.of(date).any(|r| r.values.is_some())
     }
 
     /// The plan that the configuration holds, and what is known.
@@ -167,7 +176,7 @@ impl Desk {
 
     /// Where a day stands.
     pub fn state(&self, date: Date) -> DayState {
-        if self.feel.waiting_for() == Some(date) {
+        if self.waiting_for() == Some(date) {
             DayState::WaitingForFeel
         } else if self.book.versions(date).is_empty() {
             DayState::None
@@ -176,29 +185,52 @@ impl Desk {
         }
     }
 
-    /// The day whose verdict waits for the feel, and with it the numbers of its check.
+    /// The day whose verdict waits for the feel, and with it the numbers of its check. Until the clock is known that is
+    /// what the last process left.
     pub fn waiting_for(&self) -> Option<Date> {
-        self.feel.waiting_for()
+        let left = self.left.and_then(|l| l.waiting).map(|(date, _)| date);
+        let left = left.filter(|d| self.book.versions(*d).is_empty() && !self.is_felt(*d));
+        self.feel.waiting_for().or(left)
+    }
+
+    /// Whether the numbers of a check wait whose day is not known yet.
+    pub fn waits_undated(&self) -> bool {
+        self.undated.is_some()
     }
 
     /// Takes what happens.
     pub fn handle(&mut self, now: Now, input: DeskInput) {
         self.see_date(now);
-        if let DeskInput::Reading(reading) = input {
-            let date = reading.date;
-            let valid = reading.valid().is_some();
-            self.book.put_reading(reading);
-            let today = *self.today.get_or_insert(date);
-            if !self.book.versions(date).is_empty() {
-                self.revise([date].into(), now);
-            } else if valid && date >= today {
-                self.check_done(date, now);
-            } else if valid {
-                self.give_first(date, now);
+        match input {
+            DeskInput::Reading(reading) => self.take_reading(reading, now),
+            DeskInput::Undated if !self.feel.wait().is_zero() => {
+                self.undated = Some(now.mono + self.feel.wait());
+                self.out.push_back(DeskOutput::Changed);
             }
-            self.out.push_back(DeskOutput::Changed);
+            DeskInput::Undated | DeskInput::Timeout => {}
         }
         self.settle(now);
+    }
+
+    fn take_reading(&mut self, reading: Reading, now: Now) {
+        let date = reading.date;
+        let (valid, shown) = (reading.valid().is_some(), reading.values.is_some());
+        self.undated = None;
+        if let Some(before) = self.book.mornings.put(reading) {
+            if !self.has_numbers(before) {
+                self.feel.handle(now.mono, FeelInput::Moved(before));
+            }
+            self.revise([before].into(), now);
+        }
+        let today = *self.today.get_or_insert(date);
+        if !self.book.versions(date).is_empty() {
+            self.revise([date].into(), now);
+        } else if shown && date >= today {
+            self.check_done(date, now);
+        } else if valid {
+            self.give_first(date, now);
+        }
+        self.out.push_back(DeskOutput::Changed);
     }
 
     /// Takes what the person says about `date` (today if absent). Returns the day it is about and, if it is more than a
@@ -219,11 +251,8 @@ impl Desk {
         let what = match &saying {
             Saying::Word(what) => Some(what.clone()),
             Saying::Pain { course, side } => self.pain(date, *course, *side),
-            Saying::Session(words) => Some(What::Session(words.resolve(date, today, at, &self.config.time_zone)?)),
-            Saying::LogDraft => {
-                let session = self.drafts.session().resolve(date, today, at, &self.config.time_zone)?;
-                Some(What::Session(session))
-            }
+            Saying::Session(words) => Some(self.session(words, date, today, at)?),
+            Saying::LogDraft => Some(self.session(&self.drafts.session(), date, today, at)?),
             Saying::DraftRpe(_) | Saying::DraftMinutes(_) | Saying::DraftKind(_) => None,
         };
         let Some(what) = what else {
@@ -232,6 +261,7 @@ impl Desk {
             self.out.push_back(DeskOutput::Changed);
             return Ok((date, None));
         };
+        let at = self.book.moment(date, &what, at);
         let entry = Entry { date, at, source, what };
         entry.check(today)?;
         if saying == Saying::LogDraft {
@@ -267,6 +297,14 @@ impl Desk {
         b.feel(date).is_some() || b.is_ill(date) || b.hurts(date).is_some() || wellness
     }
 
+    fn session(&self, words: &SessionWords, date: Date, today: Date, at: Timestamp) -> Result<What, Vec<Refusal>> {
+        let mut session = words.resolve(date, today, at, &self.config.time_zone)?;
+        if words.id.is_none() && words.end.is_none() {
+            session.id = self.book.ledger.free_id(&session);
+        }
+        Ok(What::Session(session))
+    }
+
     fn pain(
         &mut self,
         date: Date,
@@ -296,6 +334,11 @@ impl Desk {
         if self.state(date) == DayState::WaitingForFeel {
             return;
         }
+        if self.feel.is_released(date) {
+            // asked already, for one that did not count
+            self.give_if_counted(date, now);
+            return;
+        }
         self.feel.handle(now.mono, FeelInput::CheckDone(date));
         self.release(now);
         if let (Some(due), Some(wall)) = (self.feel.poll_timeout(), now.wall) {
@@ -307,6 +350,14 @@ impl Desk {
     /// Gives what the wait has let go.
     fn release(&mut self, now: Now) {
         while let Some(Release { date, .. }) = self.feel.poll_output() {
+            self.give_if_counted(date, now);
+            self.out.push_back(DeskOutput::Changed);
+        }
+    }
+
+    /// A check that does not count has shown its numbers and makes no verdict.
+    fn give_if_counted(&mut self, date: Date, now: Now) {
+        if self.book.mornings.counting(date, None).is_some() {
             self.give(date, now);
         }
     }
@@ -340,6 +391,9 @@ impl Desk {
     fn settle(&mut self, now: Now) {
         self.feel.handle(now.mono, FeelInput::Timeout);
         self.release(now);
+        if self.undated.take_if(|until| *until <= now.mono).is_some() {
+            self.out.push_back(DeskOutput::Changed);
+        }
         let (Some(today), Some(wall)) = (self.today, now.wall) else {
             self.wake = None;
             return;
@@ -375,7 +429,7 @@ impl Desk {
 
     /// When to say [`DeskInput::Timeout`]: the end of the wait, midnight, the end of the morning.
     pub fn poll_timeout(&self) -> Option<Mono> {
-        self.feel.poll_timeout().into_iter().chain(self.wake).min()
+        self.feel.poll_timeout().into_iter().chain(self.wake).chain(self.undated).min()
     }
 
     /// What is next to be done.

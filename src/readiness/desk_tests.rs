@@ -322,3 +322,6 @@ fn the_short_and_the_long_day_of_the_year_end_at_their_own_midnight() {
     // the 25th begins: its morning ends at 10:00 winter time, eleven hours later
     assert_eq!((d.today(), d.poll_timeout()), (Some(date(2026, 10, 25)), Some(mono + Duration::from_secs(11 * 3600))));
 }
+
+#[path = "desk_day_tests.rs"]
+mod day;

@@ -12,6 +12,8 @@ pub enum FeelInput {
     CheckDone(Date),
     /// The person said how that day feels.
     FeelGiven(Date),
+    /// The check was of another day: nothing of this one waits.
+    Moved(Date),
     /// The deadline of [`FeelFirst::poll_timeout`] may have passed.
     Timeout,
 }
@@ -81,6 +83,7 @@ impl FeelFirst {
                     self.release(date);
                 }
             }
+            FeelInput::Moved(date) => self.waiting = self.waiting.filter(|(d, _)| *d != date),
             FeelInput::Timeout => {}
         }
     }
@@ -109,6 +112,16 @@ impl FeelFirst {
     /// When to say [`FeelInput::Timeout`].
     pub fn poll_timeout(&self) -> Option<Mono> {
         self.waiting.map(|(_, until)| until)
+    }
+
+    /// Whether a result of this day is held back by nothing any more.
+    pub fn is_released(&self, date: Date) -> bool {
+        self.released == Some(date)
+    }
+
+    /// How long results wait.
+    pub fn wait(&self) -> Duration {
+        self.wait
     }
 
     /// The day whose verdict waits.

@@ -131,7 +131,8 @@ pub fn restore(options: OpenOptions, from: &Path) -> Result<Restored, StoreError
     // not under the name of a replacement yet: opening the old database would take it for an interrupted one
     let waiting = beside(&path, "restoring");
     let contents = Backup::of(from)?.write(&waiting)?;
-    let ready = old_is_tidy(options, &path).and_then(|()| journal::Journal::open(&path));
+    let ready = settle_outbox(&waiting);
+    let ready = ready.and_then(|()| old_is_tidy(options, &path)).and_then(|()| journal::Journal::open(&path));
     if ready.is_err() {
         let _ = replace::remove(&waiting);
     }
@@ -157,6 +158,15 @@ pub fn restore(options: OpenOptions, from: &Path) -> Result<Restored, StoreError
     drop(lock);
     super::give_to_folder_owner(&path);
     Ok(Restored { contents, aside: there.then_some(aside) })
+}
+
+/// What waited for the broker when the copy was made was sent since, or is no news any more: an event of then would set
+/// automations off today.
+fn settle_outbox(copy: &Path) -> Result<(), StoreError> {
+    let conn = Connection::open(copy).at(copy)?;
+    conn.execute("DELETE FROM outbox WHERE sent = 0", []).at(copy)?;
+    conn.close().map_err(|(_, e)| e).at(copy)?;
+    File::open(copy).and_then(|f| f.sync_all()).at(copy)
 }
 
 /// What waits beside the old database goes into it first, so that it is complete when it is moved. One that cannot be

@@ -57,20 +57,54 @@ fn delete(conn: &mut Connection, options: &OpenOptions, who: &AthleteId) -> rusq
     Ok(out)
 }
 
-/// Other files that may hold the person: copies from before migrations and restores, damaged ones, backups.
+/// Other files that may hold the person: copies from before migrations and restores, damaged ones, backups, and what an
+/// interrupted one of these left.
 pub fn copies(path: &Path, backups: Option<&Path>) -> Vec<PathBuf> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let listed = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>();
     let beside = path.parent().map(listed).unwrap_or_default().into_iter().filter(|p| {
         let own = p.file_name().unwrap_or_default().to_string_lossy();
         let kind = own.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')).unwrap_or_default();
-        ["backup-", "corrupt", "before-restore-", "journal-damaged-", "restoring", "part"]
-            .iter()
-            .any(|k| kind.starts_with(k))
+        let kinds = ["backup-", "corrupt", "before-restore-", "journal-damaged-", "restoring", "replac", "part"];
+        kinds.iter().any(|k| kind.starts_with(k))
     });
+    let unfinished = |p: &PathBuf| p.file_name().is_some_and(|n| n.to_string_lossy().contains(".db.part"));
     let kept = backups.map(listed).unwrap_or_default();
-    let kept = kept.into_iter().filter(|p| p.extension().is_some_and(|e| e == "db") && db::read_only(p).is_ok());
+    let kept = kept
+        .into_iter()
+        .filter(|p| p != path)
+        .filter(|p| unfinished(p) || p.extension().is_some_and(|e| e == "db") && db::read_only(p).is_ok());
     let mut out: Vec<PathBuf> = beside.chain(kept).collect();
     out.sort();
+    out.dedup(); // the backups may lie beside the database
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_interrupted_copy_left_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let backups = dir.path().join("copies");
+        fs::create_dir(&backups).unwrap();
+        let left = [
+            "hrvd.db.part",
+            "hrvd.db.replacing",
+            "hrvd.db.replacing-journal",
+            "hrvd.db.replacement",
+            "hrvd.db.restoring",
+            "hrvd.db.restoring.part",
+            "copies/hrvd-2026-11-25.db.part",
+            "copies/hrvd-2026-11-25.db.part-journal",
+        ];
+        for name in left.iter().chain(&["hrvd.db", "hrvd.db-wal", "notes.txt", "copies/notes.txt"]) {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let mut want: Vec<PathBuf> = left.iter().map(|n| dir.path().join(n)).collect();
+        want.sort();
+        assert_eq!(copies(&dir.path().join("hrvd.db"), Some(&backups)), want);
+        assert_eq!(copies(&dir.path().join("hrvd.db"), Some(dir.path())).len(), 6);
+    }
 }

@@ -13,6 +13,7 @@ mod check_records;
 mod db;
 mod erase;
 mod error;
+mod export;
 mod files;
 mod inbox;
 mod journal;
@@ -35,6 +36,7 @@ pub use backup::{Backup, Contents, Interrupt, Restored, is_untidy, restore, tidy
 pub use db::DbReport;
 pub use erase::{Erased, copies};
 pub use error::StoreError;
+pub use export::Exports;
 pub use migrate::Migrated;
 use offline::give_to_folder_owner;
 pub use offline::{adopt_offline, erase_offline, forget_offline};
@@ -333,10 +335,10 @@ impl StoreHandle {
         self.with(true, move |files, options| erase::erase(files, options, &who))
     }
 
-    /// Deletes at most `limit` rows of raw records from before a moment; how many, 0 when all are gone. Small steps let
-    /// others pass in between.
-    pub fn prune(&self, before: Timestamp, limit: u32) -> oneshot::Receiver<Result<usize, StoreError>> {
-        self.with(false, move |files, options| prune::step(&mut files.conn, before, limit).at(&options.path))
+    /// Deletes at most `limit` rows of raw records that are older than so many days; how many, 0 when all are gone. Small
+    /// steps let others pass in between.
+    pub fn prune(&self, now: Timestamp, days: u32, limit: u32) -> oneshot::Receiver<Result<usize, StoreError>> {
+        self.with(false, move |files, options| prune::step(&mut files.conn, now, days, limit).at(&options.path))
     }
 
     fn with<T: Send + 'static>(

@@ -2,12 +2,38 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::collections::BTreeSet;
 
-/// Deletes at most `limit` rows of what was recorded before; how many. Order numbers rise with time, so everything below
-/// the first recording that is not old can go, without a look at what stays. The newest rows stay in any case: the
-/// numbers go on from them.
-pub(super) fn step(conn: &mut Connection, before: Timestamp, limit: u32) -> rusqlite::Result<usize> {
-    let before = before.as_microsecond();
+/// Days on which something was recorded that must agree on the date before anything is old.
+const WITNESSES: usize = 3;
+const DAY_US: i64 = 86_400_000_000;
+
+/// Until when packets are old; `None` while too little is known. Age is counted up to the last days that were recorded
+/// and never beyond the clock: one that runs ahead for a night, or for a morning, makes nothing old.
+fn edge(conn: &Connection, now: Timestamp, keep_days: u32) -> rusqlite::Result<Option<i64>> {
+    let mut newest =
+        conn.prepare_cached("SELECT wall_us FROM recording WHERE wall_us IS NOT NULL ORDER BY first_ord DESC")?;
+    let (mut days, mut believed) = (BTreeSet::new(), now.as_microsecond());
+    for wall in newest.query_map([], |r| r.get::<_, i64>(0))? {
+        let wall = wall?;
+        days.insert(wall.div_euclid(DAY_US));
+        believed = believed.min(wall);
+        if days.len() == WITNESSES {
+            return Ok(Some(believed - i64::from(keep_days) * DAY_US));
+        }
+    }
+    Ok(None)
+}
+
+/// Deletes at most `limit` rows of what was recorded more than so many days ago; how many. Order numbers rise with time,
+/// so everything below the first recording that is not old can go, without a look at what stays. The newest rows stay in
+/// any case: the numbers go on from them.
+pub(super) fn step(conn: &mut Connection, now: Timestamp, keep_days: u32, limit: u32) -> rusqlite::Result<usize> {
+    let Some(before) = edge(conn, now, keep_days)? else { return Ok(0) };
+    older(conn, before, limit)
+}
+
+fn older(conn: &mut Connection, before: i64, limit: u32) -> rusqlite::Result<usize> {
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // the first that is not old; one without a date is no younger than the next that has one
     let edge: Option<(i64, String, i64)> = tx
@@ -98,7 +124,7 @@ mod tests {
     fn all(conn: &mut Connection, before: Timestamp, limit: u32) -> usize {
         let mut steps = 0;
         loop {
-            match step(conn, before, limit).unwrap() {
+            match older(conn, before.as_microsecond(), limit).unwrap() {
                 0 => return steps,
                 n => assert!(n <= limit as usize),
             }
@@ -146,5 +172,29 @@ mod tests {
         all(&mut conn, at(1000), 1000);
         assert_eq!(count(&conn, "recording"), 4);
         assert_eq!(conn.query_row("SELECT min(id) FROM packet_chunk", [], |r| r.get::<_, i64>(0)).unwrap(), 102);
+    }
+
+    #[test]
+    fn a_clock_that_runs_ahead_makes_nothing_old() {
+        let counts = |conn: &Connection| (count(conn, "recording"), count(conn, "packet_chunk"));
+        // ten days, kept for four: the age is counted from the third last day that was recorded
+        let mut conn = filled(10, &[]);
+        while step(&mut conn, at(10), 4, 100).unwrap() > 0 {}
+        assert_eq!(counts(&conn), (7, 42));
+        // years ahead, with nothing recorded since, or with two days
+        for ahead in [0, 1, 2] {
+            let mut conn = filled(10, &[]);
+            let wrong = 4000 * DAY;
+            conn.execute("UPDATE recording SET wall_us = wall_us + ?1 WHERE id > 10 - ?2", params![wrong, ahead])
+                .unwrap();
+            while step(&mut conn, at(4010), 9, 100).unwrap() > 0 {}
+            assert_eq!(counts(&conn), (10, 60), "{ahead}");
+        }
+        // behind: the clock itself is the limit
+        let mut conn = filled(10, &[]);
+        assert_eq!(step(&mut conn, at(3), 4, 100).unwrap(), 0);
+        // too few days to know
+        let mut conn = filled(2, &[]);
+        assert_eq!(step(&mut conn, at(1000), 1, 100).unwrap(), 0);
     }
 }

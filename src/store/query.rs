@@ -7,7 +7,7 @@ use super::rows::{self, AdoptedStrap, mono, mono_us};
 use super::{db, journal, seal};
 use crate::battery::Reading;
 use crate::check::CheckResult;
-use crate::engine::{Command, Record, RecordKind, Strap, StrapFacts};
+use crate::engine::{Record, Strap, StrapFacts};
 use crate::publication::Publication;
 use crate::recording::{chunk, text};
 use crate::units::{AthleteId, Mono, StrapId};
@@ -244,39 +244,11 @@ impl Query {
         Ok(out.into_iter().map(|(_, r)| r).collect())
     }
 
-    /// The records of one recording: its packets and links, the person's commands, and the clock anchors; with what is
-    /// still in the journal if it goes on.
-    pub fn export(&self, id: i64) -> Result<Option<Vec<Record>>, StoreError> {
-        let journal = journal::peek(&self.path)?;
-        let Some(info) = self.recordings()?.into_iter().find(|r| r.id == id) else { return Ok(None) };
-        let mut out = self.packets("r.id = ?1 AND c.id >= r.first_ord", params![id])?;
-        out.extend(self.events(
-            "SELECT id, line FROM event_log WHERE boot_id = ?1 AND mono_us BETWEEN ?2 AND ?3
-                AND (kind = 'clock' OR strap = ?4 OR athlete = ?5)
-             UNION SELECT * FROM (SELECT id, line FROM event_log
-                WHERE boot_id = ?1 AND kind = 'clock' AND mono_us < ?2 ORDER BY id DESC LIMIT 1)",
-            params![
-                info.boot_id,
-                mono_us(info.start - LEAD),
-                mono_us(info.end + seal::SAME_WEARING),
-                info.strap.to_string(),
-                info.athlete.as_ref().map(AthleteId::as_str)
-            ],
-        )?);
-        if info.running && journal.boot == info.boot_id {
-            let sealed = seal::sealed_to(&self.conn).at(&self.path)?;
-            out.extend(journal.records.into_iter().filter(|(ord, r)| Some(*ord) > sealed && concerns(&r.kind, &info)));
-        }
-        out.sort_by_key(|(ord, _)| *ord);
-        let out: Vec<Record> = out.into_iter().map(|(_, r)| r).collect();
-        Ok(Some(trim(out, &info)))
-    }
-
     fn corrupt(&self, cause: String) -> StoreError {
         StoreError::Corrupt { path: self.path.clone(), cause }
     }
 
-    fn packets(&self, which: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
+    pub(super) fn packets(&self, which: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
         let sql = format!(
             "SELECT c.payload, c.codec, r.strap FROM packet_chunk c JOIN recording r ON r.id = c.recording_id WHERE {which}"
         );
@@ -301,11 +273,15 @@ impl Query {
     pub(super) fn events(&self, sql: &str, args: &[&dyn ToSql]) -> Result<Vec<Numbered>, StoreError> {
         let mut out = Vec::new();
         for (ord, line) in self.list(sql, args, |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))? {
-            let record = text::record(&line).map_err(|e| self.corrupt(e))?;
-            let record = record.ok_or_else(|| self.corrupt(format!("unknown event '{line}'")))?;
-            out.push((ord as u64, record));
+            out.push((ord as u64, self.event(&line)?));
         }
         Ok(out)
+    }
+
+    /// A link, a command or an anchor from its line.
+    pub(super) fn event(&self, line: &str) -> Result<Record, StoreError> {
+        let record = text::record(line).map_err(|e| self.corrupt(e))?;
+        record.ok_or_else(|| self.corrupt(format!("unknown event '{line}'")))
     }
 
     /// The first message after `after` that was not acknowledged; start with 0.
@@ -348,40 +324,6 @@ impl Query {
     }
 }
 
-fn concerns(kind: &RecordKind, info: &RecordingInfo) -> bool {
-    match kind {
-        RecordKind::Packet { strap, .. } | RecordKind::Link { strap, .. } => *strap == info.strap,
-        RecordKind::Command(Command::StartCheck { athlete, .. } | Command::CancelCheck { athlete }) => {
-            info.athlete.as_ref() == Some(athlete)
-        }
-        RecordKind::Anchor { .. } => true,
-    }
-}
-
 fn identity(path: &Path) -> Option<(u64, u64)> {
     std::fs::metadata(path).ok().map(|m| (m.dev(), m.ino()))
-}
-
-/// Drops what lies around the recording but belongs to another: all but anchors and commands before the link came up,
-/// and links after it went down.
-fn trim(mut records: Vec<Record>, info: &RecordingInfo) -> Vec<Record> {
-    let first = records.iter().position(|r| matches!(r.kind, RecordKind::Packet { .. })).unwrap_or(0);
-    let up = records[..first].iter().rposition(|r| matches!(r.kind, RecordKind::Link { .. })).unwrap_or(first);
-    let last = records.iter().rposition(|r| matches!(r.kind, RecordKind::Packet { .. })).unwrap_or(0);
-    let mut down_seen = false;
-    let mut i = 0;
-    records.retain(|r| {
-        let here = i;
-        i += 1;
-        match r.kind {
-            RecordKind::Packet { .. } => true,
-            RecordKind::Link { strap, up: goes_up } => {
-                let keep = strap == info.strap && here >= up && !(here > last && (goes_up || down_seen));
-                down_seen |= keep && here > last;
-                keep
-            }
-            RecordKind::Command(_) | RecordKind::Anchor { .. } => here < last,
-        }
-    });
-    records
 }

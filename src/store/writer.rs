@@ -180,15 +180,18 @@ impl Writer {
                 let outcome = self.write_journal(on);
                 self.settle(&outcome);
             }
-            Message::Straps(straps) => self.options.straps = straps,
+            Message::Straps(straps) => {
+                if straps != self.options.straps {
+                    self.seal_before_change();
+                }
+                self.options.straps = straps;
+            }
             Message::Op(op) => {
                 if let Op::Athletes(athletes) = &op {
                     self.options.athletes.clone_from(athletes);
                 }
-                if matches!(op, Op::Adopt(..) | Op::Forget(_)) && !self.unsealed.is_empty() {
-                    // what the strap sent so far belongs to whom it belongs now
-                    let outcome = self.write_ops().and_then(|()| self.seal(false));
-                    self.settle(&outcome);
+                if matches!(op, Op::Adopt(..) | Op::Forget(_)) {
+                    self.seal_before_change();
                 }
                 if self.ops.len() >= OPS_MAX {
                     self.drop_op();
@@ -212,6 +215,14 @@ impl Writer {
                 self.tell(); // before the answer: who waits for it may look at the health next
                 let _ = done.send(outcome); // nobody may be waiting any more
             }
+        }
+    }
+
+    /// What straps sent so far belongs to whom they belong now.
+    fn seal_before_change(&mut self) {
+        if !self.unsealed.is_empty() {
+            let outcome = self.write_ops().and_then(|()| self.seal(false));
+            self.settle(&outcome);
         }
     }
 

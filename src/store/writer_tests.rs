@@ -169,3 +169,18 @@ fn the_queue_of_changes_is_bounded_and_keeps_results_longest() {
     assert_eq!((w.ops.len(), w.dropped), (OPS_MAX, 11));
     assert!(matches!(w.ops.front(), Some(Op::Publish(..))));
 }
+
+#[test]
+fn what_a_listed_strap_sent_belongs_to_whom_it_was_listed_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut w, ..) = writer(dir.path());
+    let who: crate::units::AthleteId = "alex".parse().unwrap();
+    let listed = Strap { id: StrapId([1; 6]), athlete: who.clone(), name: None };
+    w.handle(Message::Straps(vec![listed]));
+    (0..30).for_each(|s| w.handle(packet(s)));
+    // the person leaves: the strap is nobody's any more before anything of it was sealed
+    w.handle(Message::Straps(vec![]));
+    w.close().unwrap();
+    let recordings = Query::open(&dir.path().join("hrvd.db")).unwrap().recordings().unwrap();
+    assert_eq!(recordings.iter().map(|r| r.athlete.clone()).collect::<Vec<_>>(), [Some(who)]);
+}
