@@ -157,11 +157,13 @@ impl Scene {
 
 /// Size of the cause with this `answer` that explains most of what is `left`, and how much of the square sum it
 /// explains.
+#[inline(always)]
 fn explained(left: &[f64; SEEN], answer: &[f64; SEEN]) -> (f64, f64) {
     let (s, q) = (product(left, answer), product(answer, answer));
     if q > 1e-9 { (s / q, s * s / q) } else { (0.0, 0.0) }
 }
 
+#[inline(always)]
 fn product(a: &[f64; SEEN], b: &[f64; SEEN]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

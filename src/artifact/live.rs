@@ -133,7 +133,8 @@ impl LiveDetector {
         if self.decided == 0 {
             self.line[..ORDER].fill(repaired);
         }
-        self.line.copy_within(1.., 0);
+        let [_, rest @ ..] = self.line;
+        self.line[..rest.len()].copy_from_slice(&rest);
         self.line[ORDER - 1] = repaired;
         self.model.push(repaired);
         self.waits -= 1;
@@ -178,7 +179,7 @@ impl LiveDetector {
             let first = local[ORDER];
             local[..ORDER].fill(first);
         }
-        self.refit(&local[ORDER..=end], median);
+        self.refit(&local[ORDER..end + 1], median);
         local[ORDER] = x;
         let y = self.line[ORDER + last.min(1)];
         let scene = Scene::new(&local, last, y - local[ORDER + 1], &self.lens);
@@ -190,7 +191,7 @@ impl LiveDetector {
         // What follows may be wrong as well; the past alone must already have spoken against this one.
         let surprised = |ms: f64| scene.surprise_ms() * ms.signum() > SURPRISE * ms.abs();
         // Where contact is lost several in a row are wrong: beside impossible ones the person's own scale is enough.
-        let beside = self.after_impossible || self.line[ORDER + 1..=end].iter().take(2).any(|v| unlike_a_heart(*v));
+        let beside = self.after_impossible || self.line[ORDER + 1..end + 1].iter().take(2).any(|v| unlike_a_heart(*v));
         let usual = (BESIDE_FACTOR * self.single_scale).max(FLOOR_MS).max(PAIR_FLOOR * median);
         let gross = impossible || (beside && size > usual.min(CEILING * median) && surprised(single_ms));
         self.after_impossible = impossible;

@@ -33,7 +33,7 @@ impl<const N: usize> TrailingQuantile<N> {
     }
 
     /// Takes a value, ms; the oldest leaves once the window is full. A NaN counts as zero.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, ms: f64) {
         let bin = ((ms * (1.0 / BIN_MS)) as i32).clamp(0, BINS as i32 - 1) as usize;
         if self.len == N {
@@ -50,6 +50,7 @@ impl<const N: usize> TrailingQuantile<N> {
     }
 
     /// Middle of the first bin at or below which lie `q` of the values; 0 while empty.
+    #[inline(always)]
     pub(super) fn quantile(&mut self, q: f64) -> f64 {
         if self.len == 0 {
             return 0.0;

@@ -309,7 +309,7 @@ impl Layers {
             values.insert(path.to_owned(), plain(value));
         });
         // Each layer was read in its types already, so this cannot fail by what somebody typed.
-        let raw = serde_path_to_error::deserialize(built.cache).map_err(|e| internal(&e))?;
+        let raw = built.try_deserialize().map_err(|e| internal(&e))?;
         Ok(Merged { raw, origins, values })
     }
 }

@@ -1,13 +1,12 @@
 //! Lomb–Scargle spectrum of the intervals at their own, uneven times, scaled to ms²/Hz.
 
 use super::bands::{Bands, Spectrum};
+use super::fft::RealFft;
 use super::stats::{dot, mean, sum_of};
 use super::tachogram::Tachogram;
 use super::{Why, finite};
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
+use rustfft::num_complex::Complex;
 use std::f64::consts::{PI, TAU};
-use std::sync::Arc;
 
 /// Highest frequency, Hz.
 const TOP_HZ: f64 = 0.5;
@@ -27,8 +26,8 @@ pub fn bands(rr_ms: &[f64]) -> Bands {
 }
 
 /// A Lomb–Scargle estimator that keeps the transform it has planned last.
+#[derive(Default)]
 pub struct Lomb {
-    planner: RealFftPlanner<f64>,
     fine: Option<FineGrid>,
 }
 
@@ -38,16 +37,10 @@ impl std::fmt::Debug for Lomb {
     }
 }
 
-impl Default for Lomb {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Lomb {
     /// An estimator with nothing planned yet.
     pub fn new() -> Self {
-        Self { planner: RealFftPlanner::new(), fine: None }
+        Self::default()
     }
 
     /// A line in time removed, Scargle's P on the grid 1/(4T) … 0.5 Hz, density 2·P·T/N so that its integral is the
@@ -70,13 +63,13 @@ impl Lomb {
         }
         let cells = FineGrid::cells_for(count);
         let fine = match &mut self.fine {
-            Some(fine) if fine.cells == cells => fine,
-            other => other.insert(FineGrid::new(&mut self.planner, cells)),
+            Some(fine) if fine.cells() == cells => fine,
+            other => other.insert(FineGrid::new(cells)),
         };
         for (t, y) in t.iter().zip(&y) {
             fine.spread(t * step_hz, *y);
         }
-        fine.transform()?;
+        fine.transform();
         let scale = 2.0 * length / n;
         // With Y = Σ y·e^(iωt) and D = Σ e^(2iωt), Scargle's P and its phase τ become one fraction without roots:
         // τ turns D onto the real axis, so Σcos² = (n + |D|)/2, Σsin² = (n − |D|)/2 about τ, and with them
@@ -110,14 +103,12 @@ const SPAN: usize = 2 * REACH + 1;
 /// transformed, and the Gaussian divided out (Greengard & Lee 2004, SIAM Rev 46:443). Two at once: Σ w·e^(−2πik·u), and
 /// Σ e^(−2πik·2u), whose Gaussian follows from that of the first without another exponential.
 struct FineGrid {
-    cells: usize,
-    plan: Arc<dyn RealToComplex<f64>>,
+    plan: RealFft,
     /// The grids, cell 0 at index REACH.
     weights: Vec<f64>,
     ones: Vec<f64>,
     weighted: Vec<Complex<f64>>,
     double: Vec<Complex<f64>>,
-    scratch: Vec<Complex<f64>>,
     /// What divides the Gaussian out, for each frequency that is kept.
     undo: Vec<f64>,
     /// exp(−(l·cell)²/4τ) for l from −REACH to REACH.
@@ -135,8 +126,8 @@ impl FineGrid {
         [power / 8 * 5, power / 4 * 3].into_iter().find(|n| *n >= least).unwrap_or(power)
     }
 
-    fn new(planner: &mut RealFftPlanner<f64>, cells: usize) -> Self {
-        let plan = planner.plan_fft_forward(cells);
+    fn new(cells: usize) -> Self {
+        let plan = RealFft::new(cells);
         // Both-sided frequencies are half of the cells: the ratio is 2.
         let both = (cells / 2) as f64;
         let tau = PI * REACH as f64 / (both * both * 2.0 * 1.5);
@@ -149,12 +140,10 @@ impl FineGrid {
         }
         let scale = (PI / tau).sqrt() / cells as f64;
         Self {
-            cells,
             weights: vec![0.0; cells + REACH],
             ones: vec![0.0; cells + REACH],
-            weighted: plan.make_output_vec(),
-            double: plan.make_output_vec(),
-            scratch: plan.make_scratch_vec(),
+            weighted: plan.output(),
+            double: plan.output(),
             undo: (0..=cells / 4).map(|k| scale * ((k * k) as f64 * tau).exp()).collect(),
             tail,
             narrow,
@@ -163,8 +152,12 @@ impl FineGrid {
         }
     }
 
+    fn cells(&self) -> usize {
+        self.plan.len()
+    }
+
     fn spread(&mut self, u: f64, weight: f64) {
-        let x = u * self.cells as f64;
+        let x = u * self.cells() as f64;
         let near = x as usize;
         let off = x - near as f64;
         // exp(−(off − l)²·narrow) = exp(−off²·narrow) · exp(off·tilt)^l · tail.
@@ -185,16 +178,14 @@ impl FineGrid {
     }
 
     /// Transforms both grids and leaves them empty.
-    fn transform(&mut self) -> Result<(), Why> {
+    fn transform(&mut self) {
+        let cells = self.cells();
         for (grid, out) in [(&mut self.weights, &mut self.weighted), (&mut self.ones, &mut self.double)] {
             // Index REACH is cell 0; what reached below it belongs to the upper end, where no beat lies.
-            grid.copy_within(..REACH, self.cells);
-            self.plan
-                .process_with_scratch(&mut grid[REACH..REACH + self.cells], out, &mut self.scratch)
-                .map_err(|_| Why::Unclear)?;
+            grid.copy_within(..REACH, cells);
+            self.plan.run(&grid[REACH..], out);
             grid.fill(0.0);
         }
-        Ok(())
     }
 }
 

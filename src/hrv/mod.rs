@@ -8,6 +8,7 @@ pub mod breathing;
 pub mod detrend;
 pub mod dfa;
 pub mod entropy;
+mod fft;
 pub mod lomb;
 pub mod nn;
 pub mod rolling;

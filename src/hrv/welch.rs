@@ -2,13 +2,12 @@
 
 use super::bands::{Bands, HF, LF, Spectrum, VLF};
 use super::detrend::smoothness_priors;
+use super::fft::RealFft;
 use super::stats::{dot, remove_line, sum_of};
 use super::tachogram::{RATE_HZ, Tachogram};
 use super::{Why, finite};
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
+use rustfft::num_complex::Complex;
 use std::borrow::Cow;
-use std::sync::Arc;
 
 /// Samples per segment: 256 s.
 const SEGMENT: usize = 1024;
@@ -36,7 +35,6 @@ pub enum Detrend {
 /// A segment of n samples has n − 1 lags of autocovariance, and the density is their transform. So 2048 points already
 /// hold all of it, and the area of a band over the 4096-point grid is a fixed sum of them.
 pub struct Welch {
-    planner: RealFftPlanner<f64>,
     enough: Transform,
     areas: [Vec<f64>; 3],
     hann: Vec<f64>,
@@ -57,16 +55,15 @@ impl Default for Welch {
 impl Welch {
     /// Plans the transform.
     pub fn new() -> Self {
-        let mut planner = RealFftPlanner::new();
-        let mut enough = Transform::new(&mut planner, ENOUGH);
-        let areas = [VLF, LF, HF].map(|band| area(&mut planner, &mut enough, band));
-        Self { planner, enough, areas, hann: hann(SEGMENT) }
+        let mut enough = Transform::new(ENOUGH);
+        let areas = [VLF, LF, HF].map(|band| area(&mut enough, band));
+        Self { enough, areas, hann: hann(SEGMENT) }
     }
 
     /// The spectrum of a corrected series without gaps.
     pub fn spectrum(&mut self, rr_ms: &[f64], detrend: Detrend) -> Result<Spectrum, Why> {
         let tachogram = Tachogram::of(rr_ms)?;
-        let mut all = Transform::new(&mut self.planner, POINTS);
+        let mut all = Transform::new(POINTS);
         let density = power(&mut all, &self.hann, &tachogram, detrend)?;
         Ok(Spectrum { first: 0, per_hz: POINTS as f64 / RATE_HZ, density })
     }
@@ -91,24 +88,20 @@ impl Welch {
 
 /// A transform of real values with its buffers.
 struct Transform {
-    plan: Arc<dyn RealToComplex<f64>>,
+    plan: RealFft,
     input: Vec<f64>,
     output: Vec<Complex<f64>>,
-    scratch: Vec<Complex<f64>>,
 }
 
 impl Transform {
-    fn new(planner: &mut RealFftPlanner<f64>, points: usize) -> Self {
-        let plan = planner.plan_fft_forward(points);
-        let (input, output, scratch) = (plan.make_input_vec(), plan.make_output_vec(), plan.make_scratch_vec());
-        Self { plan, input, output, scratch }
+    fn new(points: usize) -> Self {
+        let plan = RealFft::new(points);
+        Self { input: vec![0.0; points], output: plan.output(), plan }
     }
 
-    fn run(&mut self) -> Result<&[Complex<f64>], Why> {
-        self.plan
-            .process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch)
-            .map_err(|_| Why::Unclear)?;
-        Ok(&self.output)
+    fn run(&mut self) -> &[Complex<f64>] {
+        self.plan.run(&self.input, &mut self.output);
+        &self.output
     }
 }
 
@@ -139,7 +132,7 @@ fn power(
         for (v, w) in head.iter_mut().zip(window.iter()) {
             *v *= w;
         }
-        for (d, c) in density.iter_mut().zip(transform.run()?) {
+        for (d, c) in density.iter_mut().zip(transform.run()) {
             *d += c.norm_sqr();
         }
         segments += 1.0;
@@ -155,23 +148,22 @@ fn power(
 
 /// What each of the 2048 points adds to the trapezoid area of a band over the 4096-point grid: the trapezoid's weights
 /// taken to lags, cut to the lags that a segment has, and back.
-fn area(planner: &mut RealFftPlanner<f64>, enough: &mut Transform, (lo, hi): (f64, f64)) -> Vec<f64> {
+fn area(enough: &mut Transform, (lo, hi): (f64, f64)) -> Vec<f64> {
     let step = RATE_HZ / POINTS as f64;
-    let mut all = Transform::new(planner, POINTS);
+    let mut all = Transform::new(POINTS);
     let inside: Vec<usize> = (0..=POINTS / 2).filter(|k| (lo..hi).contains(&(*k as f64 * step))).collect();
     for pair in inside.windows(2) {
         all.input[pair[0]] += 0.5 * step;
         all.input[pair[1]] += 0.5 * step;
     }
-    let Ok(lags) = all.run() else { return Vec::new() };
+    let lags = all.run();
     enough.input.fill(0.0);
     for (lag, c) in lags[..SEGMENT].iter().enumerate() {
         enough.input[lag] = c.re;
         enough.input[(ENOUGH - lag) % ENOUGH] = c.re;
     }
-    let Ok(points) = enough.run() else { return Vec::new() };
     // Twice, for every point stands for its mirror image, too.
-    points.iter().map(|c| 2.0 * c.re / ENOUGH as f64).collect()
+    enough.run().iter().map(|c| 2.0 * c.re / ENOUGH as f64).collect()
 }
 
 /// Periodic Hann window.
