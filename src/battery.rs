@@ -90,7 +90,7 @@ fn slopes(points: &[(f64, f64)]) -> Vec<f64> {
         let far = points.iter().skip(i + 1).filter(|b| b.0 - a.0 >= f64::from(PAIR_DAYS));
         out.extend(far.map(|b| (b.1 - a.1) / (b.0 - a.0)));
     }
-    out.sort_by(f64::total_cmp);
+    out.sort_unstable_by(f64::total_cmp);
     out
 }
 

@@ -317,7 +317,7 @@ impl Timeline {
         for &rr in rr {
             self.ticks += u64::from(rr.0);
             let most = (rr.as_micros() as f64 * SLEW) as i64;
-            self.offset_us += (low - self.offset_us).clamp(-most, most);
+            self.offset_us += (low - self.offset_us).min(most).max(-most);
             let at = anchor.offset_micros(micros(self.ticks) as i64 + self.offset_us);
             // slewing back is slower than an interval is long, so this only guards the type's promise
             let at = self.last_at.map_or(at, |last| at.max(last.offset_micros(1)));

@@ -43,6 +43,7 @@ pub(super) struct Evidence {
 }
 
 impl Evidence {
+    #[inline(always)]
     pub(super) fn log_odds(&self, s: &Seen) -> f64 {
         self.scale * (s.size / s.scale.max(LEAST_SCALE_MS)).ln()
             + self.median * (s.size / s.median).ln()

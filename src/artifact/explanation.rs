@@ -133,6 +133,7 @@ impl Scene {
 
     /// How much the heart itself explains by changing its pace for some beats, from this interval on or, where two
     /// intervals are in question, from the next.
+    #[inline(always)]
     pub(super) fn pace(&self, pair: bool) -> f64 {
         let fading = |pulse: &[f64; SEEN]| {
             let mut sum = 0.0;

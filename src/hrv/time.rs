@@ -149,7 +149,7 @@ mod tests {
             prop_assert!(close(t.sd1_ms, t.sdsd_ms.unwrap() / 2.0f64.sqrt()));
             // Any order of the intervals has the same SDNN.
             let mut sorted = rr.clone();
-            sorted.sort_by(f64::total_cmp);
+            sorted.sort_unstable_by(f64::total_cmp);
             prop_assert!(close(plain(&sorted).sdnn_ms, t.sdnn_ms.unwrap()));
         }
 

@@ -9,6 +9,11 @@ use crate::units::StrapId;
 /// A record and its order number.
 pub(super) type Numbered = (u64, Record);
 
+/// In the order in which they came.
+pub(super) fn in_order(records: &mut [Numbered]) {
+    records.sort_by_key(|(ord, _)| *ord);
+}
+
 /// Records split by what holds them.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Batch {
@@ -42,7 +47,7 @@ impl Batch {
         for (strap, packets) in self.straps {
             out.extend(packets.into_iter().map(|p| packet_record(strap, p)));
         }
-        out.sort_by_key(|(ord, _)| *ord);
+        in_order(&mut out);
         out
     }
 

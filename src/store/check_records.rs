@@ -1,6 +1,6 @@
 //! The raw truth behind one check, found without looking at the rest of it.
 
-use super::batch::Numbered;
+use super::batch::{Numbered, in_order};
 use super::error::{At, StoreError};
 use super::query::LEAD;
 use super::rows::mono_us;
@@ -60,7 +60,7 @@ impl Query {
         }
         let anchor = |kind: &RecordKind| matches!(kind, RecordKind::Anchor { .. });
         out.retain(|(_, r)| r.at <= to && (r.at >= from || anchor(&r.kind)));
-        out.sort_by_key(|(ord, _)| *ord);
+        in_order(&mut out);
         if !out.iter().any(|(_, r)| matches!(r.kind, RecordKind::Packet { .. })) {
             return Ok(None);
         }

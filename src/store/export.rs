@@ -1,6 +1,6 @@
 //! Recordings as records, one or all of them: what belongs to one is found without a look at all others.
 
-use super::batch::Numbered;
+use super::batch::{Numbered, in_order};
 use super::error::{At, StoreError};
 use super::query::{LEAD, RecordingInfo};
 use super::rows::mono_us;
@@ -83,7 +83,7 @@ impl Exports<'_> {
             let sealed = seal::sealed_to(&self.query.conn).at(&self.query.path)?;
             out.extend(journal.records.into_iter().filter(|(ord, r)| Some(*ord) > sealed && concerns(&r.kind, info)));
         }
-        out.sort_by_key(|(ord, _)| *ord);
+        in_order(&mut out);
         let out: Vec<Record> = out.into_iter().map(|(_, r)| r).collect();
         Ok(trim(out, info))
     }

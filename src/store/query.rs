@@ -1,6 +1,6 @@
 //! Reading: connections that cannot write. Open one per use, or ask [`Query::is_current`] before using one again.
 
-use super::batch::{Numbered, packet_record};
+use super::batch::{Numbered, in_order, packet_record};
 use super::error::{At, StoreError};
 use super::preferences::{self, Preferred};
 use super::rows::{self, AdoptedStrap, mono, mono_us};
@@ -240,7 +240,7 @@ impl Query {
             out.extend(journal.records.into_iter().filter(|(ord, _)| Some(*ord) > sealed));
         }
         out.retain(|(_, r)| r.at >= since);
-        out.sort_by_key(|(ord, _)| *ord);
+        in_order(&mut out);
         Ok(out.into_iter().map(|(_, r)| r).collect())
     }
 

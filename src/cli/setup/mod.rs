@@ -214,10 +214,11 @@ impl Setup<'_> {
             false => "As soon as hrvd runs and is connected, Home Assistant gets these devices:",
         });
         for device in home.devices().filter(|d| !d.name.is_empty()) {
-            let mut shown: Vec<_> = device.entities.iter().filter(|e| e.enabled).collect();
+            let shown = || device.entities.iter().filter(|e| e.enabled);
             // what somebody looks for first
-            shown.sort_by_key(|e| FIRST.iter().position(|key| *key == e.key).unwrap_or(FIRST.len()));
-            let ids: Vec<&str> = shown.iter().map(|e| e.id.as_str()).collect();
+            let first = FIRST.iter().filter_map(|key| shown().find(|e| e.key == *key));
+            let others = shown().filter(|e| !FIRST.iter().any(|key| *key == e.key));
+            let ids: Vec<&str> = first.chain(others).map(|e| e.id.as_str()).collect();
             let shown = ids.iter().take(3).copied().collect::<Vec<_>>().join(", ");
             talk.say(format!("  {:<24} {} entities: {shown}, …", device.name, ids.len()));
         }
