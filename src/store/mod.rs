@@ -276,7 +276,7 @@ impl StoreHandle {
 
     /// Replaces the straps that are known without adoption.
     pub fn straps(&self, straps: Vec<Strap>) {
-        self.send(Message::Straps(straps));
+        self.op(Op::Straps(straps));
     }
 
     /// Adopts a strap, or changes whose it is.

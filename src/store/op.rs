@@ -29,6 +29,8 @@ pub(super) enum Op {
     Athletes(Vec<Athlete>),
     Adopt(Strap, Option<Timestamp>),
     Forget(StrapId),
+    /// These are worn without an adoption from now on. No row of its own.
+    Straps(Vec<Strap>),
     Facts(StrapId, StrapFacts),
     Battery(StrapId, Date, u8),
     Announced(String, Option<Vec<u8>>),
@@ -53,8 +55,14 @@ impl Op {
                 | Self::Publish(..)
                 | Self::Adopt(..)
                 | Self::Forget(_)
+                | Self::Straps(_)
                 | Self::Prefer { .. }
         )
+    }
+
+    /// Whether a strap may belong to somebody else after it.
+    pub(super) fn moves_straps(&self) -> bool {
+        matches!(self, Self::Adopt(..) | Self::Forget(_) | Self::Straps(_))
     }
 
     /// Applies it; call inside a transaction. `straps` are those that need no adoption.
@@ -107,6 +115,7 @@ impl Op {
             Self::Forget(strap) => {
                 rows::forget(conn, *strap)?;
             }
+            Self::Straps(_) => {}
             Self::Facts(strap, facts) => {
                 if straps.iter().any(|s| s.id == *strap) || rows::is_adopted(conn, *strap)? {
                     rows::facts(conn, *strap, facts)?;

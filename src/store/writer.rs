@@ -9,9 +9,10 @@ use super::query::Reader;
 use super::seal::Anchor;
 use super::tail::Left;
 use super::{OpenOptions, OpenReport, Query, StoreEvent, StoreHealth, redate};
-use crate::engine::{Record, RecordKind, Strap};
+use crate::engine::{Record, RecordKind};
 use crate::units::{Mono, StrapId};
 use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -31,7 +32,6 @@ pub(super) type Work = Box<dyn FnOnce(Result<(&mut Files, &OpenOptions), StoreEr
 pub(super) enum Message {
     Record(Record),
     Checking(bool),
-    Straps(Vec<Strap>),
     Op(Op),
     Flush(oneshot::Sender<Result<(), StoreError>>),
     /// Look something up.
@@ -63,7 +63,10 @@ pub(super) struct Writer {
     evicted: bool,
     /// Written to the journal and not forced to the card.
     unsynced: bool,
-    ops: VecDeque<Op>,
+    /// Changes that wait, in order, with the number of records that came before each.
+    ops: VecDeque<(u64, Op)>,
+    /// No record with a lower order number still has to get into the database.
+    unsealed_from: u64,
     outbox: Outbox,
     checking: bool,
     anchor: Option<Anchor>,
@@ -103,6 +106,7 @@ impl Writer {
             evicted: false,
             unsynced: false,
             ops: VecDeque::new(),
+            unsealed_from: 0,
             outbox: Outbox::default(),
             checking: false,
             anchor: None,
@@ -127,7 +131,7 @@ impl Writer {
             Err(e) => return Err(e),
         };
         if !writer.options.athletes.is_empty() {
-            writer.ops.push_back(Op::Athletes(writer.options.athletes.clone()));
+            writer.ops.push_back((0, Op::Athletes(writer.options.athletes.clone())));
         }
         if report.trouble.is_none() {
             let outcome = writer.write_ops();
@@ -180,24 +184,15 @@ impl Writer {
                 let outcome = self.write_journal(on);
                 self.settle(&outcome);
             }
-            Message::Straps(straps) => {
-                if straps != self.options.straps {
-                    self.seal_before_change();
-                }
-                self.options.straps = straps;
-            }
             Message::Op(op) => {
                 if let Op::Athletes(athletes) = &op {
                     self.options.athletes.clone_from(athletes);
-                }
-                if matches!(op, Op::Adopt(..) | Op::Forget(_)) {
-                    self.seal_before_change();
                 }
                 if self.ops.len() >= OPS_MAX {
                     self.drop_op();
                 }
                 let sync = matches!(op, Op::Result(..));
-                self.ops.push_back(op);
+                self.ops.push_back((self.taken, op));
                 // the raw truth of a result goes first, but its failure must not keep the result out
                 let raw = self.write_journal(sync);
                 let outcome = self.write_ops().and(raw);
@@ -218,14 +213,6 @@ impl Writer {
         }
     }
 
-    /// What straps sent so far belongs to whom they belong now.
-    fn seal_before_change(&mut self) {
-        if !self.unsealed.is_empty() {
-            let outcome = self.write_ops().and_then(|()| self.seal(false));
-            self.settle(&outcome);
-        }
-    }
-
     fn with(&mut self, sealed: bool, work: Work) {
         let ready = if sealed { self.write_ops().and_then(|()| self.seal(true)) } else { self.ensure_open() };
         match (ready, &mut self.files) {
@@ -240,7 +227,7 @@ impl Writer {
 
     /// A change that cannot be kept any longer: anything but a result, if there is one.
     fn drop_op(&mut self) {
-        let victim = self.ops.iter().position(|op| !op.is_precious()).unwrap_or(0);
+        let victim = self.ops.iter().position(|(_, op)| !op.is_precious()).unwrap_or(0);
         self.ops.remove(victim);
         self.dropped += 1;
     }
@@ -372,7 +359,7 @@ impl Writer {
             in_journal -= 1;
         }
         self.first_ord = top.map_or(1, |n| n + 1);
-        self.evicted = false;
+        (self.evicted, self.unsealed_from) = (false, self.first_ord);
         // before anything of this process is written under these numbers
         self.inbox.settle_tail(self.first_ord as i64 - (self.taken - self.unsealed.len() as u64) as i64);
         // the last first: a start looks for them by number
@@ -429,7 +416,20 @@ impl Writer {
         }
         self.ensure_open()?;
         let mut rejected = Ok(());
-        while let Some(op) = self.ops.front() {
+        while let Some((before, op)) = self.ops.front() {
+            if self.files.is_none() {
+                return Err(StoreError::Stopped);
+            }
+            if op.moves_straps() && !self.unsealed_of(*before).is_empty() {
+                // what straps sent before belongs to whom they belonged then
+                self.try_seal(*before, false)?;
+                continue;
+            }
+            if let Op::Straps(straps) = op {
+                self.options.straps.clone_from(straps);
+                self.ops.pop_front();
+                continue;
+            }
             let Some(files) = &mut self.files else { return Err(StoreError::Stopped) };
             let outcome = files.apply(op, &self.options).at(&self.options.path);
             let undated = matches!(op, Op::Result(r, _) if r.wall.is_none());
@@ -469,30 +469,50 @@ impl Writer {
 
     /// Moves all records into the database and empties the journal.
     fn seal(&mut self, pause: bool) -> Result<(), StoreError> {
-        let outcome = self.try_seal(pause);
+        // some of them may belong to others after a change that waits
+        let changes = if self.ops.iter().any(|(_, op)| op.moves_straps()) { self.write_ops() } else { Ok(()) };
+        let outcome = match changes {
+            Ok(()) | Err(StoreError::Rejected { .. }) => self.try_seal(self.taken, pause),
+            failed => failed,
+        };
         self.seal_failed = outcome.is_err();
         outcome
     }
 
-    fn try_seal(&mut self, pause: bool) -> Result<(), StoreError> {
-        if self.unsealed.is_empty() && !self.evicted && !pause {
+    /// Which order numbers the first `before` records of this process have that are not in the database.
+    fn unsealed_of(&self, before: u64) -> Range<u64> {
+        let gone = self.taken - self.unsealed.len() as u64;
+        self.unsealed_from..(self.first_ord + before).saturating_sub(gone)
+    }
+
+    /// Moves the first `before` records of this process into the database, as far as they are not there.
+    fn try_seal(&mut self, before: u64, pause: bool) -> Result<(), StoreError> {
+        if self.unsealed_of(before).is_empty() && !pause {
             return Ok(());
         }
         if self.files.is_none() && self.unsealed.is_empty() {
             return Ok(());
         }
         self.ensure_open()?;
+        let Range { start, end } = self.unsealed_of(before); // opening numbers them anew
         let Some(files) = &mut self.files else { return Err(StoreError::Stopped) };
         // what fell out of memory is still in the journal
         let older = if self.evicted { files.journal.read()?.records } else { Vec::new() };
         let skip = if self.evicted { self.journaled } else { 0 };
         let first = self.first_ord;
         let memory = self.unsealed.iter().enumerate().skip(skip).map(|(i, r)| (first + i as u64, r));
-        let records = older.iter().map(|(o, r)| (*o, r)).chain(memory);
-        let next = first + self.unsealed.len() as u64;
-        files.seal(&self.options, self.anchor, records, next.saturating_sub(1), pause).at(&self.options.path)?;
+        let records = older.iter().map(|(o, r)| (*o, r)).chain(memory).filter(|(o, _)| (start..end).contains(o));
+        files.seal(&self.options, self.anchor, records, end.saturating_sub(1), pause).at(&self.options.path)?;
+        self.unsealed_from = end;
+        if before < self.taken {
+            let n = (end.saturating_sub(first) as usize).min(self.unsealed.len());
+            self.unsealed.drain(..n);
+            (self.first_ord, self.journaled) = (first + n as u64, self.journaled.saturating_sub(n));
+            self.evicted &= end < first;
+            return Ok(());
+        }
         self.unsealed.clear();
-        (self.first_ord, self.journaled, self.evicted, self.unsynced) = (next, 0, false, false);
+        (self.first_ord, self.journaled, self.evicted, self.unsynced) = (end, 0, false, false);
         self.inbox.clear_tail();
         files.journal.clear()
     }

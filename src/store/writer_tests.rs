@@ -1,7 +1,7 @@
 //! The writer without its thread: bounds, damage and locks while it runs.
 
 use super::*;
-use crate::engine::PacketBytes;
+use crate::engine::{PacketBytes, Strap};
 use crate::store::Query;
 use rusqlite::Connection;
 use std::path::Path;
@@ -167,7 +167,7 @@ fn the_queue_of_changes_is_bounded_and_keeps_results_longest() {
         w.handle(Message::Op(Op::Meta(format!("{n}"), Some(String::new()))));
     }
     assert_eq!((w.ops.len(), w.dropped), (OPS_MAX, 11));
-    assert!(matches!(w.ops.front(), Some(Op::Publish(..))));
+    assert!(matches!(w.ops.front(), Some((_, Op::Publish(..)))));
 }
 
 #[test]
@@ -176,11 +176,59 @@ fn what_a_listed_strap_sent_belongs_to_whom_it_was_listed_for() {
     let (mut w, ..) = writer(dir.path());
     let who: crate::units::AthleteId = "alex".parse().unwrap();
     let listed = Strap { id: StrapId([1; 6]), athlete: who.clone(), name: None };
-    w.handle(Message::Straps(vec![listed]));
+    w.handle(Message::Op(Op::Straps(vec![listed])));
     (0..30).for_each(|s| w.handle(packet(s)));
     // the person leaves: the strap is nobody's any more before anything of it was sealed
-    w.handle(Message::Straps(vec![]));
+    w.handle(Message::Op(Op::Straps(vec![])));
     w.close().unwrap();
     let recordings = Query::open(&dir.path().join("hrvd.db")).unwrap().recordings().unwrap();
     assert_eq!(recordings.iter().map(|r| r.athlete.clone()).collect::<Vec<_>>(), [Some(who)]);
+}
+
+/// Whose recordings there are, with their first and last packet.
+fn recordings(dir: &Path) -> Vec<(Option<String>, u64, u64)> {
+    let query = Query::open(&dir.join("hrvd.db")).unwrap();
+    let second = |r: &crate::engine::Record| r.at.as_micros() / 1_000_000;
+    let of = |r: &crate::store::RecordingInfo| {
+        let mut records = query.exports().unwrap().records(r).unwrap();
+        records.retain(|r| matches!(r.kind, RecordKind::Packet { .. }));
+        (r.athlete.as_ref().map(ToString::to_string), second(&records[0]), second(records.last().unwrap()))
+    };
+    query.recordings().unwrap().iter().map(of).collect()
+}
+
+/// While nothing can be sealed, a strap goes from one person to the next; neither gets what the other's heart did.
+#[test]
+fn a_strap_that_changes_hands_while_the_disk_is_full_takes_nothing_along() {
+    let strap = |who: &str| Strap { id: StrapId([1; 6]), athlete: who.parse().unwrap(), name: None };
+    type Change = fn(Strap) -> Op;
+    let listed: Change = |s| Op::Straps(vec![s]);
+    let adopted: Change = |s| Op::Adopt(s, None);
+    // all in memory; some in the journal only, before the first change or after it
+    for (change, memory_max, at) in
+        [(listed, 5000, 300), (adopted, 5000, 300), (listed, 500, 300), (adopted, 500, 1200), (listed, 500, 1500)]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut w, ..) = writer(dir.path());
+        w.memory_max = memory_max;
+        w.handle(Message::Op(change(strap("alex"))));
+        w.files.as_ref().unwrap().conn.busy_timeout(Duration::ZERO).unwrap();
+        let other = Connection::open(dir.path().join("hrvd.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        (0..at).for_each(|s| w.handle(packet(s)));
+        w.handle(Message::Op(change(strap("kim"))));
+        (at..1600).for_each(|s| w.handle(packet(s)));
+        w.handle(Message::Op(change(strap("alex"))));
+        (1600..1700).for_each(|s| w.handle(packet(s)));
+        assert!(!w.state.ok);
+        other.execute_batch("ROLLBACK").unwrap();
+        w.quiet();
+        assert!(w.state.ok && w.ops.is_empty() && !w.evicted, "{:?}", w.state);
+        (1700..1710).for_each(|s| w.handle(packet(s)));
+        w.close().unwrap();
+        let (alex, kim) = (Some("alex".to_owned()), Some("kim".to_owned()));
+        let want = [(alex.clone(), 0, at - 1), (kim, at, 1599), (alex, 1600, 1709)];
+        assert_eq!((recordings(dir.path()), w.dropped), (want.to_vec(), 0), "{memory_max} {at}");
+        assert_eq!(stored(dir.path()), (0..1710).collect::<Vec<_>>());
+    }
 }
