@@ -17,7 +17,7 @@ use crate::store::{self, Query};
 use crate::units::{AthleteId, StrapId};
 use clap::{Args, Subcommand};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -161,7 +161,7 @@ fn write(args: &ExportArgs, config: &Config, query: &Query, dir: &Path) -> io::R
     put("README.txt", READ_ME)?;
     // as the table says: also what a strap of this person sent that stands under no name
     let rows = tables.iter().filter(|(table, _)| table == "recording").flat_map(|(_, rows)| rows);
-    let own: BTreeSet<i64> = rows.filter_map(|row| row["id"].as_i64()).collect();
+    let own: HashSet<i64> = rows.filter_map(|row| row["id"].as_i64()).collect();
     let exports = query.exports().map_err(io::Error::other)?;
     for r in exports.recordings.iter().filter(|r| own.contains(&r.id)) {
         let records = exports.records(r).map_err(io::Error::other)?;

@@ -77,7 +77,8 @@ fn rows(
     last: Date,
     waits: Option<Date>,
 ) -> Result<Vec<Value>, StoreError> {
-    let verdicts: BTreeMap<Date, Version> = query.verdicts(athlete, first, last)?.into_iter().collect();
+    let mut verdicts: BTreeMap<Date, Version> = BTreeMap::new();
+    verdicts.extend(query.verdicts(athlete, first, last)?);
     let book = query.book(athlete, Some(last))?;
     let measured = (0..).map(|n| plus_days(first, n)).take_while(|d| *d <= last);
     let measured = measured.filter(|d| book.mornings.of(*d).next().is_some());

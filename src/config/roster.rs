@@ -149,7 +149,7 @@ impl Build<'_> {
     }
 
     pub(super) fn straps(&mut self, roster: &Roster) -> Option<Vec<StrapConfig>> {
-        let known: BTreeSet<&AthleteId> =
+        let known: Vec<&AthleteId> =
             roster.athletes.iter().filter_map(|a| a.raw.slug.as_ref()).map(|slug| &slug.0).collect();
         // Whoever seems to be missing may stand in a part that was refused and reported already.
         let all_known = !roster.incomplete && roster.athletes.iter().all(|a| a.raw.slug.is_some());
@@ -174,7 +174,7 @@ impl Build<'_> {
                     self.problems.push(problem.also("the other one stands at", first));
                 }
             }
-            if let Some(athlete) = athlete.filter(|a| all_known && !known.contains(&a.0)) {
+            if let Some(athlete) = athlete.filter(|a| all_known && !known.contains(&&a.0)) {
                 let mut problem = Problem::error(entry.at("athlete"), format!("there is no athlete \"{}\"", athlete.0));
                 let names: Vec<&str> = known.iter().map(|id| id.as_str()).collect();
                 problem = match schema::nearest(athlete.0.as_str(), names.iter().copied()) {

@@ -42,22 +42,29 @@ pub struct Settings {
     pub control_socket: PathBuf,
 }
 
+/// A map, filled one by one: `collect` sorts first, with 8 kB of program for each pair of types.
+fn keyed<K: Ord, V>(entries: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
+    let mut map = BTreeMap::new();
+    map.extend(entries);
+    map
+}
+
 impl From<&Config> for Settings {
     fn from(c: &Config) -> Self {
         Self {
             readiness: ReadinessSettings {
                 feel_wait: c.feel_wait,
-                plans: c.athletes.iter().map(|a| (a.slug.clone(), a.plan.clone())).collect(),
+                plans: keyed(c.athletes.iter().map(|a| (a.slug.clone(), a.plan.clone()))),
             },
             configured: Configured {
-                people: c.athletes.iter().map(|a| (a.slug.clone(), a.personal())).collect(),
+                people: keyed(c.athletes.iter().map(|a| (a.slug.clone(), a.personal()))),
                 log_level: c.log_level.clone(),
                 ..Configured::default()
             },
             live_interval: c.live_interval,
             check: c.check.clone(),
             roster: c.roster(),
-            releases: c.straps.iter().map(|s| (s.address, s.release.clone())).collect(),
+            releases: keyed(c.straps.iter().map(|s| (s.address, s.release.clone()))),
             mqtt: c.mqtt.as_ref().map(|m| MqttConfig {
                 host: m.host.clone(),
                 port: m.port,
@@ -81,7 +88,7 @@ impl From<&Config> for Settings {
                 live_interval: c.live_interval,
                 // checked when it was read
                 language: c.gateway.language.parse().unwrap_or_default(),
-                publish: c.athletes.iter().map(|a| (a.slug.clone(), a.publish)).collect(),
+                publish: keyed(c.athletes.iter().map(|a| (a.slug.clone(), a.publish))),
                 ..RenderOptions::default()
             },
             bluetooth: c.bluetooth.as_ref().map(|b| BleConfig {

@@ -161,15 +161,13 @@ impl Memory {
     pub(super) fn read(query: &Query, of: &[StrapId]) -> Result<Self, StoreError> {
         let adopted: Vec<Strap> = query.straps()?.into_iter().map(|s| s.strap).collect();
         let ids: BTreeSet<StrapId> = of.iter().copied().chain(adopted.iter().map(|s| s.id)).collect();
-        let one = |id| {
+        let mut straps = BTreeMap::new();
+        for id in ids {
             let (readings, release) = (query.battery(id)?, query.meta(&meta_key(id))?);
-            Ok((id, Remembered { readings, release, source: stored_source(query, id)?.unwrap_or_default() }))
-        };
-        Ok(Self {
-            adopted,
-            preferences: query.preferences()?,
-            straps: ids.into_iter().map(one).collect::<Result<_, StoreError>>()?,
-        })
+            let source = stored_source(query, id)?.unwrap_or_default();
+            straps.insert(id, Remembered { readings, release, source });
+        }
+        Ok(Self { adopted, preferences: query.preferences()?, straps })
     }
 }
 

@@ -291,9 +291,9 @@ impl Book {
     /// Takes back a version that was given before; in whatever order they come.
     pub fn put_version(&mut self, date: Date, version: Version) {
         let versions = self.frozen.entry(date).or_default();
-        if versions.iter().all(|v| v.number != version.number) {
-            versions.push(version);
-            versions.sort_by_key(|v| v.number);
+        let place = versions.partition_point(|v| v.number < version.number);
+        if versions.get(place).is_none_or(|v| v.number != version.number) {
+            versions.insert(place, version);
         }
     }
 
