@@ -97,3 +97,84 @@ fn the_unit_is_exposed_no_more_than_it_must_be() {
     assert!(text.contains("level for hrvd.service"), "{}", String::from_utf8_lossy(&said.stderr));
     assert!(said.status.success(), "more than 1.1:\n{}", rows.join("\n"));
 }
+
+/// An archive for systems without Debian's packages: these files, and its installer.
+fn archive(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::copy(source("packaging/tarball/install.sh"), dir.path().join("install.sh")).unwrap();
+    std::fs::write(dir.path().join("architecture"), "amd64\n").unwrap();
+    for (file, text) in files {
+        let path = dir.path().join("root").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        let mode = if file.contains("/bin/") { 0o755 } else { 0o644 };
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    dir
+}
+
+fn install(archive: &Path, system: &Path, args: &[&str]) -> (bool, String) {
+    let out = Command::new("sh").arg(archive.join("install.sh")).args(args).env("DESTDIR", system).output().unwrap();
+    (out.status.success(), format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)))
+}
+
+fn files_below(dir: &Path) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path)
+            } else {
+                out.push(path.strip_prefix(dir).unwrap().display().to_string())
+            }
+        }
+    }
+    out.sort();
+    out
+}
+
+#[test]
+fn the_archive_installs_upgrades_and_goes_and_what_was_edited_stays() {
+    let program = ("usr/bin/hrvd", "#!/bin/sh\n");
+    let unit = ("usr/lib/systemd/system/hrvd.service", "[Unit]\n");
+    let first = archive(&[program, unit, ("etc/hrvd/hrvd.toml", "a"), ("usr/share/doc/hrvd/old/page", "")]);
+    let system = tempfile::tempdir().unwrap();
+    let at = |file: &str| system.path().join(file);
+    assert_eq!(install(first.path(), system.path(), &[]), (true, String::new()));
+    let list = "usr/share/doc/hrvd/installed-files";
+    let all = ["etc/hrvd/hrvd.toml", unit.0, program.0, list, "usr/share/doc/hrvd/old/page"];
+    let mut all: Vec<String> = all.map(str::to_owned).to_vec();
+    all.sort();
+    assert_eq!(files_below(system.path()), all);
+    assert_eq!(std::fs::metadata(at(program.0)).unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(std::fs::metadata(at(unit.0)).unwrap().permissions().mode() & 0o777, 0o644);
+
+    // a newer one: what was edited stays, what is no part of it any more goes
+    std::fs::write(at("etc/hrvd/hrvd.toml"), "mine").unwrap();
+    std::fs::create_dir_all(at("var/lib/hrvd")).unwrap();
+    std::fs::write(at("var/lib/hrvd/hrvd.db"), "beats").unwrap();
+    let second = archive(&[program, unit, ("etc/hrvd/hrvd.toml", "b"), ("usr/share/man/man1/hrvd.1", "")]);
+    let (ok, said) = install(second.path(), system.path(), &[]);
+    assert!(ok && said.contains("hrvd.toml was edited and stays"), "{said}");
+    assert_eq!(std::fs::read_to_string(at("etc/hrvd/hrvd.toml")).unwrap(), "mine");
+    assert_eq!(std::fs::read_to_string(at("etc/hrvd/hrvd.toml.new")).unwrap(), "b");
+    assert!(!at("usr/share/doc/hrvd/old").exists() && at("usr/share/man/man1/hrvd.1").exists());
+
+    let (ok, said) = install(second.path(), system.path(), &["--remove"]);
+    assert!(ok && said.contains("/var/lib/hrvd"), "{said}");
+    let left = ["etc/hrvd/hrvd.toml", "etc/hrvd/hrvd.toml.new", "var/lib/hrvd/hrvd.db"];
+    assert_eq!(files_below(system.path()), left);
+    assert!(!install(second.path(), system.path(), &["--remove"]).0, "there is nothing to remove");
+}
+
+#[test]
+fn an_archive_for_another_computer_changes_nothing() {
+    let other = archive(&[("usr/bin/hrvd", "#!/bin/sh\nexit 1\n"), ("etc/hrvd/hrvd.toml", "")]);
+    let system = tempfile::tempdir().unwrap();
+    let (ok, said) = install(other.path(), system.path(), &[]);
+    assert!(!ok && said.contains("does not run here") && said.contains("amd64"), "{said}");
+    assert_eq!(files_below(system.path()), Vec::<String>::new());
+    assert!(!install(other.path(), system.path(), &["--help"]).0);
+}
