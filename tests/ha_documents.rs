@@ -166,6 +166,24 @@ fn one_persons_entities_become_defaults() {
     }
 }
 
+/// What is said to a person is said in the home's language, and nothing else differs.
+#[test]
+fn german_blueprints_say_german_texts() {
+    let (en, de) = (blueprints(&home(&["Alex"])), blueprints(&home_in(Language::De, &["Alex"])));
+    let mut texts = 0;
+    for (en, de) in en.iter().zip(&de) {
+        for (en, de) in en.text.lines().zip(de.text.lines()) {
+            let want = en.split_once("  # de: ").map(|(default, german)| {
+                texts += 1;
+                format!("{}default: {german}", default.split_once("default: ").unwrap().0)
+            });
+            assert_eq!(de, want.as_deref().unwrap_or(en));
+        }
+    }
+    assert!(texts > 20, "{texts}");
+    assert!(de[0].text.contains("default: Wie geht es heute Morgen?\n"));
+}
+
 /// `cargo run -- ha … --athlete alex` with the example of `config/hrvd.toml` makes these.
 #[test]
 fn the_shipped_examples_are_what_the_program_makes() {

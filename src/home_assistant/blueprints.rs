@@ -3,6 +3,7 @@
 
 use super::Document;
 use super::home::Home;
+use crate::mqtt::Language;
 
 macro_rules! shipped {
     ($($name:literal),+ $(,)?) => {
@@ -26,13 +27,24 @@ const SHIPPED: [(&str, &str); 10] = shipped![
 /// Marks, in a shipped file, an input whose default is known for one person: `# own: athlete.heart_rate`.
 const MARK: &str = "# own: ";
 
+/// Marks, in a shipped file, a text that has a German one: `default: Morning check  # de: Morgenmessung`.
+const GERMAN: &str = "  # de: ";
+
 /// Every blueprint, as a file below Home Assistant's configuration folder.
 pub fn blueprints(home: &Home) -> Vec<Document> {
     let file = |(name, text): &(&str, &str)| Document {
         path: format!("blueprints/automation/hrvd/{name}.yaml"),
-        text: text.lines().map(|line| format!("{}\n", personal(line, home))).collect(),
+        text: text.lines().map(|line| format!("{}\n", personal(&spoken(line, home.language), home))).collect(),
     };
     SHIPPED.iter().map(file).collect()
+}
+
+/// The default in the home's language.
+fn spoken(line: &str, language: Language) -> String {
+    match (language, line.split_once(GERMAN), line.split_once("default: ")) {
+        (Language::De, Some((_, german)), Some((before, _))) => format!("{before}default: {german}"),
+        _ => line.to_owned(),
+    }
 }
 
 /// The default in place of the mark, if there is exactly one entity that it can mean.

@@ -59,8 +59,9 @@ impl Discovery<'_> {
         };
         let mut dev = Map::new();
         dev.insert("ids".into(), json!([device.id]));
-        // Joins this device with the same strap as Home Assistant's own Bluetooth sees it.
-        dev.insert("cns".into(), json!([["bluetooth", strap.id.to_string().to_lowercase()]]));
+        // Joins this device with the same strap as Home Assistant's own Bluetooth sees it, which writes addresses in upper
+        // case; its registry compares them as they are.
+        dev.insert("cns".into(), json!([["bluetooth", strap.id.to_string()]]));
         dev.insert("name".into(), json!(name));
         for (key, fact) in [
             ("mf", &facts.manufacturer),

@@ -215,6 +215,8 @@ pub(super) const STRAPS: &[Entity] = &[
         unit: Some("%"),
         precision: Some(0),
         measurement: true,
+        // a strap in its drawer is one whose cell can be changed
+        availability: Availability::Gateway,
         ..STRAP
     },
     Entity {

@@ -16,6 +16,10 @@ template:
         set_rgb:
           - {action: input_boolean.turn_on, target: {entity_id: input_boolean.room_lit}}
           - {action: input_text.set_value, target: {entity_id: input_text.room_colour}, data: {value: "{{ rgb | join(',') }}"}}
+          # one of these scripts runs for one call
+          - if: "{{ brightness is defined }}"
+            then:
+              - {action: input_number.set_value, target: {entity_id: input_number.room_level}, data: {value: "{{ brightness }}"}}
         supports_transition: "{{ true }}"
   - fan:
       - name: Room
@@ -27,6 +31,15 @@ template:
         set_percentage:
           - {action: input_boolean.turn_on, target: {entity_id: input_boolean.fan_on}}
           - {action: input_number.set_value, target: {entity_id: input_number.fan_speed}, data: {value: "{{ percentage }}"}}
+      - name: Hall
+        unique_id: hall_fan
+        state: "{{ is_state('input_boolean.hall_on', 'on') }}"
+        percentage: "{{ states('input_number.hall_speed') | int(0) }}"
+        turn_on: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.hall_on}}]
+        turn_off: [{action: input_boolean.turn_off, target: {entity_id: input_boolean.hall_on}}]
+        set_percentage:
+          - {action: input_boolean.turn_on, target: {entity_id: input_boolean.hall_on}}
+          - {action: input_number.set_value, target: {entity_id: input_number.hall_speed}, data: {value: "{{ percentage }}"}}
 notify:
   - name: phone
     platform: group
@@ -37,7 +50,7 @@ CONFIGURATION = """
 homeassistant:
   name: Test
   unit_system: metric
-  time_zone: UTC
+  time_zone: @ZONE@
   country: GB
 http:
   server_host: 127.0.0.1
@@ -61,14 +74,20 @@ automation: !include automations.yaml
 input_boolean:
   room_lit: {name: Lit}
   fan_on: {name: Fan}
+  hall_on: {name: Hall}
+  easy: {name: Easy}
   pace: {name: Pace}
   plan: {name: Plan}
   nudged: {name: Nudged}
   asked: {name: Asked}
 input_number:
   room_level: {name: Level, min: 0, max: 255, initial: 128}
-  fan_speed: {name: Speed, min: 0, max: 100, initial: 0}
+  fan_speed: {name: Speed, min: 0, max: 100}
+  hall_speed: {name: Hall, min: 0, max: 100}
   feel: {name: Feel, min: 0, max: 10, initial: 0}
+input_datetime:
+  battery_at: {name: Battery, has_time: true, has_date: false, initial: "03:59:59"}
+  check_by: {name: Check, has_time: true, has_date: false, initial: "03:59:59"}
 input_text:
   room_colour: {name: Colour, initial: "255,255,255"}
 input_select:
@@ -81,6 +100,9 @@ AUTOMATIONS = """
 - id: ready
   alias: ready
   use_blueprint: {path: hrvd/morning_check_ready.yaml, input: {notify: notify.phone}}
+- id: ready_alone
+  alias: ready without verdicts
+  use_blueprint: {path: hrvd/morning_check_ready.yaml, input: {verdict: []}}
 - id: feel_first
   alias: feel first
   use_blueprint:
@@ -94,12 +116,17 @@ AUTOMATIONS = """
       then: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.asked}}]
 - id: no_check
   alias: no check
-  use_blueprint: {path: hrvd/no_check_by.yaml, input: {at: "03:59:59"}}
+  use_blueprint: {path: hrvd/no_check_by.yaml, input: {at: input_datetime.check_by}}
 - id: fan
   alias: fan
   use_blueprint:
     path: hrvd/heart_rate_fan.yaml
     input: {fan: fan.room, apart: 0, lost_after: {seconds: 1}, lost_speed: 30}
+- id: slow_fan
+  alias: slow fan
+  use_blueprint:
+    path: hrvd/heart_rate_fan.yaml
+    input: {fan: fan.hall, only_while: input_boolean.plan, apart: 10, lost_after: {seconds: 1}, lost_speed: 30}
 - id: light
   alias: light
   use_blueprint:
@@ -109,26 +136,27 @@ AUTOMATIONS = """
   alias: pacer
   use_blueprint:
     path: hrvd/breathing_pacer.yaml
-    input: {start: input_boolean.pace, light: light.room, rate: 15, minutes: 1, bright: 100, dark: 10}
+    input: {start: input_boolean.pace, light: light.room, rate: 6, minutes: 1, bright: 100, dark: 10}
 - id: ceiling
   alias: ceiling
   use_blueprint:
     path: hrvd/easy_ceiling.yaml
     input:
       ceiling: 140
+      only_while: input_boolean.easy
       above_for: {seconds: 1}
-      quiet_from: "@QUIET_FROM@"
-      quiet_to: "@QUIET_TO@"
+      quiet_from: "13:00:00"
+      quiet_to: "14:00:00"
       above: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.nudged}}]
       back: [{action: input_boolean.turn_off, target: {entity_id: input_boolean.nudged}}]
 - id: battery
   alias: battery
-  use_blueprint: {path: hrvd/strap_battery_low.yaml, input: {at: "03:59:59"}}
+  use_blueprint: {path: hrvd/strap_battery_low.yaml, input: {at: input_datetime.battery_at}}
 - id: wake
   alias: wake
   use_blueprint:
     path: hrvd/wake_up_light.yaml
-    input: {light: light.room, from: "00:00:00", to: "23:59:59", sunrise: 0}
+    input: {light: light.room, from: "00:00:00", to: "23:59:59", sunrise: 0, failed_for: {seconds: 2}}
 - id: moved
   alias: moved
   use_blueprint: {path: hrvd/hard_session_moved.yaml, input: {readiness: input_select.level, plan: input_boolean.plan}}
@@ -166,11 +194,10 @@ AUTOMATIONS += """
 """
 
 
-def write(house, dashboard, hours):
+def write(house, dashboard, zone):
     """Everything but blueprints into the configuration folder."""
     newest = house.short != "2024.12"
-    text = CONFIGURATION.replace("@PORT@", str(house.port)).replace("@HOUSE@", NEWEST if newest else "")
+    text = CONFIGURATION.replace("@PORT@", str(house.port)).replace("@HOUSE@", NEWEST if newest else "").replace("@ZONE@", zone)
     house.write("configuration.yaml", text)
-    automations = AUTOMATIONS.replace("@QUIET_FROM@", hours[0]).replace("@QUIET_TO@", hours[1])
-    house.write("automations.yaml", automations if newest else "[]\n")
+    house.write("automations.yaml", AUTOMATIONS if newest else "[]\n")
     house.write("dashboards/hrvd.yaml", dashboard)

@@ -4,7 +4,7 @@ Started by scripts/home-assistant, which builds the program.
 """
 
 import argparse
-import datetime as dt
+import fcntl
 import getpass
 import json
 import os
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import house
 import install
+import plays
 import scenes
 from browser import Browser
 from client import Failed
@@ -34,18 +35,13 @@ def arguments():
     parser.add_argument("--pictures", type=Path, metavar="DIR", help="keep the pictures of the dashboards")
     parser.add_argument("--measure", action="store_true", help="only measure what one strap costs the recorder in an hour")
     parser.add_argument("--keep", action="store_true", help="keep the logs")
+    parser.add_argument("--scene", action="append", metavar="NAME", help="only this scene; may be given again")
     parser.add_argument("--program", type=Path, required=True, help="hrvd to test")
     return parser.parse_args()
 
 
 def say(text):
     print(text, flush=True)
-
-
-def quiet_hours():
-    """Some hours away from now."""
-    now = dt.datetime.now(dt.timezone.utc)
-    return tuple((now + dt.timedelta(hours=h)).strftime("%H:%M:%S") for h in (6, 7))
 
 
 def live_sample(play):
@@ -66,7 +62,7 @@ def version(short, root, run, args):
         config = daemon.configure(broker, scenes.ALEX)
         made = lambda *what: daemon.says("--config", str(config), "ha", *what)  # noqa: E731
         made("blueprints", "--write", str(home.config))
-        house.write(home, made("dashboard"), quiet_hours())
+        house.write(home, made("dashboard"), daemon.zone)
         broker.start()
         # the daemon first: Home Assistant finds what is retained, as after a restart at night
         daemon.demo(broker, SPEED)
@@ -76,7 +72,7 @@ def version(short, root, run, args):
         newest = short != "2024.12"
         if newest:
             home.rest.flow("local_calendar", {"calendar_name": "Training", "import": "create_empty"})
-            today = dt.date.today()
+            today = daemon.now().date()
             event = {"summary": "Tempo 4 x 8 min", "start_date_time": f"{today} 10:00:00", "end_date_time": f"{today} 11:00:00"}
             home.rest.call("calendar.create_event", entity_id="calendar.training", **event)
         args.shown.mkdir(parents=True, exist_ok=True)
@@ -86,7 +82,9 @@ def version(short, root, run, args):
         play.connect()
         until("the daemon speaks", lambda: home.rest.state(scenes.LIVE_HR), 30)
         play.notes["live"] = live_sample(play)
-        for scene in scenes.NEWEST if newest else scenes.COMMON:
+        for scene in plays.NEWEST if newest else plays.COMMON:
+            if args.scene and scene.__name__ not in args.scene:
+                continue
             began = time.monotonic()
             try:
                 note = scene(play)
@@ -122,7 +120,7 @@ def measure(short, root, run, args):
     speed, hours = 60, 2
     broker, home, daemon = Broker(run / "broker", free_port()), HomeAssistant(root, run, short), Daemon(args.program, run)
     try:
-        text = house.CONFIGURATION.replace("@PORT@", str(home.port)).replace("@HOUSE@", "")
+        text = house.CONFIGURATION.replace("@PORT@", str(home.port)).replace("@HOUSE@", "").replace("@ZONE@", daemon.zone)
         home.write("configuration.yaml", text)
         home.write("automations.yaml", "[]\n")
         home.write("dashboards/hrvd.yaml", "views: []\n")
@@ -150,12 +148,20 @@ def measure(short, root, run, args):
 
 def main():
     args = arguments()
-    began = time.monotonic()
     lab = Path(os.environ.get("HRVD_HA_DIR") or f"/var/tmp/hrvd-home-assistant-{getpass.getuser()}")
+    lab.mkdir(parents=True, exist_ok=True)
+    # an installation has one configuration folder: two runs in it would end each other's Home Assistant
+    alone = open(lab / "lock", "w")
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        say(f"another run uses {lab}: waiting for it")
+        fcntl.flock(alone, fcntl.LOCK_EX)
     run = Path(tempfile.mkdtemp(prefix="hrvd-ha-"))
     args.shown = args.pictures or run / "pictures"
     chosen = [args.only] if args.only else sorted(install.VERSIONS, reverse=True) if args.all else ["2026.11"]
     good = bad = skipped = 0
+    began = time.monotonic()
     try:
         for short in chosen:
             try:

@@ -1,4 +1,4 @@
-"""What is shown to hold, one function a promise. They run in the order of `SCENES` and build on each other."""
+"""What is shown to hold, one function a promise. They run in the order of `plays.py` and build on each other."""
 
 import datetime as dt
 import json
@@ -104,6 +104,9 @@ def appears(p):
                 for ours, theirs in shown.items():
                     if ours in c and state["attributes"].get(theirs) != c[ours]:
                         wrong.append(f"{key}: {theirs} is {state['attributes'].get(theirs)!r}, not {c[ours]!r}")
+    # as Home Assistant's own Bluetooth writes it, or one strap becomes two devices
+    strap = devices["hrvd.demo.strap.02000000de30"]["connections"]
+    expect(strap == [["bluetooth", "02:00:00:00:DE:30"]], f"the strap is connected by {strap}")
     strangers = {e["entity_id"] for u, e in entities.items() if u not in seen}
     expect(not wrong and not strangers, "; ".join(wrong + [f"nobody announced {s}" for s in strangers]))
     return f"{len(wanted)} devices, {len(seen)} entities"
@@ -130,6 +133,8 @@ def check_is_followed(p):
     rest.call("input_boolean.turn_on", entity_id="input_boolean.pace")
     rest.wait("input_boolean.pace", "off", 10)
     rest.wait(PHASE, "done", 90)
+    rest.wait("light.room", 204, 10, attribute="brightness")
+    rest.wait("light.room", [255, 200, 140], 10, attribute="rgb_color")
     rest.wait("event.alex_morning_check_event", lambda s: s not in (before, "unknown"), 10)
     state = rest.wait("event.alex_morning_check_event", "completed", 10, attribute="event_type")
     expect(isinstance(state["attributes"]["rmssd"], (int, float)), f"the event has no RMSSD: {state}")
@@ -193,9 +198,10 @@ def readiness(p):
     rest.wait(FEEL, "good")
     first = rest.wait(LEVEL, lambda s: s in ("GO", "CAUTION", "EASY", "REST", "UNKNOWN"))
     rest.wait(event, "verdict", attribute="event_type")
-    told = lambda c: c["title"] == f"Morning check: {first['state']}"  # noqa: E731
+    # a level that is not known is no news
+    title = "Morning check" + (f": {first['state']}" if first["state"] != "UNKNOWN" else "")
+    told = lambda c: c["title"] == title and "RMSSD" in c["message"]  # noqa: E731
     ready = until("the verdict on the phone", lambda: next((c for c in p.told("notify.phone") if told(c)), None), 20)
-    expect("RMSSD" in ready["message"], f"no number in the result: {ready}")
     expect(5 < float(rest.wait(RMSSD, "*")["state"]) < 200, f"RMSSD is {rest.state(RMSSD)}")
     # what is said comes back as a state
     said = {"sleep": 2, "stress": 3, "fatigue": 2, "soreness": 4}
@@ -303,14 +309,6 @@ def statistics(p):
     issues = p.ws.call("recorder/validate_statistics")
     expect(not issues, f"Home Assistant complains: {issues}")
     return f"{len(measured & set(known))} sensors"
-
-
-def nothing_to_do_today(p):
-    """A valid check today: the reminder at nine stays silent."""
-    p.rest.call("automation.trigger", entity_id="automation.no_check", skip_condition=False)
-    time.sleep(1)
-    ids = {n["notification_id"] for n in p.ws.call("persistent_notification/get")}
-    expect("hrvd_no_check" not in ids, "it reminds although there was a check")
 
 
 def home_assistant_restarts(p):
@@ -461,100 +459,6 @@ def daemon_goes(p):
     p.rest.wait(RMSSD, "unavailable", 20)
 
 
-def live(p, bpm):
-    """A live value as the daemon would say it, with a heart rate of our choice."""
-    p.broker.publish("hrvd/demo/athlete/alex/live", {**p.notes["live"], "hr": bpm})
-    p.rest.wait(LIVE_HR, str(bpm))
-
-
-def by_hand(p):
-    """Says in the daemon's place that gateway and strap are there."""
-    p.broker.publish("hrvd/demo/status", "online", retain=True)
-    p.broker.publish("hrvd/demo/strap/02000000de30/availability", "online", retain=True)
-
-
-def fan_and_light(p):
-    """Zones drive a fan and colour a light; a border has a margin; a lost strap has a speed of its own."""
-    rest = p.rest
-    by_hand(p)
-    rest.call("input_boolean.turn_on", entity_id="input_boolean.plan")
-    for bpm, speed, colour in ((100, 20, [130, 130, 255]), (160, 80, [255, 140, 0]), (150, 80, [255, 140, 0]), (147, 60, [0, 200, 80])):
-        live(p, bpm)
-        rest.wait("fan.room", speed, 15, attribute="percentage")
-        rest.wait("light.room", colour, 15, attribute="rgb_color")
-    live(p, 80)
-    rest.wait("fan.room", "off", 15)
-    live(p, 180)
-    rest.wait("fan.room", 100, 15, attribute="percentage")
-    # with a known maximum the same zones are shares of it: 150 of 200 is the third
-    topic = "hrvd/demo/athlete/alex/settings"
-    settings = json.loads(p.broker.retained(topic)[topic])
-    p.broker.publish(topic, {**settings, "max_hr": 200}, retain=True)
-    rest.wait("number.alex_maximum_heart_rate", "200")
-    live(p, 150)
-    rest.wait("fan.room", 60, 15, attribute="percentage")
-    p.broker.publish(topic, settings, retain=True)
-    rest.wait("number.alex_maximum_heart_rate", "unknown")
-    p.broker.publish("hrvd/demo/strap/02000000de30/availability", "offline", retain=True)
-    rest.wait("fan.room", 30, 15, attribute="percentage")
-    rest.wait("light.room", "off", 15)
-    rest.call("input_boolean.turn_off", entity_id="input_boolean.plan")
-
-
-def ceiling(p):
-    """Above the ceiling for a while: one nudge; below: back. Another action in quiet hours."""
-    rest = p.rest
-    by_hand(p)
-    p.dismissed("hrvd_quiet")
-    live(p, 120)
-    rest.wait("input_boolean.nudged", "off")
-    live(p, 155)
-    rest.wait("input_boolean.nudged", "on", 15)
-    p.notification("hrvd_quiet")
-    live(p, 139)
-    time.sleep(1)
-    expect(rest.state("input_boolean.nudged")["state"] == "on", "139 is within the margin")
-    live(p, 130)
-    rest.wait("input_boolean.nudged", "off", 15)
-    ids = {n["notification_id"] for n in p.ws.call("persistent_notification/get")}
-    expect("hrvd_loud" not in ids, "loud in quiet hours")
-
-
-def pacer(p):
-    """The light breathes, and goes off when the helper does."""
-    rest = p.rest
-    rest.call("input_boolean.turn_on", entity_id="input_boolean.pace")
-    rest.wait("light.room", 255, 15, attribute="brightness")
-    rest.wait("light.room", lambda b: b is not None and b < 40, 15, attribute="brightness")
-    rest.wait("light.room", 255, 15, attribute="brightness")
-    rest.call("input_boolean.turn_off", entity_id="input_boolean.pace")
-    rest.wait("light.room", "off", 20)
-
-
-def battery(p):
-    """A low battery is said once it falls."""
-    topic = "hrvd/demo/strap/02000000de30/state"
-    state = json.loads(p.broker.retained(topic)[topic])
-    by_hand(p)
-    p.broker.publish(topic, {**state, "battery": 50}, retain=True)
-    p.rest.wait("sensor.simulated_strap_battery", "50")
-    p.broker.publish(topic, {**state, "battery": 9}, retain=True)
-    note = p.notification("hrvd_battery")
-    expect(note["message"] == "Simulated strap: 9 %", note["message"])
-
-
-def moved(p):
-    """A low level on a day with a hard session: both ways are named. A calendar is searched for words."""
-    rest = p.rest
-    rest.call("input_boolean.turn_on", entity_id="input_boolean.plan")
-    rest.call("input_select.select_option", entity_id="input_select.level", option="EASY")
-    note = p.notification("hrvd_plan")
-    expect("EASY" in note["message"] and "your" not in note["message"], note["message"])
-    note = p.notification("hrvd_calendar")
-    expect(note["message"] == "Tempo 4 x 8 min", note["message"])
-    rest.call("input_boolean.turn_off", entity_id="input_boolean.plan")
-
-
 def people_come_and_go(p):
     """A second person appears and goes without a trace; the first keeps ids and history."""
     before = {u: e["entity_id"] for u, e in p.entities().items()}
@@ -606,11 +510,3 @@ def blueprints_load(p):
     off = [s["entity_id"] for s in automations if s["state"] != "on"]
     expect(not off, f"not running: {off}")
     return f"{len(listed)} blueprints, {len(automations)} automations"
-
-
-COMMON = [appears, blueprints_load, commands, settings, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, log_is_clean]
-NEWEST = [
-    appears, blueprints_load, check_is_followed, readiness, commands, settings, statistics, nothing_to_do_today, pictures, home_assistant_restarts,
-    broker_restarts, daemon_goes, fan_and_light, ceiling, pacer, battery, moved, people_come_and_go,
-    people_fall_silent, log_is_clean,
-]  # fmt: skip

@@ -1,5 +1,6 @@
 """The processes of a test: mosquitto, Home Assistant, hrvd. Each is ended by its own id."""
 
+import datetime as dt
 import json
 import os
 import re
@@ -146,7 +147,8 @@ class HomeAssistant:
             return None
 
     def stop(self):
-        stop(self.process, 60)
+        # killed, it would lose what it restores at its next start; what runs may hold it up for a minute
+        stop(self.process, 150)
 
     def close(self):
         self.stop()
@@ -176,8 +178,8 @@ class Daemon:
         # it takes every HRVD_ for a setting, and refuses those that it does not know
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("HRVD_")}
         # it is seven in the morning where these people live: a day must not end while it is played
-        east = (7 - time.gmtime().tm_hour + 12) % 24 - 12
-        self.env["TZ"] = f"Etc/GMT{-east:+d}"
+        self.east = (7 - time.gmtime().tm_hour + 12) % 24 - 12
+        self.zone = self.env["TZ"] = f"Etc/GMT{-self.east:+d}"
 
     def start(self, *argv):
         with open(self.output, "a") as out:
@@ -191,10 +193,14 @@ class Daemon:
         rest = HERE.parent / "data/sim_rest.txt"
         self.start("demo", "--keep", "--speed", str(speed), "--broker", f"127.0.0.1:{broker.port}", "--rr", str(rest))
 
-    def configure(self, broker, people, more=""):
+    def now(self):
+        """The time where these people live."""
+        return dt.datetime.now(dt.timezone(dt.timedelta(hours=self.east)))
+
+    def configure(self, broker, people, more="", language="en"):
         """People and their straps, without Bluetooth; `more` belongs to the first person."""
         text = (
-            f'[gateway]\nid = "demo"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[bluetooth]\nenabled = false\n'
+            f'[gateway]\nid = "demo"\nlanguage = "{language}"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[bluetooth]\nenabled = false\n'
             f'[store]\npath = "{self.folder}/hrvd.db"\n[control]\nsocket = "{self.folder}/control.sock"\n'
         )
         for n, (slug, name, strap) in enumerate(people):
@@ -204,8 +210,8 @@ class Daemon:
         path.write_text(text)
         return path
 
-    def run(self, broker, people, more=""):
-        self.start("--config", str(self.configure(broker, people, more)), "run")
+    def run(self, broker, people, more="", language="en"):
+        self.start("--config", str(self.configure(broker, people, more, language)), "run")
 
     def says(self, *argv):
         """What a command prints."""
