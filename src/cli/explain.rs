@@ -82,7 +82,11 @@ pub fn run(args: &ExplainArgs, global: &Global, around: &Surroundings, terminal:
         Err(e) => return failed(&e, terminal),
     };
     let look = Look::of_stdout(global.no_color);
-    let written = if terminal.json { writeln!(terminal.out, "{v}") } else { tell(terminal.out, look, &v) };
+    let written = if terminal.json {
+        writeln!(terminal.out, "{v}")
+    } else {
+        tell(terminal.out, look, &v, settings.render.language)
+    };
     terminal.ends(written.map(|()| Exit::Done))
 }
 
@@ -160,8 +164,8 @@ fn check(query: &Query, w: &Wanted<'_>, book: &Book, r: &CheckResult) -> Result<
     }))
 }
 
-fn tell(out: &mut dyn Write, look: Look, v: &Value) -> io::Result<()> {
-    page(out, look, &v["verdict"])?;
+fn tell(out: &mut dyn Write, look: Look, v: &Value, language: Language) -> io::Result<()> {
+    page(out, look, &v["verdict"], language)?;
     writeln!(out, "\n  {}", look.dim("computed again"))?;
     for c in v["checks"].as_array().into_iter().flatten() {
         let n = |x: &Value| x.as_f64().map_or_else(|| "-".to_owned(), |x| format!("{x:.1}"));

@@ -39,8 +39,12 @@ pub fn run(athlete: Option<&AthleteId>, global: &Global, around: &Surroundings, 
         Err(e) => return complain(&e, terminal),
     };
     let look = Look::of_stdout(global.no_color);
-    let written =
-        if terminal.json { writeln!(terminal.out, "{day}") } else { page(terminal.out, look, &day["readiness"]) };
+    let language = Settings::from(&config).render.language;
+    let written = if terminal.json {
+        writeln!(terminal.out, "{day}")
+    } else {
+        page(terminal.out, look, &day["readiness"], language)
+    };
     terminal.ends(written.map(|()| Exit::Done))
 }
 

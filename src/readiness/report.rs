@@ -270,4 +270,4 @@ fn iso(t: Timestamp, zone: &TimeZone) -> String {
 
 #[cfg(test)]
 #[path = "report_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -19,7 +19,7 @@ fn at(d: Date, h: i8, m: i8) -> Timestamp {
 }
 
 /// Six weeks of somebody who trains, a bad morning, and everything said that can be said.
-fn desk() -> Desk {
+pub(crate) fn desk() -> Desk {
     let mut b = Book::default();
     let put = |b: &mut Book, d: Date, h: i8, what: What| {
         b.put(Entry { date: d, at: at(d, h, 0), source: Source::Cli, what });
