@@ -250,7 +250,7 @@ fn a_read_on_the_writers_thread_sees_what_was_sent_before_it() {
 #[test]
 fn straps_facts_topics_and_settings() {
     let dir = tempfile::tempdir().unwrap();
-    store::adopt_offline(&db(dir.path()), &adopted(1), wall(7)).unwrap();
+    store::adopt_offline(options(dir.path()), &adopted(1), wall(7)).unwrap();
     let opened = store::open(options(dir.path())).unwrap();
     opened.handle.adopt(adopted(2), None);
     let facts = StrapFacts {
@@ -280,8 +280,8 @@ fn straps_facts_topics_and_settings() {
     opened.handle.set_meta("k", None);
     opened.handle.forget(strap(2));
     opened.handle.stop().unwrap();
-    assert!(store::forget_offline(&db(dir.path()), strap(1)).unwrap());
-    assert!(!store::forget_offline(&db(dir.path()), strap(1)).unwrap());
+    assert!(store::forget_offline(options(dir.path()), strap(1)).unwrap());
+    assert!(!store::forget_offline(options(dir.path()), strap(1)).unwrap());
     let query = Query::open(&db(dir.path())).unwrap();
     assert_eq!((query.straps().unwrap().len(), query.meta("k").unwrap()), (0, None));
 }

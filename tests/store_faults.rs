@@ -133,21 +133,58 @@ fn feed(dir: &Path, start: u64) {
 /// What a killed process left belongs to whom the strap belonged then, also if it is somebody else's when the next one starts.
 #[test]
 fn what_a_killed_process_left_stays_with_who_wore_the_strap() {
+    let of = |slug: &str| hrvd::engine::Strap { athlete: athlete(slug).id, ..adopted(1) };
+    let owners = |dir: &Path| -> Vec<(String, u64)> {
+        let all = Query::open(&db(dir)).unwrap().recordings().unwrap();
+        all.into_iter().map(|r| (r.athlete.unwrap().to_string(), r.packets)).collect()
+    };
+    // its recording had begun, or all of it is in the journal
+    for begun in [true, false] {
+        for (listed_before, listed_after) in [(true, true), (true, false), (false, true), (false, false)] {
+            let dir = tempfile::tempdir().unwrap();
+            let opening = |dir: &Path, slug: &str, listed: bool| {
+                let straps = if listed { vec![of(slug)] } else { vec![] };
+                OpenOptions { straps, ..with_tail(dir) }
+            };
+            let handle = store::open(opening(dir.path(), "alex", listed_before)).unwrap().handle;
+            if !listed_before {
+                handle.adopt(of("alex"), None);
+            }
+            (0..10).for_each(|s| handle.record(packet(1, s)));
+            if begun {
+                handle.seal().blocking_recv().unwrap().unwrap();
+            }
+            (10..20).for_each(|s| handle.record(packet(1, s)));
+            flush(&handle).unwrap();
+            let image = crash_image(dir.path());
+            handle.stop().unwrap();
+            let next = opening(image.path(), "kim", listed_after);
+            if !listed_after {
+                // also from within a runtime, as setup does
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                runtime.block_on(async { store::adopt_offline(next.clone(), &of("kim"), None) }).unwrap();
+            }
+            let handle = store::open(next).unwrap().handle;
+            (20..30).for_each(|s| handle.record(packet(1, s)));
+            handle.stop().unwrap();
+            let want = [("alex".to_owned(), 20), ("kim".to_owned(), 10)];
+            assert_eq!(owners(image.path()), want, "{begun} {listed_before} {listed_after}");
+        }
+    }
+}
+
+/// Where a daemon runs that cannot be asked, nothing is changed behind its back.
+#[test]
+fn without_being_asked_a_running_daemon_keeps_its_straps() {
     let dir = tempfile::tempdir().unwrap();
-    let of = |slug: &str| vec![hrvd::engine::Strap { athlete: athlete(slug).id, ..adopted(1) }];
-    let handle = store::open(OpenOptions { straps: of("alex"), ..with_tail(dir.path()) }).unwrap().handle;
-    (0..10).for_each(|s| handle.record(packet(1, s)));
-    handle.seal().blocking_recv().unwrap().unwrap();
-    (10..20).for_each(|s| handle.record(packet(1, s)));
+    let handle = store::open(with_tail(dir.path())).unwrap().handle;
+    handle.adopt(adopted(1), None);
     flush(&handle).unwrap();
-    let image = crash_image(dir.path());
+    let busy = |e: StoreError| matches!(e, StoreError::Busy { .. });
+    assert!(store::adopt_offline(options(dir.path()), &adopted(2), None).is_err_and(busy));
+    assert!(store::forget_offline(options(dir.path()), strap(1)).is_err_and(busy));
     handle.stop().unwrap();
-    let handle = store::open(OpenOptions { straps: of("kim"), ..with_tail(image.path()) }).unwrap().handle;
-    (20..30).for_each(|s| handle.record(packet(1, s)));
-    handle.stop().unwrap();
-    let all = Query::open(&db(image.path())).unwrap().recordings().unwrap();
-    let owners: Vec<_> = all.into_iter().map(|r| (r.athlete.unwrap().to_string(), r.packets)).collect();
-    assert_eq!(owners, [("alex".to_owned(), 20), ("kim".to_owned(), 10)]);
+    assert_eq!(adopted_in(dir.path()), [adopted(1)]);
 }
 
 #[test]
@@ -786,7 +823,7 @@ fn a_newer_file_is_refused_and_left_alone() {
     assert!(matches!(e, StoreError::TooNew { found: 99, known: 1.., .. }), "{e}");
     assert!(e.to_string().contains("schema version 99") && e.hint().contains("newer hrvd"));
     assert_eq!(Query::open(&db(dir.path())).err().unwrap(), e);
-    assert!(matches!(store::adopt_offline(&db(dir.path()), &adopted(2), None), Err(StoreError::TooNew { .. })));
+    assert!(matches!(store::adopt_offline(options(dir.path()), &adopted(2), None), Err(StoreError::TooNew { .. })));
     assert_eq!(fs::read(db(dir.path())).unwrap(), before);
 }
 
@@ -844,10 +881,10 @@ fn the_copy_of_adoptions_follows_and_does_not_bring_back_what_was_forgotten() {
     let before = fs::metadata(&copy).unwrap().modified().unwrap();
     opened.handle.adopt(adopted(1), wall(9)); // nothing new
     opened.handle.stop().unwrap();
-    assert!(store::forget_offline(&db(dir.path()), strap(9)).is_ok_and(|known| !known));
+    assert!(store::forget_offline(options(dir.path()), strap(9)).is_ok_and(|known| !known));
     assert_eq!(fs::metadata(&copy).unwrap().modified().unwrap(), before, "written without a change");
-    store::adopt_offline(&db(dir.path()), &adopted(4), None).unwrap();
-    store::forget_offline(&db(dir.path()), strap(3)).unwrap();
+    store::adopt_offline(options(dir.path()), &adopted(4), None).unwrap();
+    store::forget_offline(options(dir.path()), strap(3)).unwrap();
     fs::write(db(dir.path()), [0xa5; 8192]).unwrap();
     let opened = store::open(options(dir.path())).unwrap();
     assert!(opened.report.db.moved_aside.is_some());
@@ -912,7 +949,7 @@ fn start(dir: &Path) -> store::OpenReport {
 /// Two straps, a result and its message.
 fn lived_in(dir: &Path) {
     stored(dir);
-    store::adopt_offline(&db(dir), &adopted(4), None).unwrap();
+    store::adopt_offline(options(dir), &adopted(4), None).unwrap();
 }
 
 #[test]
@@ -935,7 +972,7 @@ fn a_database_that_is_missing_or_empty_takes_the_adoptions_from_their_copy() {
             assert_eq!(fs::read(format!("{}-wal", aside.display())).unwrap(), [0x5a; 5000]);
         }
         // a second start brings nothing back that was forgotten since
-        store::forget_offline(&db(dir.path()), strap(4)).unwrap();
+        store::forget_offline(options(dir.path()), strap(4)).unwrap();
         assert_eq!(store::open(options(dir.path())).unwrap().report.db.salvaged, 0);
         assert_eq!(adopted_in(dir.path()), [adopted(1)]);
     }

@@ -3,7 +3,9 @@
 use super::Exit;
 use super::args::Global;
 use super::ask::{complain, connect};
+use super::backup::options;
 use super::terminal::Terminal;
+use super::whose::failed;
 use crate::config::{Config, Surroundings};
 use crate::control::{ClientError, Op};
 use crate::engine::Strap;
@@ -23,7 +25,7 @@ pub fn adopt(
     let op = Op::Adopt { address: strap.to_string(), athlete: athlete.to_string(), name: name.map(str::to_owned) };
     let offline = |config: &Config| {
         let strap = Strap { id: strap, athlete: athlete.clone(), name: name.map(str::to_owned) };
-        store::adopt_offline(&config.store.path, &strap, crate::clock::Clock::system(Default::default()).now().wall)
+        store::adopt_offline(options(config), &strap, crate::clock::Clock::system(Default::default()).now().wall)
             .map(|()| true)
     };
     let said = format!("{strap} is {athlete}'s now. Wear it: hrvd connects when it sees it.");
@@ -33,7 +35,7 @@ pub fn adopt(
 /// Never connects this strap again.
 pub fn forget(strap: StrapId, global: &Global, around: &Surroundings, terminal: &mut Terminal<'_>) -> Exit {
     let op = Op::Forget { address: strap.to_string() };
-    let offline = |config: &Config| store::forget_offline(&config.store.path, strap);
+    let offline = |config: &Config| store::forget_offline(options(config), strap);
     let said = format!("{strap} is forgotten; what it recorded stays.");
     change(&op, offline, &said, strap, global, around, terminal)
 }
@@ -67,10 +69,7 @@ fn change(
                 let _ = writeln!(terminal.err, "error: {strap} is not adopted");
                 return Exit::NotFound;
             }
-            Err(e) => {
-                let _ = writeln!(terminal.err, "error: {e}");
-                return Exit::Failed;
-            }
+            Err(e) => return failed(&e, terminal),
         },
         Err(e) => return complain(&e, terminal),
     };

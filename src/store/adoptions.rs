@@ -18,7 +18,8 @@ pub(super) fn keep(conn: &Connection, db: &Path) {
     let _ = try_keep(conn, db);
 }
 
-fn try_keep(conn: &Connection, db: &Path) -> Result<(), StoreError> {
+/// The same where it is trouble: who left must not stand in it any more.
+pub(super) fn try_keep(conn: &Connection, db: &Path) -> Result<(), StoreError> {
     let (path, part) = (beside(db, "adopted"), beside(db, "adopted-new"));
     let mut text = HEAD.to_owned();
     let mut stmt = conn.prepare_cached("SELECT * FROM strap ORDER BY address").at(db)?;

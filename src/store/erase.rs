@@ -28,7 +28,6 @@ pub(super) fn erase(files: &mut Files, options: &OpenOptions, who: &AthleteId) -
     let path = &options.path;
     let erased = delete(&mut files.conn, options, who).at(path)?;
     files.recordings_gone(options).at(path)?;
-    adoptions::keep(&files.conn, path);
     files.conn.pragma_update(None, "temp_store", "DEFAULT").at(path)?; // not in memory: it is a whole copy
     let rebuilt = files.conn.execute_batch("VACUUM").at(path);
     files.conn.pragma_update(None, "temp_store", "MEMORY").at(path)?;
@@ -39,6 +38,7 @@ pub(super) fn erase(files: &mut Files, options: &OpenOptions, who: &AthleteId) -
             "it is deleted, but somebody reads the database, and the log keeps old pages until that ends".into();
         return Err(StoreError::Busy { path: path.clone(), cause });
     }
+    adoptions::try_keep(&files.conn, path)?;
     Ok(erased)
 }
 
@@ -83,6 +83,26 @@ pub fn copies(path: &Path, backups: Option<&Path>) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Strap;
+    use crate::units::StrapId;
+
+    #[test]
+    fn a_copy_of_adoptions_that_cannot_be_written_anew_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let db = dir.path().join("hrvd.db");
+        let opened = crate::store::open(OpenOptions::new(&db, "boot-1")).unwrap();
+        let strap = Strap { id: StrapId([1; 6]), athlete: "alex".parse().unwrap(), name: None };
+        opened.handle.adopt(strap, None);
+        opened.handle.flush().blocking_recv().unwrap().unwrap();
+        let part = dir.path().join("hrvd.db.adopted-new");
+        fs::create_dir(&part).unwrap();
+        let erase = || opened.handle.erase("alex".parse().unwrap()).blocking_recv().unwrap();
+        assert!(matches!(erase(), Err(StoreError::Io { path, .. }) if path == part));
+        fs::remove_dir(&part).unwrap();
+        assert_eq!(erase(), Ok(Erased::default()), "its rows are gone already");
+        let copy = fs::read_to_string(dir.path().join("hrvd.db.adopted")).unwrap();
+        assert!(!copy.contains("alex"), "{copy}");
+    }
 
     #[test]
     fn what_an_interrupted_copy_left_is_named() {

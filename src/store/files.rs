@@ -6,9 +6,9 @@ use super::journal::{self, Journal};
 use super::op::Op;
 use super::seal::{self, Anchor, Context, Recordings};
 use super::tail::Left;
-use super::{OpenOptions, OpenReport, adoptions, db, free_name, redate};
+use super::{OpenOptions, OpenReport, adoptions, db, free_name, redate, rows};
 use crate::check::CheckResult;
-use crate::engine::{Record, RecordKind};
+use crate::engine::{Record, RecordKind, Strap};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::Path;
 
@@ -50,11 +50,12 @@ impl Files {
             report.journal_kept = Some(copy);
         }
         let mut top = seal::sealed_to(&conn).at(path)?;
+        let listed = rows::listed(&conn).at(path)?;
         let mut take = |boot: &str, records: &[Numbered], top: &mut Option<u64>| -> Result<(), StoreError> {
             // what the last transaction covered is there already: the crash came before the journal was emptied
             let left = records.get(records.partition_point(|(ord, _)| Some(*ord) <= *top)..).unwrap_or_default();
             if let Some((last, _)) = left.last() {
-                import(&mut conn, options, boot, left, *last).at(path)?;
+                import(&mut conn, options, boot, (left, *last), &listed).at(path)?;
                 report.imported += left.len();
                 *top = Some(*last);
             }
@@ -66,6 +67,7 @@ impl Files {
             take(&tail.boot, &records, &mut top)?;
         }
         journal.clear()?;
+        rows::list(&conn, &options.straps).at(path)?;
         let recordings = Recordings::resume(&conn, &options.boot_id).at(path)?;
         let anchor = seal::newest_anchor(&conn, &options.boot_id).at(path)?;
         Ok((Self { conn, journal, recordings }, Found { report, top, anchor }))
@@ -82,6 +84,7 @@ impl Files {
         let (conn, db) = db::replace(&options.path, cause)?;
         let files = Self { conn, journal, recordings: Recordings::default() };
         files.count_on_from(outbox).at(&options.path)?;
+        rows::list(&files.conn, &options.straps).at(&options.path)?;
         Ok((files, OpenReport { db, ..OpenReport::default() }))
     }
 
@@ -168,15 +171,15 @@ impl Files {
 }
 
 fn context<'a>(options: &'a OpenOptions, boot: &'a str, anchor: Option<Anchor>) -> Context<'a> {
-    Context { boot, app_version: &options.app_version, anchor, straps: &options.straps, left: false }
+    Context { boot, app_version: &options.app_version, anchor, straps: &options.straps, left: None }
 }
 
 fn import(
     conn: &mut Connection,
     options: &OpenOptions,
     boot: &str,
-    left: &[Numbered],
-    last: u64,
+    (left, last): (&[Numbered], u64),
+    listed: &[Strap],
 ) -> rusqlite::Result<()> {
     let own = left.iter().rev().find_map(|(_, r)| match r.kind {
         RecordKind::Anchor { wall } => Some((r.at, wall)),
@@ -189,7 +192,7 @@ fn import(
     let tx = begin_full(conn)?;
     let mut recordings = Recordings::resume(&tx, boot)?;
     let batch = Batch::split(left.iter().map(|(o, r)| (*o, r)));
-    let ctx = Context { left: true, ..context(options, boot, anchor) };
+    let ctx = Context { left: Some(listed), ..context(options, boot, anchor) };
     recordings.seal(&tx, &ctx, &batch, last)?;
     if let Some(anchor) = anchor {
         redate::redate(&tx, boot, anchor, &|a| options.zone(a))?;

@@ -1,19 +1,54 @@
-//! Changes without a running daemon: the database is opened, created if need be, for one change.
+//! Changes without a running daemon. The files are opened as a daemon does: it is kept away meanwhile, and what a killed
+//! one left is taken over first, for whom it belonged to before the change.
 
-use super::error::{At, StoreError};
-use super::{Erased, OpenOptions, adoptions, db, open, rows};
+use super::error::StoreError;
+use super::{Erased, OpenOptions, Query, StoreHandle, open};
 use crate::engine::Strap;
 use crate::units::{AthleteId, StrapId};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
-/// Adopts a strap without a running daemon: opens the database, creating it if need be, for this one change.
-pub fn adopt_offline(path: &Path, strap: &Strap, now: Option<Timestamp>) -> Result<(), StoreError> {
-    let (conn, _) = db::open(path)?;
-    rows::adopt(&conn, strap, now).at(path)?;
-    adoptions::keep(&conn, path);
-    give_to_folder_owner(path);
-    Ok(())
+/// Adopts a strap without a running daemon; the database is created if need be.
+pub fn adopt_offline(options: OpenOptions, strap: &Strap, now: Option<Timestamp>) -> Result<(), StoreError> {
+    change(options, |handle| {
+        handle.adopt(strap.clone(), now);
+        flush(handle)
+    })
+}
+
+/// Forgets a strap without a running daemon; says whether it was known.
+pub fn forget_offline(options: OpenOptions, strap: StrapId) -> Result<bool, StoreError> {
+    let path = options.path.clone();
+    change(options, |handle| {
+        let known = Query::open(&path)?.straps()?.iter().any(|s| s.strap.id == strap);
+        handle.forget(strap);
+        flush(handle).map(|()| known)
+    })
+}
+
+/// Deletes everything of a person without a running daemon.
+pub fn erase_offline(options: OpenOptions, who: &AthleteId) -> Result<Erased, StoreError> {
+    change(options, |handle| handle.erase(who.clone()).blocking_recv().unwrap_or(Err(StoreError::Stopped)))
+}
+
+/// Waits in a thread of its own: setup asks from within a runtime, where tokio lets nothing block.
+fn flush(handle: &StoreHandle) -> Result<(), StoreError> {
+    let done = handle.flush();
+    let waited = std::thread::scope(|s| s.spawn(|| done.blocking_recv()).join());
+    waited.map_or(Err(StoreError::Stopped), |got| got.unwrap_or(Err(StoreError::Stopped)))
+}
+
+fn change<T>(
+    options: OpenOptions,
+    change: impl FnOnce(&StoreHandle) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let path = options.path.clone();
+    let opened = open(options)?;
+    opened.report.trouble.map_or(Ok(()), Err)?;
+    let changed = change(&opened.handle);
+    opened.handle.stop()?;
+    give_to_folder_owner(&path);
+    changed
 }
 
 /// root adopts, and the daemon runs as somebody else: the files belong to whom the folder belongs.
@@ -29,24 +64,4 @@ pub(super) fn give_to_folder_owner(path: &Path) {
             let _ = chown(&file, Some(folder.uid()), Some(folder.gid()));
         }
     }
-}
-
-/// Forgets a strap without a running daemon; says whether it was known.
-pub fn forget_offline(path: &Path, strap: StrapId) -> Result<bool, StoreError> {
-    let (conn, _) = db::open(path)?;
-    let known = rows::forget(&conn, strap).at(path)?;
-    adoptions::keep(&conn, path);
-    give_to_folder_owner(path);
-    Ok(known)
-}
-
-/// Deletes everything of a person without a running daemon.
-pub fn erase_offline(options: OpenOptions, who: &AthleteId) -> Result<Erased, StoreError> {
-    let path = options.path.clone();
-    let opened = open(options)?;
-    opened.report.trouble.map_or(Ok(()), Err)?;
-    let erased = opened.handle.erase(who.clone()).blocking_recv().unwrap_or(Err(StoreError::Stopped));
-    opened.handle.stop()?;
-    give_to_folder_owner(&path);
-    erased
 }

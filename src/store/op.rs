@@ -29,7 +29,7 @@ pub(super) enum Op {
     Athletes(Vec<Athlete>),
     Adopt(Strap, Option<Timestamp>),
     Forget(StrapId),
-    /// These are worn without an adoption from now on. No row of its own.
+    /// These are worn without an adoption from now on.
     Straps(Vec<Strap>),
     Facts(StrapId, StrapFacts),
     Battery(StrapId, Date, u8),
@@ -115,7 +115,7 @@ impl Op {
             Self::Forget(strap) => {
                 rows::forget(conn, *strap)?;
             }
-            Self::Straps(_) => {}
+            Self::Straps(straps) => rows::list(conn, straps)?,
             Self::Facts(strap, facts) => {
                 if straps.iter().any(|s| s.id == *strap) || rows::is_adopted(conn, *strap)? {
                     rows::facts(conn, *strap, facts)?;

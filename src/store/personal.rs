@@ -110,7 +110,9 @@ fn of_table(
             Rows::new(table, listed("topic"), &[&texts(conn, table, "topic", &|t| speaks_of(t, who, straps))?])
         }
         _ if has("key") => {
-            Rows::new(table, listed("key"), &[&texts(conn, table, "key", &|k| is_key_of(k, who, straps))?])
+            // a strap that others had too may be listed for this person
+            let condition = format!("{} OR (key LIKE 'listed.%' AND value = ?2)", listed("key"));
+            Rows::new(table, condition, &[&texts(conn, table, "key", &|k| is_key_of(k, who, straps))?, who])
         }
         _ => return Ok(None),
     }))

@@ -1,5 +1,6 @@
 //! Rows to values and back.
 
+use super::op::set_meta;
 use crate::check::{CheckId, CheckResult, Note, Values};
 use crate::engine::{Strap, StrapFacts};
 use crate::recording::text;
@@ -226,6 +227,30 @@ pub(super) fn facts(conn: &Connection, strap: StrapId, f: &StrapFacts) -> rusqli
             new.software
         ],
     )?;
+    Ok(())
+}
+
+/// Whose the straps are that the newest process knows without adoption. What it leaves when it is killed is theirs,
+/// whatever the configuration says at the next start.
+pub(super) fn listed(conn: &Connection) -> rusqlite::Result<Vec<Strap>> {
+    let mut stmt = conn.prepare("SELECT substr(key, 8), value FROM meta WHERE key LIKE 'listed.%' ORDER BY key")?;
+    let pairs = stmt.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
+    let pairs: Vec<_> = pairs.collect::<rusqlite::Result<_>>()?;
+    let strap =
+        |(id, who): &(String, String)| Some(Strap { id: id.parse().ok()?, athlete: who.parse().ok()?, name: None });
+    Ok(pairs.iter().filter_map(strap).collect())
+}
+
+/// Writes that down; nothing if it stands there.
+pub(super) fn list(conn: &Connection, straps: &[Strap]) -> rusqlite::Result<()> {
+    let before = listed(conn)?;
+    let is_in = |all: &[Strap], s: &Strap| all.iter().any(|other| (other.id, &other.athlete) == (s.id, &s.athlete));
+    for gone in before.iter().filter(|s| !is_in(straps, s)) {
+        set_meta(conn, &format!("listed.{}", gone.id.slug()), None)?;
+    }
+    for s in straps.iter().filter(|s| !is_in(&before, s)) {
+        set_meta(conn, &format!("listed.{}", s.id.slug()), Some(s.athlete.as_str()))?;
+    }
     Ok(())
 }
 

@@ -50,7 +50,8 @@ pub(super) struct Context<'a> {
     /// Whose straps are, beside the adopted ones.
     pub(super) straps: &'a [Strap],
     /// A process that was killed left these records: they go on with what it had begun, whosever the strap is now.
-    pub(super) left: bool,
+    /// These are the straps that it knew without adoption.
+    pub(super) left: Option<&'a [Strap]>,
 }
 
 /// Highest order number that a committed transaction covers.
@@ -75,13 +76,15 @@ pub(super) fn newest_anchor(conn: &Connection, boot: &str) -> rusqlite::Result<O
 }
 
 impl Context<'_> {
-    /// Whose a strap is now.
+    /// Whose a strap was when it sent this.
     fn wearer(&self, conn: &Connection, strap: StrapId) -> rusqlite::Result<Option<String>> {
-        if let Some(listed) = self.straps.iter().find(|s| s.id == strap) {
-            return Ok(Some(listed.athlete.to_string()));
+        let listed = |all: &[Strap]| all.iter().find(|s| s.id == strap).map(|s| s.athlete.to_string());
+        if let Some(listed) = listed(self.left.unwrap_or(self.straps)) {
+            return Ok(Some(listed));
         }
         let mut adopted = conn.prepare_cached("SELECT athlete FROM strap WHERE address = ?1")?;
-        adopted.query_row([strap.to_string()], |r| r.get(0)).optional()
+        let adopted = adopted.query_row([strap.to_string()], |r| r.get(0)).optional()?;
+        Ok(adopted.or_else(|| listed(self.straps)))
     }
 }
 
@@ -99,7 +102,7 @@ impl Recordings {
             let mut rest = packets.as_slice();
             while let Some(first) = rest.first() {
                 // the last words of a strap that is nobody's any more belong to what they end
-                let same = |o: &Open| ctx.left || wearer.is_none() || o.athlete == wearer;
+                let same = |o: &Open| ctx.left.is_some() || wearer.is_none() || o.athlete == wearer;
                 let here = self.open.get(strap).is_some_and(|o| first.at.since(o.last) < SAME_WEARING && same(o));
                 if !here {
                     self.end(conn, *strap)?;

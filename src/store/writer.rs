@@ -427,8 +427,6 @@ impl Writer {
             }
             if let Op::Straps(straps) = op {
                 self.options.straps.clone_from(straps);
-                self.ops.pop_front();
-                continue;
             }
             let Some(files) = &mut self.files else { return Err(StoreError::Stopped) };
             let outcome = files.apply(op, &self.options).at(&self.options.path);

@@ -4,6 +4,7 @@ use super::signal::{Grade, Tally};
 use super::talk::Talk;
 use super::{Stop, service};
 use crate::cli::ask::connect;
+use crate::cli::backup::options;
 use crate::cli::scan::{self, Row};
 use crate::config::Config;
 use crate::control::{ClientError, Op};
@@ -113,7 +114,7 @@ pub(super) fn adopt(strap: StrapId, athlete: &AthleteId, config: &Config) -> Res
         Err(ClientError::NotRunning(_)) => {
             let strap = Strap { id: strap, athlete: athlete.clone(), name: None };
             let now = crate::clock::Clock::system(crate::clock::ClockTrust::Auto).now().wall;
-            let done = store::adopt_offline(&config.store.path, &strap, now).map(|()| false);
+            let done = store::adopt_offline(options(config), &strap, now).map(|()| false);
             done.map_err(|e| Stop::failed(e.to_string(), e.hint()))
         }
         Err(e) => Err(Stop::failed(e.to_string(), "sudo hrvd doctor looks closer")),
