@@ -155,6 +155,33 @@ fn a_late_clock_dates_earlier_rows_and_asks_for_publishing_again() {
     assert_eq!((query.redated().unwrap().len(), query.count_unsent().unwrap()), (0, 3));
 }
 
+/// What was measured before a start gets the date of where the person lived then, also a person whom no configuration
+/// names, or one for whom it names another time zone now.
+#[test]
+fn a_start_dates_what_came_before_it_by_the_time_zone_of_then() {
+    let elsewhere =
+        hrvd::engine::Athlete { time_zone: jiff::tz::TimeZone::get("America/New_York").unwrap(), ..athlete("alex") };
+    for next in [vec![athlete("alex")], vec![], vec![elsewhere]] {
+        let dir = tempfile::tempdir().unwrap();
+        let handle = store::open(options(dir.path())).unwrap().handle;
+        handle.result(result(1, None), vec![]);
+        let now: jiff::Timestamp = "2026-06-30T23:30:00Z".parse().unwrap();
+        handle.record(Record { at: Mono::from_secs(800), kind: RecordKind::Anchor { wall: now } });
+        handle.stop().unwrap();
+        // as if it had been killed between the clock and the date
+        let conn = rusqlite::Connection::open(db(dir.path())).unwrap();
+        conn.execute("UPDATE check_result SET wall_us = NULL, local_date = NULL", []).unwrap();
+        drop(conn);
+        store::open(store::OpenOptions { athletes: next.clone(), ..options(dir.path()) })
+            .unwrap()
+            .handle
+            .stop()
+            .unwrap();
+        let date = Query::open(&db(dir.path())).unwrap().results(None, 9).unwrap()[0].local_date;
+        assert_eq!(date, Some("2026-07-01".parse().unwrap()), "{next:?}");
+    }
+}
+
 #[test]
 fn a_clock_that_is_set_later_corrects_the_dates_of_its_boot() {
     let dir = tempfile::tempdir().unwrap();
