@@ -8,6 +8,7 @@ use crate::units::Mono;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,6 +48,8 @@ struct Copied {
     to: PathBuf,
     contents: Contents,
     removed: usize,
+    /// An older one that should be gone and stays, and why.
+    stays: Option<String>,
 }
 
 /// See the module.
@@ -153,8 +156,15 @@ fn copy(
     let contents = backup.write(&to)?;
     let all = dated(dir, today);
     let old = all.len().saturating_sub(keep.max(1));
-    let removed = all.iter().take(old).filter(|(_, path)| fs::remove_file(path).is_ok()).count();
-    Ok(Some(Copied { to, contents, removed }))
+    let (mut removed, mut stays) = (0, None);
+    for (_, path) in all.iter().take(old) {
+        match fs::remove_file(path) {
+            Ok(()) => removed += 1,
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => stays = Some(format!("{}: {e}", path.display())),
+        }
+    }
+    Ok(Some(Copied { to, contents, removed, stays }))
 }
 
 /// Our copies there, the oldest first: those from after today were made before today, by a clock that ran ahead.
@@ -212,13 +222,18 @@ impl Hub {
         let given_up = copying.given_up;
         self.night.copying = None;
         match outcome {
-            Ok(Some(c)) => tracing::info!(
-                "the database was copied to {} ({} kB, {} results); {} older copies were removed",
-                c.to.display(),
-                c.contents.bytes / 1024,
-                c.contents.results,
-                c.removed
-            ),
+            Ok(Some(c)) => {
+                tracing::info!(
+                    "the database was copied to {} ({} kB, {} results); {} older copies were removed",
+                    c.to.display(),
+                    c.contents.bytes / 1024,
+                    c.contents.results,
+                    c.removed
+                );
+                if let Some(stays) = c.stays {
+                    tracing::warn!("an older copy of the database could not be removed, and they take room: {stays}");
+                }
+            }
             Ok(None) => {}
             Err(_) if given_up => {
                 tracing::debug!("the copy of the database waits until nobody wears a strap");
@@ -317,6 +332,10 @@ mod tests {
             assert!(to.join(format!("hrvd-2026-11-{day}.db")).exists());
         }
         assert!(!to.join("hrvd-2030-01-01.db").exists());
+        // what cannot be removed would fill the card without a word
+        fs::create_dir(to.join("hrvd-2026-11-02.db")).unwrap();
+        let copied = run(date(2026, 11, 29)).unwrap();
+        assert!(copied.removed == 1 && copied.stays.is_some_and(|s| s.contains("hrvd-2026-11-02.db")));
         opened.handle.stop().unwrap();
     }
 }
