@@ -99,14 +99,17 @@ fn follow(
 /// What to say so that numbers are shown.
 pub(super) const ASK: &str = "How does the day feel? hrvd log feel good | ok | bad, then hrvd today";
 
+/// Whether the numbers wait for the feel; a daemon that is older than this program has no such answer.
+fn numbers_wait(client: &mut Client, athlete: &str) -> bool {
+    let today = Op::Today { athlete: Some(athlete.to_owned()) };
+    client.ask(&today).is_ok_and(|v| v["numbers_wait"] == true)
+}
+
 /// Asks how the day feels before any number is shown, if the verdict waits for it and somebody sits there; whether
 /// nothing waits any more.
 fn ask_feel(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>) -> bool {
     use std::io::{IsTerminal, stdin};
-    let today = Op::Today { athlete: Some(athlete.to_owned()) };
-    // a daemon that is older than this program has no such answer
-    let waits = client.ask(&today).is_ok_and(|v| v["numbers_wait"] == true);
-    if !waits {
+    if !numbers_wait(client, athlete) {
         return true;
     }
     if !stdin().is_terminal() {
@@ -115,16 +118,20 @@ fn ask_feel(client: &mut Client, athlete: &str, terminal: &mut Terminal<'_>) -> 
     let _ = write!(terminal.err, "How does the day feel? good, ok or bad (Enter: later) ");
     let _ = terminal.err.flush();
     let mut line = String::new();
-    if stdin().read_line(&mut line).is_err() {
-        return false;
-    }
-    let Some(feel) = feel_of(&line) else { return false };
+    stdin().read_line(&mut line).is_ok() && say_feel(client, athlete, &line, terminal)
+}
+
+/// Hands the answer on; whether nothing waits any more. One that is refused may have changed nothing.
+fn say_feel(client: &mut Client, athlete: &str, line: &str, terminal: &mut Terminal<'_>) -> bool {
+    let Some(feel) = feel_of(line) else { return false };
     let value = feel.as_str().to_owned();
-    let said = client.ask(&Op::Say { athlete: Some(athlete.to_owned()), what: "feel".into(), value, date: None });
-    if let Err(e) = said {
-        complain(&e, terminal);
+    match client.ask(&Op::Say { athlete: Some(athlete.to_owned()), what: "feel".into(), value, date: None }) {
+        Ok(_) => true,
+        Err(e) => {
+            complain(&e, terminal);
+            !numbers_wait(client, athlete)
+        }
     }
-    true
 }
 
 /// A feel by its word or the beginning of it.
@@ -163,6 +170,8 @@ fn exit_of(v: &Value) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead, BufReader, Write};
+    use std::os::unix::net::UnixListener;
 
     #[test]
     fn a_feel_by_its_first_letter() {
@@ -172,5 +181,33 @@ mod tests {
             assert_eq!(feel_of(line), want, "{line:?}");
         }
         assert!(["", "\n", "fine", "goodness"].iter().all(|l| feel_of(l).is_none()));
+    }
+
+    #[test]
+    fn a_feel_that_is_not_taken_shows_no_numbers() {
+        let refused = r#"{"type":"error","kind":"invalid","message":"the date is not known yet"}"#;
+        let today = |waits: bool| format!(r#"{{"type":"today","numbers_wait":{waits}}}"#);
+        for (answers, shown) in [
+            (vec![r#"{"type":"ok"}"#.to_owned()], true),
+            (vec![refused.to_owned(), today(true)], false),
+            // taken, and it could not be stored
+            (vec![refused.to_owned(), today(false)], true),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("s");
+            let listener = UnixListener::bind(&path).unwrap();
+            let n = answers.len();
+            let daemon = std::thread::spawn(move || {
+                let (stream, _) = listener.accept().unwrap();
+                let asked = BufReader::new(stream.try_clone().unwrap()).lines();
+                asked.zip(answers).map(|(_, answer)| writeln!(&stream, "{answer}").unwrap()).count()
+            });
+            let (mut out, mut err) = (vec![], vec![]);
+            let mut client = Client::connect(&path).unwrap();
+            let mut terminal = Terminal { out: &mut out, err: &mut err, json: false };
+            assert_eq!(say_feel(&mut client, "alex", "good\n", &mut terminal), shown, "{n}");
+            drop(client);
+            assert_eq!((daemon.join().unwrap(), err.is_empty()), (n, n == 1));
+        }
     }
 }

@@ -216,6 +216,22 @@ mod tests {
         assert_eq!(left, BTreeSet::from(NOBODYS));
     }
 
+    /// What is known of a strap that others had too stays; that it was listed for the person does not.
+    #[test]
+    fn a_listing_of_a_shared_strap_is_the_persons_and_no_other_setting_of_it() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate::run(&mut conn, Path::new("x"), migrate::MIGRATIONS).unwrap();
+        let strap = |n: u8, who: &str| Strap { id: StrapId([n; 6]), athlete: who.parse().unwrap(), name: None };
+        crate::store::rows::list(&conn, &[strap(1, "alex"), strap(2, "kim")]).unwrap();
+        crate::store::rows::adopt(&conn, &strap(1, "kim"), None).unwrap();
+        conn.execute("INSERT INTO meta VALUES ('source.010101010101', 'alex')", []).unwrap();
+        let found = rows(&conn, &"alex".parse().unwrap(), &[]).unwrap();
+        assert_eq!(found.iter().map(|r| r.delete(&conn).unwrap()).sum::<usize>(), 1);
+        let mut left = conn.prepare("SELECT key FROM meta WHERE key GLOB '*.*' ORDER BY key").unwrap();
+        let left: Vec<String> = left.query_map([], |r| r.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(left, ["listed.020202020202", "source.010101010101"]);
+    }
+
     #[test]
     fn topics_and_keys_are_told_apart() {
         let straps = BTreeSet::from([StrapId([0xa0, 0x9e, 0x1a, 0x9f, 0x6e, 0x53])]);
