@@ -9,7 +9,7 @@ use super::{OpenOptions, beside, db, journal, migrate};
 use rusqlite::{Connection, InterruptHandle, OptionalExtension};
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// What a database holds.
@@ -76,8 +76,9 @@ impl Backup {
     /// Fills a file and forces it to the card.
     fn fill(&self, part: &Path) -> Result<Contents, StoreError> {
         replace::remove(part)?;
+        // health data: nobody else may read it, not even while it is made; SQLite takes an empty file
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(part).at(part)?;
         self.conn.execute("VACUUM INTO ?1", [part.to_string_lossy()]).at(part)?;
-        fs::set_permissions(part, fs::Permissions::from_mode(0o600)).at(part)?;
         File::open(part).and_then(|f| f.sync_all()).at(part)?;
         verify(part)
     }
@@ -178,5 +179,40 @@ fn old_is_tidy(options: OpenOptions, path: &Path) -> Result<(), StoreError> {
     match tidy(options) {
         Err(e @ (StoreError::Busy { .. } | StoreError::Full { .. })) => Err(e),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    /// A copy that is killed stays as it is then.
+    #[test]
+    fn a_copy_is_for_nobody_else_from_its_first_byte() {
+        let dir = tempfile::tempdir().unwrap();
+        let (db, to) = (dir.path().join("hrvd.db"), dir.path().join("copy.db"));
+        super::super::open(OpenOptions::new(&db, "boot")).unwrap().handle.stop().unwrap();
+        let conn = Connection::open(&db).unwrap();
+        conn.execute("INSERT INTO meta VALUES ('large', hex(randomblob(8000000)))", []).unwrap();
+        drop(conn);
+        let (part, over) = (beside(&to, "part"), AtomicBool::new(false));
+        let watch = || {
+            let mut modes = vec![];
+            while !over.load(Ordering::Relaxed) {
+                modes.extend(fs::metadata(&part).map(|m| m.permissions().mode() & 0o777));
+                modes.dedup();
+            }
+            modes
+        };
+        let modes = std::thread::scope(|s| {
+            let watcher = s.spawn(watch);
+            Backup::of(&db).unwrap().write(&to).unwrap();
+            over.store(true, Ordering::Relaxed);
+            watcher.join().unwrap()
+        });
+        assert_eq!(modes, [0o600]);
+        assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
