@@ -645,3 +645,24 @@ async fn cancelling_says_goodbye_too() {
     observer.until_message(STATUS, "offline");
     client.until("closed", |s| *s == ConnectionState::Closed).await;
 }
+
+/// The broker keeps it, so it would end each link: where we look at the beginning only, and where commands come from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kept_message_that_is_too_large_does_not_stop_us() {
+    let broker = Mosquitto::open();
+    let observer = Observer::new(broker.port);
+    let body = "x".repeat(300 * 1024);
+    for (topic, commands) in [("hrvd/g/strap/a09e1a9f6e53/availability", true), ("hrvd/g/athlete/kim/check/set", false)]
+    {
+        observer.publish(topic, &body, true);
+        observer.until(topic, |all| all.iter().any(|s| s.topic == topic));
+        let mut client = Client::start(config(broker.port));
+        client.connected().await;
+        client.push(topic);
+        observer.until_message(RESULT, topic);
+        observer.publish(SET, "start", false);
+        let heard = tokio::time::timeout(if commands { LONG } else { ms(500) }, client.commands.recv()).await;
+        assert_eq!(heard.is_ok(), commands, "{topic}: {heard:?}");
+        observer.publish(topic, "", true);
+    }
+}

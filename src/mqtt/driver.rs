@@ -36,6 +36,8 @@ pub(super) struct Driver<O> {
     pub(super) commands: mpsc::Sender<Order>,
     pub(super) stop: CancellationToken,
     pub(super) complaints: Complaints,
+    /// How little is listened to, because something that is too large for us stands on one of our topics.
+    pub(super) wary: u8,
 }
 
 enum End {
@@ -65,6 +67,7 @@ impl<O: OutboxSource> Driver<O> {
             let End::Failed { error, was_up, was_stable } = end else { break };
             if was_stable {
                 backoff.reset();
+                self.wary = 0;
             }
             short_links = if was_up && !was_stable { short_links + 1 } else { 0 };
             let mut wait = backoff.next(fastrand::f64());
@@ -72,6 +75,10 @@ impl<O: OutboxSource> Driver<O> {
                 LinkError::Refused { why, hint } => {
                     wait = wait.max(timing.refused_wait.mul_f64(1.0 + 0.2 * fastrand::f64()));
                     ConnectionState::Refused { why, hint }
+                }
+                LinkError::TooLarge(bytes) => {
+                    self.wary = if was_stable { 0 } else { self.wary.saturating_add(1) };
+                    ConnectionState::Down { why: self.too_large(bytes) }
                 }
                 LinkError::Lost(why) if short_links >= SHORT_LINKS => ConnectionState::Down {
                     why: format!("{why}; again soon after connecting: is '{}' used twice?", self.config.client_id()),
@@ -101,7 +108,7 @@ impl<O: OutboxSource> Driver<O> {
     /// One link from the first attempt to its end.
     async fn session(&mut self) -> End {
         let mut s = Session { once: self.once(), ..Session::default() };
-        let filters = [&self.topics.subscriptions()[..], &s.once].concat();
+        let filters = [&self.subscriptions()[..], &s.once].concat();
         let opening = Link::open(&self.config, Some(self.topics.status()), filters);
         let mut link = tokio::select! {
             opened = opening => match opened {

@@ -58,6 +58,8 @@ pub(super) struct Message {
 pub(super) enum LinkError {
     /// Somebody has to change something; trying fast will not help.
     Refused { why: String, hint: &'static str },
+    /// A message of so many bytes came that nobody meant for us; if the broker keeps it, it comes again.
+    TooLarge(usize),
     /// May well work the next time.
     Lost(String),
 }
@@ -260,6 +262,9 @@ fn classify(error: &ConnectionError) -> LinkError {
                 Some(e) => tls_refused(e),
                 None => LinkError::Lost(e.to_string()),
             }
+        }
+        ConnectionError::MqttState(StateError::Deserialization(rumqttc::Error::PayloadSizeLimitExceeded(bytes))) => {
+            LinkError::TooLarge(*bytes)
         }
         ConnectionError::MqttState(StateError::AwaitPingResp) => LinkError::Lost("the broker no longer answers".into()),
         ConnectionError::MqttState(StateError::ConnectionAborted) => {

@@ -85,6 +85,7 @@ pub fn spawn(
         commands,
         stop: stop.clone(),
         complaints: command::Complaints::default(),
+        wary: 0,
     };
     let task = tokio::spawn(driver.run());
     Ok((MqttHandle::new(shared, topics, watcher, stop, Some(task)), receiver))

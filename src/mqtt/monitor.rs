@@ -30,6 +30,7 @@ impl From<LinkError> for NoEntry {
     fn from(e: LinkError) -> Self {
         match e {
             LinkError::Refused { why, hint } => Self { why, hint: Some(hint) },
+            LinkError::TooLarge(bytes) => Self { why: format!("a message of {bytes} bytes came"), hint: None },
             LinkError::Lost(why) => Self { why, hint: None },
         }
     }

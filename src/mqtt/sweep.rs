@@ -2,7 +2,7 @@
 
 use super::desired::Due;
 use super::driver::Driver;
-use super::link::{Link, Message};
+use super::link::{Link, MAX_PACKET, Message};
 use super::outbox::OutboxSource;
 use super::session::{Session, after};
 use crate::publication::Publication;
@@ -11,7 +11,29 @@ impl<O: OutboxSource> Driver<O> {
     /// What is listened to at the beginning of a link: what the broker keeps of straps and athletes, and of devices as
     /// they were announced last.
     pub(super) fn once(&self) -> Vec<String> {
+        if self.wary > 0 {
+            return Vec::new();
+        }
         self.topics.strays().into_iter().chain(self.shared.lock().desired.discovery().cloned()).collect()
+    }
+
+    /// What is listened to all the time. A message that cannot be taken in ends the link, and one that the broker keeps
+    /// would end each: then results are worth more than commands.
+    pub(super) fn subscriptions(&self) -> Vec<String> {
+        if self.wary > 1 { vec![self.topics.status()] } else { self.topics.subscriptions() }
+    }
+
+    pub(super) fn too_large(&self, bytes: usize) -> String {
+        let without = match self.wary {
+            0 => "",
+            1 => "; listening without what a run before left",
+            _ => "; listening without commands",
+        };
+        format!(
+            "a message of {bytes} bytes came and {MAX_PACKET} are the limit{without}. Find it with: mosquitto_sub -v \
+             --retained-only -t '{}/#', and clear it with: mosquitto_pub -r -n -t TOPIC",
+            self.topics.root()
+        )
     }
 
     /// Devices of earlier runs that are not announced any more are removed. Only when everything desired is known.

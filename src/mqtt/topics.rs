@@ -183,6 +183,10 @@ impl Topics {
     pub fn ha_status(&self) -> &str {
         &self.ha_status
     }
+    /// What all topics of this gateway but discovery begin with.
+    pub(super) fn root(&self) -> &str {
+        &self.root
+    }
     /// What the broker may still keep of straps and athletes that are gone; looked at once after each connection.
     pub(super) fn strays(&self) -> Vec<String> {
         vec![format!("{}/strap/+/availability", self.root), format!("{}/athlete/+/check", self.root)]
