@@ -6,7 +6,8 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 to=${DESTDIR:-}
-list=$to/usr/share/doc/hrvd/installed-files
+own=usr/share/doc/hrvd/installed-files
+list=$to/$own
 config=etc/hrvd/hrvd.toml
 
 die() { printf 'hrvd: %s\n' "$1" >&2; exit 1; }
@@ -48,7 +49,7 @@ fi
 files=$(cd "$here/root" && find . -type f | sed 's|^\./||' | sort)
 before=$(cat "$list" 2>/dev/null || true)
 mkdir -p "$(dirname "$list")"
-printf '%s\n' "$files" "usr/share/doc/hrvd/installed-files" >"$list.new"
+printf '%s\n' "$files" "$own" >"$list.new"
 printf '%s\n' "$files" | while IFS= read -r file; do
   target=$to/$file
   mode=644

@@ -80,7 +80,7 @@ mod tests {
         for (i, v) in values.iter().enumerate() {
             w.push(*v);
             let mut last = values[(i + 1).saturating_sub(60)..=i].to_vec();
-            last.sort_unstable_by(f64::total_cmp);
+            last.sort_by(f64::total_cmp);
             assert_eq!(w.len(), last.len());
             for q in [0.85, 0.3] {
                 let want = last[(q * last.len() as f64) as usize].min(255.75);

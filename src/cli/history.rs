@@ -9,7 +9,7 @@ use super::terminal::Terminal;
 use super::whose::{DayWord, failed, open, pick};
 use crate::clock::{Clock, ClockTrust};
 use crate::config::Surroundings;
-use crate::daemon::{self, Settings};
+use crate::daemon::{self, Settings, keyed};
 use crate::load::plus_days;
 use crate::readiness::{Reading, Version};
 use crate::store::{Query, StoreError};
@@ -77,8 +77,7 @@ fn rows(
     last: Date,
     waits: Option<Date>,
 ) -> Result<Vec<Value>, StoreError> {
-    let mut verdicts: BTreeMap<Date, Version> = BTreeMap::new();
-    verdicts.extend(query.verdicts(athlete, first, last)?);
+    let verdicts: BTreeMap<Date, Version> = keyed(query.verdicts(athlete, first, last)?);
     let book = query.book(athlete, Some(last))?;
     let measured = (0..).map(|n| plus_days(first, n)).take_while(|d| *d <= last);
     let measured = measured.filter(|d| book.mornings.of(*d).next().is_some());

@@ -20,6 +20,7 @@ pub use preferences::Configured;
 pub use readiness::{ReadinessSettings, look};
 pub(crate) use roster::merge;
 pub use settings::Settings;
+pub(crate) use settings::keyed;
 
 use crate::ble::{self, BleConfig};
 use crate::clock::Clock;

@@ -43,7 +43,7 @@ pub struct Settings {
 }
 
 /// A map, filled one by one: `collect` sorts first, with 8 kB of program for each pair of types.
-fn keyed<K: Ord, V>(entries: impl Iterator<Item = (K, V)>) -> BTreeMap<K, V> {
+pub(crate) fn keyed<K: Ord, V>(entries: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
     let mut map = BTreeMap::new();
     map.extend(entries);
     map

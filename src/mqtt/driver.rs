@@ -77,7 +77,7 @@ impl<O: OutboxSource> Driver<O> {
                     ConnectionState::Refused { why, hint }
                 }
                 LinkError::TooLarge(bytes) => {
-                    self.wary = if was_stable { 0 } else { self.wary.saturating_add(1) };
+                    self.wary = self.wary.saturating_add(u8::from(!was_stable));
                     ConnectionState::Down { why: self.too_large(bytes) }
                 }
                 LinkError::Lost(why) if short_links >= SHORT_LINKS => ConnectionState::Down {

@@ -7,12 +7,13 @@ use crate::engine::Strap;
 use crate::units::{AthleteId, StrapId};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
+use tokio::sync::oneshot;
 
 /// Adopts a strap without a running daemon; the database is created if need be.
 pub fn adopt_offline(options: OpenOptions, strap: &Strap, now: Option<Timestamp>) -> Result<(), StoreError> {
     change(options, |handle| {
         handle.adopt(strap.clone(), now);
-        flush(handle)
+        wait(handle.flush())
     })
 }
 
@@ -22,18 +23,17 @@ pub fn forget_offline(options: OpenOptions, strap: StrapId) -> Result<bool, Stor
     change(options, |handle| {
         let known = Query::open(&path)?.straps()?.iter().any(|s| s.strap.id == strap);
         handle.forget(strap);
-        flush(handle).map(|()| known)
+        wait(handle.flush()).map(|()| known)
     })
 }
 
 /// Deletes everything of a person without a running daemon.
 pub fn erase_offline(options: OpenOptions, who: &AthleteId) -> Result<Erased, StoreError> {
-    change(options, |handle| handle.erase(who.clone()).blocking_recv().unwrap_or(Err(StoreError::Stopped)))
+    change(options, |handle| wait(handle.erase(who.clone())))
 }
 
 /// Waits in a thread of its own: setup asks from within a runtime, where tokio lets nothing block.
-fn flush(handle: &StoreHandle) -> Result<(), StoreError> {
-    let done = handle.flush();
+fn wait<T: Send>(done: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
     let waited = std::thread::scope(|s| s.spawn(|| done.blocking_recv()).join());
     waited.map_or(Err(StoreError::Stopped), |got| got.unwrap_or(Err(StoreError::Stopped)))
 }

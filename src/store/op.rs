@@ -60,9 +60,13 @@ impl Op {
         )
     }
 
-    /// Whether a strap may belong to somebody else after it.
-    pub(super) fn moves_straps(&self) -> bool {
-        matches!(self, Self::Adopt(..) | Self::Forget(_) | Self::Straps(_))
+    /// Whether a strap may belong to somebody else after it. `listed` are those that need no adoption before it.
+    pub(super) fn moves_straps(&self, listed: &[Strap]) -> bool {
+        match self {
+            Self::Adopt(..) | Self::Forget(_) => true,
+            Self::Straps(straps) => straps != listed,
+            _ => false,
+        }
     }
 
     /// Applies it; call inside a transaction. `straps` are those that need no adoption.

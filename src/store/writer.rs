@@ -417,10 +417,7 @@ impl Writer {
         self.ensure_open()?;
         let mut rejected = Ok(());
         while let Some((before, op)) = self.ops.front() {
-            if self.files.is_none() {
-                return Err(StoreError::Stopped);
-            }
-            if op.moves_straps() && !self.unsealed_of(*before).is_empty() {
+            if op.moves_straps(&self.options.straps) && !self.unsealed_of(*before).is_empty() {
                 // what straps sent before belongs to whom they belonged then
                 self.try_seal(*before, false)?;
                 continue;
@@ -468,7 +465,11 @@ impl Writer {
     /// Moves all records into the database and empties the journal.
     fn seal(&mut self, pause: bool) -> Result<(), StoreError> {
         // some of them may belong to others after a change that waits
-        let changes = if self.ops.iter().any(|(_, op)| op.moves_straps()) { self.write_ops() } else { Ok(()) };
+        let changes = if self.ops.iter().any(|(_, op)| op.moves_straps(&self.options.straps)) {
+            self.write_ops()
+        } else {
+            Ok(())
+        };
         let outcome = match changes {
             Ok(()) | Err(StoreError::Rejected { .. }) => self.try_seal(self.taken, pause),
             failed => failed,

@@ -185,6 +185,23 @@ fn what_a_listed_strap_sent_belongs_to_whom_it_was_listed_for() {
     assert_eq!(recordings.iter().map(|r| r.athlete.clone()).collect::<Vec<_>>(), [Some(who)]);
 }
 
+#[test]
+fn a_roster_that_moves_no_strap_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut w, ..) = writer(dir.path());
+    let straps = vec![Strap { id: StrapId([1; 6]), athlete: "alex".parse().unwrap(), name: None }];
+    w.handle(Message::Op(Op::Straps(straps.clone())));
+    (0..30).for_each(|s| w.handle(packet(s)));
+    let chunks = |w: &Writer| -> i64 {
+        let conn = &w.files.as_ref().unwrap().conn;
+        conn.query_row("SELECT count(*) FROM packet_chunk", [], |r| r.get(0)).unwrap()
+    };
+    w.handle(Message::Op(Op::Straps(straps)));
+    assert_eq!((chunks(&w), w.unsealed.len(), w.ops.len()), (0, 30, 0));
+    w.handle(Message::Op(Op::Straps(vec![])));
+    assert_eq!((chunks(&w), w.unsealed.len()), (1, 0));
+}
+
 /// Whose recordings there are, with their first and last packet.
 fn recordings(dir: &Path) -> Vec<(Option<String>, u64, u64)> {
     let query = Query::open(&dir.join("hrvd.db")).unwrap();

@@ -1,5 +1,23 @@
 """The house that blueprints act in: template lights and fans that remember what they were told, and a phone."""
 
+FAN = """\
+      - name: @NAME@
+        unique_id: @ID@_fan
+        state: "{{ is_state('input_boolean.@KEY@_on', 'on') }}"
+        percentage: "{{ states('input_number.@KEY@_speed') | int(0) }}"
+        turn_on: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.@KEY@_on}}]
+        turn_off: [{action: input_boolean.turn_off, target: {entity_id: input_boolean.@KEY@_on}}]
+        set_percentage:
+          - {action: input_boolean.turn_on, target: {entity_id: input_boolean.@KEY@_on}}
+          - {action: input_number.set_value, target: {entity_id: input_number.@KEY@_speed}, data: {value: "{{ percentage }}"}}
+"""
+
+
+def fan(name, key):
+    """A fan whose helpers begin with `key`."""
+    return FAN.replace("@NAME@", name).replace("@ID@", name.lower()).replace("@KEY@", key)
+
+
 NEWEST = """
 template:
   - light:
@@ -22,29 +40,11 @@ template:
               - {action: input_number.set_value, target: {entity_id: input_number.room_level}, data: {value: "{{ brightness }}"}}
         supports_transition: "{{ true }}"
   - fan:
-      - name: Room
-        unique_id: room_fan
-        state: "{{ is_state('input_boolean.fan_on', 'on') }}"
-        percentage: "{{ states('input_number.fan_speed') | int(0) }}"
-        turn_on: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.fan_on}}]
-        turn_off: [{action: input_boolean.turn_off, target: {entity_id: input_boolean.fan_on}}]
-        set_percentage:
-          - {action: input_boolean.turn_on, target: {entity_id: input_boolean.fan_on}}
-          - {action: input_number.set_value, target: {entity_id: input_number.fan_speed}, data: {value: "{{ percentage }}"}}
-      - name: Hall
-        unique_id: hall_fan
-        state: "{{ is_state('input_boolean.hall_on', 'on') }}"
-        percentage: "{{ states('input_number.hall_speed') | int(0) }}"
-        turn_on: [{action: input_boolean.turn_on, target: {entity_id: input_boolean.hall_on}}]
-        turn_off: [{action: input_boolean.turn_off, target: {entity_id: input_boolean.hall_on}}]
-        set_percentage:
-          - {action: input_boolean.turn_on, target: {entity_id: input_boolean.hall_on}}
-          - {action: input_number.set_value, target: {entity_id: input_number.hall_speed}, data: {value: "{{ percentage }}"}}
-notify:
+@FANS@notify:
   - name: phone
     platform: group
     services: [{action: persistent_notification}]
-"""
+""".replace("@FANS@", fan("Room", "fan") + fan("Hall", "hall"))
 
 CONFIGURATION = """
 homeassistant:
