@@ -10,7 +10,7 @@ mod mosquitto;
 #[path = "common/played.rs"]
 mod played;
 
-use daemon::{Home, SOON, wait_for};
+use daemon::{Home, SOON, Said, wait_for};
 use hrvd::control::{Client, Op};
 use hrvd::daemon::ReadinessSettings;
 use mosquitto::{Gate, Mosquitto, Observer, retained};
@@ -147,6 +147,15 @@ fn check_question_feel_verdict_with_the_broker_away_and_a_restart_between() {
     assert_eq!((&explained["recomputed"]["same"], &explained["inputs_since"]), (&json!(true), &json!([])));
     assert_eq!(explained["other"]["algo_version"], 1);
     assert_eq!(explained["inputs"][0]["value"], "good");
+    let mut again = home.hrvd(&["explain", "2026-11-24", "--algo", "1"]);
+    again.env("HRVD__GATEWAY__LANGUAGE", "de");
+    let again = Said::of(again).ends(0).out;
+    for german in ["  neu gerechnet\n", " UTC: RMSSD ", "  Modell 2 mit den damaligen Angaben ergibt dasselbe Urteil\n"]
+    {
+        assert!(again.contains(german), "{german}: {again}");
+    }
+    let english = ["again", "packets", "model", "verdict", "version", "would"];
+    assert!(!english.iter().any(|word| again.contains(word)), "{again}");
     let history = home.run(&["history", "--until", "2026-11-24", "--json"]).ends(0).objects();
     assert_eq!((history.len(), &history[0]["level"], &history[0]["feel"]), (1, &json!("UNKNOWN"), &json!("good")));
     assert!(home.run(&["history", "--until", "2026-11-24"]).ends(0).out.contains("Tue 2026-11-24"));

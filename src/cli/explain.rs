@@ -165,40 +165,60 @@ fn check(query: &Query, w: &Wanted<'_>, book: &Book, r: &CheckResult) -> Result<
 }
 
 fn tell(out: &mut dyn Write, look: Look, v: &Value, language: Language) -> io::Result<()> {
+    let or = |en: &'static str, de: &'static str| language.pick(en, de);
     page(out, look, &v["verdict"], language)?;
-    writeln!(out, "\n  {}", look.dim("computed again"))?;
+    writeln!(out, "\n  {}", look.dim(or("computed again", "neu gerechnet")))?;
     for c in v["checks"].as_array().into_iter().flatten() {
         let n = |x: &Value| x.as_f64().map_or_else(|| "-".to_owned(), |x| format!("{x:.1}"));
         let frozen = &c["frozen"];
-        let counts = if c["counts"] == true { "" } else { ", does not count" };
+        let counts = if c["counts"] == true { "" } else { or(", does not count", ", zählt nicht") };
+        let packets = or("its raw packets", "ihre Rohdaten");
         let raw = match c["raw"].as_str() {
-            Some("same") => "its raw packets give the same".to_owned(),
-            Some("differs") => format!("its raw packets give {} ms now", n(&c["again"]["rmssd_ms"])),
-            Some("no_check") => "its raw packets make no check any more: under another [check] protocol?".to_owned(),
-            _ => "its raw packets are not in this store".to_owned(),
+            Some("same") => or("give the same", "ergeben dasselbe").to_owned(),
+            Some("differs") => {
+                format!("{} {} ms {}", or("give", "ergeben"), n(&c["again"]["rmssd_ms"]), or("now", "heute"))
+            }
+            Some("no_check") => or(
+                "make no check any more: under another [check] protocol?",
+                "ergeben keine Messung mehr: unter einem anderen Ablauf in [check]?",
+            )
+            .to_owned(),
+            _ => or("are not in this store", "liegen nicht in diesem Speicher").to_owned(),
         };
         let at = c["at"].as_str().and_then(|t| t.get(11..16)).unwrap_or("?");
-        let grade = frozen["grade"].as_str().unwrap_or_default();
-        writeln!(out, "  check {at} UTC: RMSSD {} ms, {grade}{counts}; {raw}", n(&frozen["rmssd_ms"]))?;
+        let (check, grade) = (or("check", "Messung"), frozen["grade"].as_str().unwrap_or_default());
+        writeln!(out, "  {check} {at} UTC: RMSSD {} ms, {grade}{counts}; {packets} {raw}", n(&frozen["rmssd_ms"]))?;
     }
-    let same = v["recomputed"]["same"] == true;
-    let word = if same { "gives the same verdict" } else { "gives another verdict" };
-    writeln!(out, "  model {} with the frozen inputs {word}", v["recomputed"]["algo_version"])?;
+    let model = or("model", "Modell");
+    let word = match v["recomputed"]["same"] == true {
+        true => or("with the frozen inputs gives the same verdict", "mit den damaligen Angaben ergibt dasselbe Urteil"),
+        false => {
+            or("with the frozen inputs gives another verdict", "mit den damaligen Angaben ergibt ein anderes Urteil")
+        }
+    };
+    writeln!(out, "  {model} {} {word}", v["recomputed"]["algo_version"])?;
     differences_of(out, &v["recomputed"])?;
     let since: Vec<&str> = v["inputs_since"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     if !since.is_empty() {
-        writeln!(out, "  what is known now differs from what was judged: {}", since.join(", "))?;
+        let differs =
+            or("what is known now differs from what was judged", "was jetzt bekannt ist, war beim Urteil anders");
+        writeln!(out, "  {differs}: {}", since.join(", "))?;
     }
     if v["other"].is_object() {
         let o = &v["other"];
-        writeln!(out, "  model {} would say {}", o["algo_version"], o["level"].as_str().unwrap_or_default())?;
+        let say = or("would say", "ergäbe");
+        writeln!(out, "  {model} {} {say} {}", o["algo_version"], o["level"].as_str().unwrap_or_default())?;
         differences_of(out, o)?;
     }
     for x in v["versions"].as_array().into_iter().flatten() {
         let changed: Vec<&str> = x["changed"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let why = if changed.is_empty() { String::new() } else { format!(": {} changed", changed.join(", ")) };
+        let why = match changed.is_empty() {
+            true => String::new(),
+            false => format!(": {} {}", changed.join(", "), or("changed", "geändert")),
+        };
         let (at, level) = (x["at"].as_str().unwrap_or_default(), x["level"].as_str().unwrap_or_default());
-        writeln!(out, "  {}", look.dim(&format!("version {} at {at}: {level}{why}", x["version"])))?;
+        let version = or("version", "Fassung");
+        writeln!(out, "  {}", look.dim(&format!("{version} {} {} {at}: {level}{why}", x["version"], or("at", "um"))))?;
     }
     Ok(())
 }

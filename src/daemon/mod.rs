@@ -311,6 +311,12 @@ fn log_opened(report: &OpenReport) {
     if let Some(path) = &report.journal_kept {
         tracing::warn!("an unreadable journal was kept as {}", path.display());
     }
+    for path in &report.tail_unread {
+        tracing::warn!(
+            "what a killed run left in RAM cannot be read; until the next boot it stays as {}",
+            path.display()
+        );
+    }
     if let Some(trouble) = &report.tail_trouble {
         tracing::warn!("the file in RAM cannot be used, records go to the card every second: {trouble}");
     }

@@ -124,6 +124,8 @@ pub struct OpenReport {
     pub torn_bytes: u64,
     /// Where an unreadable journal was kept.
     pub journal_kept: Option<PathBuf>,
+    /// Files in RAM of killed processes that cannot be read; they stay.
+    pub tail_unread: Vec<PathBuf>,
     /// Why the file in RAM cannot be used: a kill may cost [`ALONE`] then.
     pub tail_trouble: Option<StoreError>,
     /// Why nothing can be written now (no space, read-only). Opening is tried again.
@@ -173,10 +175,10 @@ pub fn open(options: OpenOptions) -> Result<Opened, StoreError> {
     let (health_in, health) = watch::channel(StoreHealth { ok: true, ..StoreHealth::default() });
     let (events_in, events) = mpsc::unbounded_channel();
     let path = options.path.clone();
-    let tail::Opened { tail, left, trouble } = Tail::open(options.tail.as_deref(), &path, &options.boot_id);
+    let tail::Opened { tail, left, unread, trouble } = Tail::open(options.tail.as_deref(), &path, &options.boot_id);
     let inbox = Arc::new(Inbox::new(tail));
     let (writer, mut report) = Writer::open(options, Arc::clone(&inbox), left, health_in, events_in)?;
-    report.tail_trouble = trouble;
+    (report.tail_unread, report.tail_trouble) = (unread, trouble);
     let theirs = Arc::clone(&inbox);
     let join = std::thread::Builder::new()
         .name("store".to_owned())

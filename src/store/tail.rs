@@ -44,6 +44,8 @@ pub(super) struct Opened {
     pub(super) tail: Tail,
     /// What killed processes left, oldest first.
     pub(super) left: Vec<Left>,
+    /// Files of theirs whose begin is damaged. They stay.
+    pub(super) unread: Vec<PathBuf>,
     /// Why it cannot be used.
     pub(super) trouble: Option<StoreError>,
 }
@@ -58,19 +60,23 @@ impl Tail {
 
     fn try_open(path: &Path, boot: &str) -> Result<Opened, StoreError> {
         let mut file = open(path)?;
-        let mut left = Vec::new();
+        let (mut left, mut unread) = (Vec::new(), Vec::new());
+        let mut take = |path: PathBuf, file: Option<File>| match file.and_then(|file| Left::read(&path, file)) {
+            Some(found) => left.push(found),
+            None => unread.push(path),
+        };
         let mut n = 1;
         while aside(path, n).symlink_metadata().is_ok() {
-            left.extend(open(&aside(path, n)).ok().and_then(|file| Left::read(aside(path, n), file)));
+            take(aside(path, n), open(&aside(path, n)).ok());
             n += 1;
         }
         if file.metadata().at(path)?.len() > 0 {
             fs::rename(path, aside(path, n)).at(path)?;
-            left.extend(Left::read(aside(path, n), file));
+            take(aside(path, n), Some(file));
             file = open(path)?;
         }
         let tail = Self { file: Some(file), boot: boot.to_owned(), ..Self::default() };
-        Ok(Opened { tail, left, trouble: None })
+        Ok(Opened { tail, left, unread, trouble: None })
     }
 
     /// Whether each record that is sent gets there.
@@ -127,8 +133,8 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// `None` for a file that says nothing.
-    fn read(path: PathBuf, mut file: File) -> Option<Self> {
+    /// `None` for a file whose begin is damaged: then nothing says when its records were.
+    fn read(path: &Path, mut file: File) -> Option<Self> {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).ok()?;
         let rest = bytes.strip_prefix(MAGIC)?;
@@ -136,7 +142,7 @@ impl Left {
         let shift = read_shift(field)?;
         let boot = String::from_utf8(take_frame(&mut rest)?.to_vec()).ok()?;
         let (records, _) = frames(rest);
-        Some(Self { path, file, boot, records, shift: (shift != UNKNOWN).then_some(shift) })
+        Some(Self { path: path.to_owned(), file, boot, records, shift: (shift != UNKNOWN).then_some(shift) })
     }
 
     /// The records in the store's order, where `top` is the highest number in use. It is noted before anything is done
@@ -258,7 +264,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let db = Path::new("/x/hrvd.db");
         assert!(Tail::open(None, db, "b").trouble.is_none());
-        let Opened { mut tail, left, trouble } = Tail::open(Some(&dir.path().join("gone")), db, "b");
+        let Opened { mut tail, left, trouble, .. } = Tail::open(Some(&dir.path().join("gone")), db, "b");
         assert!(!tail.works() && left.is_empty() && trouble.is_some());
         tail.append(&record(1));
         tail.settle(1);
@@ -287,6 +293,32 @@ mod tests {
         drop(tail);
         open().left.into_iter().for_each(Left::remove);
         assert!(open().left.is_empty());
+    }
+
+    /// Every byte of the begin matters; whichever is damaged, the file is named and stays, and the next one is read.
+    #[test]
+    fn a_file_with_a_damaged_begin_is_named_and_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Tail::open(Some(dir.path()), Path::new("/x/hrvd.db"), "b");
+        open().tail.append(&record(1));
+        let written = path_of(dir.path(), Path::new("/x/hrvd.db")).unwrap();
+        let whole = fs::read(&written).unwrap();
+        let head = MAGIC.len() + 12 + 4 + 4 + 1;
+        for at in 0..head {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x40;
+            fs::write(&written, &bytes).unwrap();
+            let Opened { left, unread, mut tail, .. } = open();
+            assert!(left.is_empty(), "byte {at}");
+            assert_eq!(unread, [aside(&written, 1)], "byte {at}");
+            assert_eq!(fs::read(&unread[0]).unwrap(), bytes, "it stays as it was");
+            tail.append(&record(2));
+            drop(tail);
+            let Opened { mut left, unread, .. } = open();
+            assert_eq!((unread.len(), left.len(), numbers(&mut left[0], None)), (1, 1, vec![(1, 2)]), "byte {at}");
+            left.into_iter().for_each(Left::remove);
+            fs::remove_file(&unread[0]).unwrap();
+        }
     }
 
     #[test]
