@@ -1,6 +1,9 @@
 """Which scenes are played, in which order: they build on each other."""
 
 import effects
+from german import german
+from layout import layout_before
+from locked import behind_a_lock
 from scenes import (
     appears,
     blueprints_load,
@@ -18,8 +21,9 @@ from scenes import (
     statistics,
 )
 
-COMMON = [appears, blueprints_load, commands, settings, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, log_is_clean]
+COMMON = [appears, blueprints_load, commands, settings, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, german, log_is_clean]
 NEWEST = [
     appears, blueprints_load, check_is_followed, readiness, commands, settings, statistics, pictures, home_assistant_restarts,
-    broker_restarts, daemon_goes, *effects.ALL, people_come_and_go, people_fall_silent, log_is_clean,
+    broker_restarts, daemon_goes, *effects.ALL, people_come_and_go, people_fall_silent, german, layout_before,
+    behind_a_lock, log_is_clean,
 ]  # fmt: skip

@@ -60,15 +60,20 @@ class Play:
     def devices(self):
         return {d["identifiers"][0][1]: d for d in self.ws.call("config/device_registry/list") if d["identifiers"]}
 
+    def triggers(self, device):
+        """What Home Assistant offers of a device where an automation is made."""
+        return [t for t in self.ws.call("device_automation/trigger/list", device_id=device) if t["domain"] == "mqtt"]
+
     def entities(self):
         return {e["unique_id"]: e for e in self.ws.call("config/entity_registry/list") if e["platform"] == "mqtt"}
 
 
-def appears(p):
+def appears(p, live=True):
     """Every device and entity is there with the right registry data."""
     wanted = p.announced()
     expect(len(wanted) == 3, f"{len(wanted)} devices are printed")
-    p.rest.wait(LIVE_HR, "*")
+    if live:
+        p.rest.wait(LIVE_HR, "*")
     devices, entities, states = p.devices(), p.entities(), {s["entity_id"]: s for s in p.ws.call("get_states")}
     names = {"name": "name", "mf": "manufacturer", "mdl": "model"}
     seen, wrong = set(), []
@@ -81,8 +86,13 @@ def appears(p):
                 wrong.append(f"{id}: {theirs} is {devices[id][theirs]!r}")
         if "via_device" in payload["dev"]:
             expect(devices[id]["via_device_id"] == devices[payload["dev"]["via_device"]]["id"], f"{id} hangs in the air")
+        automations = [c for c in payload["cmps"].values() if c["p"] == "device_automation"]
+        meant = {(c["type"], c["stype"]) for c in automations}
+        offered = {(t["type"], t["subtype"]) for t in p.triggers(devices[id]["id"])}
+        if offered != meant:
+            wrong.append(f"{id}: device triggers {offered ^ meant}")
         for key, c in payload["cmps"].items():
-            if c["p"] == "device_automation":
+            if c in automations:
                 continue
             e = entities.get(c["uniq_id"])
             if not e:
@@ -152,12 +162,26 @@ def check_is_followed(p):
 
 def commands(p):
     """A check is started and cancelled, a strap is let go and taken back."""
-    rest = p.rest
+    rest, fired = p.rest, p.rest.socket()
+    athlete = next(d["id"] for i, d in p.devices().items() if i.endswith(".athlete.alex"))
+    offered = {t["type"]: t for t in p.triggers(athlete) if t["subtype"] == "morning_check"}
+    rest.wait(PHASE, lambda s: s in ("idle", "done", "aborted"), 90)
+    for kind in ("started", "cancelled"):
+        fired.call("subscribe_trigger", trigger=offered[kind])
     rest.call("button.press", entity_id="button.alex_start_morning_check")
     rest.wait(PHASE, lambda s: s in ("waiting_for_strap", "settling", "recording"))
     rest.call("button.press", entity_id="button.alex_cancel_morning_check")
     rest.wait(PHASE, "aborted")
     rest.wait("event.alex_morning_check_event", "cancelled", attribute="event_type")
+    said = []
+
+    def both():
+        said.extend(json.loads(e["variables"]["trigger"]["payload"])["event_type"] for e in fired.seen())
+        return len(said) >= 2
+
+    until("both device triggers", both, 10)
+    expect(said == ["started", "cancelled"], f"device triggers: {said}")
+    fired.close()
     switch = "switch.simulated_strap_release_for_other_apps"
     rest.call("switch.turn_on", entity_id=switch)
     rest.wait(switch, "on")
@@ -306,9 +330,10 @@ def statistics(p):
         e for e in measured if e not in known and p.rest.state(e)["state"] not in ("unknown", "unavailable")
     }
     expect(not missing, f"no statistics for {sorted(missing)}")
+    expect(len(measured & known.keys()) >= 10, f"only {sorted(measured & known.keys())}")
     issues = p.ws.call("recorder/validate_statistics")
     expect(not issues, f"Home Assistant complains: {issues}")
-    return f"{len(measured & set(known))} sensors"
+    return f"{len(measured & known.keys())} sensors"
 
 
 def home_assistant_restarts(p):
@@ -347,10 +372,15 @@ def pictures(p):
     """Every view in four looks, without an error card, a warning or a cut text."""
     seed(p)
     # simulated time ran ahead of the wall clock's: as if it was an hour ago
-    topic = "hrvd/demo/athlete/alex/morning"
-    morning = json.loads(p.broker.retained(topic)[topic])
+    alex = "hrvd/demo/athlete/alex/"
+    kept = {t: v for t, v in p.broker.retained(alex + "#").items() if t.removeprefix(alex) in ("morning", "check", "readiness", "inputs")}
+    topic = alex + "morning"
     hour_ago = dt.datetime.now(dt.timezone.utc) - dt.timedelta(hours=1)
-    taken = {**morning, "at": hour_ago.isoformat(timespec="seconds")}
+    p.notes["morning"] = json.loads(kept[topic])
+    taken = {**p.notes["morning"], "at": hour_ago.isoformat(timespec="seconds"), **MADE_UP}
+    # a scene before left a check that was cancelled
+    p.broker.publish(alex + "check", {**json.loads(kept[alex + "check"]), "phase": "done"}, retain=True)
+    p.rest.wait(PHASE, "done")
     wait_for_feel, verdict = made_up_day(p)
     bad, took = [], []
     views = json.loads(p.daemon.says("--config", str(p.config), "ha", "dashboard", "--json"))["views"]
@@ -381,20 +411,28 @@ def pictures(p):
         for dark in (False, True):
             for view in views:
                 picture(view["path"], view["path"], width, dark)
+    for topic, said in kept.items():
+        p.broker.publish(topic, said, retain=True)
+    p.rest.wait(PHASE, json.loads(kept[alex + "check"])["phase"])
+    p.rest.wait(RMSSD, number(json.loads(kept[alex + "morning"])["rmssd"]))
     expect(not bad, "\n  ".join(bad))
     return f"{len(took)} pictures, {sum(took) / len(took):.1f} s each"
 
 
-def made_up_day(p):
+# the morning of the made-up day, with the heart rate and RMSSD that its verdict is about
+MADE_UP = {"rmssd": 32.0, "ln_rmssd": 3.466, "hr": 55.0, "mean_rr": 1091.0, "grade": "good", "notes": []}
+
+
+def made_up_day(p, language="en"):
     """A day with something to say, in the program's own words; shows it waiting for the feel, and given."""
     at = "hrvd/demo/athlete/alex/"
     kept = {k: json.loads(p.broker.retained(at + k)[at + k]) for k in ("readiness", "inputs")}
     dice = random.Random(3)
     ln = [round(math.log(46) + dice.gauss(0, 0.12), 3) for _ in range(59)]
-    day = {"ln_rmssd": [*ln, round(math.log(32), 3)], "rhr": [52.0] * 59 + [55.0], "sleep_h": [7.4] * 59 + [5.6], "load": [60.0, 0.0] * 21}
+    day = {"ln_rmssd": [*ln, MADE_UP["ln_rmssd"]], "rhr": [52.0] * 59 + [MADE_UP["hr"]], "sleep_h": [7.4] * 59 + [5.6], "load": [60.0, 0.0] * 21}
     file = p.pictures / "day.json"
     file.write_text(json.dumps(day))
-    said = p.daemon.says("readiness", str(file), "--algo", "2", "--json").strip().splitlines()[-1]
+    said = p.daemon.says("readiness", str(file), "--algo", "2", "--language", language, "--json").strip().splitlines()[-1]
     file.unlink()
     v = json.loads(said)
     v = v.get("verdict", v)

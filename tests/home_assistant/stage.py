@@ -54,6 +54,8 @@ class Broker:
 
     def __init__(self, folder, port, program=None):
         self.folder, self.port, self.process = folder, port, None
+        # lines of hrvd's [mqtt]
+        self.login = f'host = "127.0.0.1"\nport = {port}\n'
         self.program = program or [shutil.which("mosquitto") or "/usr/sbin/mosquitto"]
         folder.mkdir(parents=True)
         (folder / "mosquitto.conf").write_text(
@@ -65,6 +67,33 @@ class Broker:
             [*self.program, "-c", str(self.folder / "mosquitto.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         until("the broker listens", self.answers)
+
+    def lock(self, port, users, rules):
+        """A second listener that asks for a password, over TLS; the first one stays for the test. Gives the authority's certificate."""
+        self.stop()
+        made = lambda *argv: subprocess.run(["openssl", *argv], check=True, capture_output=True, cwd=self.folder)  # noqa: E731
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+        made("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Home", "-days", "2")
+        made("req", "-new", *key, "-keyout", "broker.key", "-out", "broker.csr", "-subj", "/CN=broker")
+        (self.folder / "names").write_text("subjectAltName=IP:127.0.0.1\n")
+        made("x509", "-req", "-in", "broker.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-out", "broker.pem", "-days", "2")
+        (self.folder / "passwords").touch(0o600)
+        for name, password in users.items():
+            subprocess.run(["mosquitto_passwd", "-b", str(self.folder / "passwords"), name, password], check=True, capture_output=True)
+        (self.folder / "hrvd-password").touch(0o600)
+        (self.folder / "hrvd-password").write_text(users["hrvd"])
+        (self.folder / "rules").touch(0o600)
+        (self.folder / "rules").write_text(rules)
+        (self.folder / "mosquitto.conf").write_text(
+            f"per_listener_settings true\npersistence true\npersistence_location {self.folder}/\nuser root\n"
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\n"
+            f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {self.folder}/passwords\nacl_file {self.folder}/rules\n"
+            f"certfile {self.folder}/broker.pem\nkeyfile {self.folder}/broker.key\n"
+        )
+        self.start()
+        self.login = f'host = "127.0.0.1"\nport = {port}\nusername = "hrvd"\npassword_file = "{self.folder}/hrvd-password"\n'
+        self.login += f'[mqtt.tls]\nenabled = true\nca_file = "{self.folder}/ca.pem"\n'
+        return (self.folder / "ca.pem").read_bytes()
 
     def version(self):
         said = subprocess.run([*self.program, "-h"], capture_output=True, text=True, timeout=20)
@@ -200,7 +229,7 @@ class Daemon:
     def configure(self, broker, people, more="", language="en"):
         """People and their straps, without Bluetooth; `more` belongs to the first person."""
         text = (
-            f'[gateway]\nid = "demo"\nlanguage = "{language}"\n[mqtt]\nhost = "127.0.0.1"\nport = {broker.port}\n[bluetooth]\nenabled = false\n'
+            f'[gateway]\nid = "demo"\nlanguage = "{language}"\n[mqtt]\n{broker.login}[bluetooth]\nenabled = false\n'
             f'[store]\npath = "{self.folder}/hrvd.db"\n[control]\nsocket = "{self.folder}/control.sock"\n'
         )
         for n, (slug, name, strap) in enumerate(people):
