@@ -25,5 +25,5 @@ COMMON = [appears, blueprints_load, commands, settings, statistics, home_assista
 NEWEST = [
     appears, blueprints_load, check_is_followed, readiness, commands, settings, statistics, pictures, home_assistant_restarts,
     broker_restarts, daemon_goes, *effects.ALL, people_come_and_go, people_fall_silent, german, layout_before,
-    behind_a_lock, log_is_clean,
+    log_is_clean, behind_a_lock,
 ]  # fmt: skip
