@@ -182,6 +182,24 @@ fn a_start_dates_what_came_before_it_by_the_time_zone_of_then() {
     }
 }
 
+/// The clock is set long after the check, and the person moved between: a start with the new time zone came first.
+#[test]
+fn a_check_keeps_the_time_zone_in_which_it_was_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let handle = store::open(options(dir.path())).unwrap().handle;
+    handle.result(result(1, None), vec![]);
+    handle.stop().unwrap();
+    let moved =
+        hrvd::engine::Athlete { time_zone: jiff::tz::TimeZone::get("America/New_York").unwrap(), ..athlete("alex") };
+    let handle = store::open(store::OpenOptions { athletes: vec![moved], ..options(dir.path()) }).unwrap().handle;
+    handle.flush().blocking_recv().unwrap().unwrap();
+    let now: jiff::Timestamp = "2026-06-30T23:30:00Z".parse().unwrap();
+    handle.record(Record { at: Mono::from_secs(800), kind: RecordKind::Anchor { wall: now } });
+    handle.stop().unwrap();
+    let date = Query::open(&db(dir.path())).unwrap().results(None, 9).unwrap()[0].local_date;
+    assert_eq!(date, Some("2026-07-01".parse().unwrap()), "in Berlin");
+}
+
 #[test]
 fn a_clock_that_is_set_later_corrects_the_dates_of_its_boot() {
     let dir = tempfile::tempdir().unwrap();

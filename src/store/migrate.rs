@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_preference.sql"),
     include_str!("migrations/0004_readiness.sql"),
     include_str!("migrations/0005_announced.sql"),
+    include_str!("migrations/0006_zone.sql"),
 ];
 
 /// What was done.

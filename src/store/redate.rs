@@ -6,7 +6,7 @@ use super::seal::{Anchor, wall_at};
 use crate::check::CheckResult;
 use crate::units::AthleteId;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::time::Duration;
 
 /// A wall time that is further than this from what the newest anchor says was read from a clock that was wrong; less
@@ -43,13 +43,12 @@ pub(super) fn redate(
     }
     let mut changed = 0;
     for (id, start) in due("check_result")? {
-        let athlete: String = conn.query_row("SELECT athlete FROM check_result WHERE id = ?1", [id], |r| r.get(0))?;
+        // as it was known when the row was made: the configuration may name another one by now
+        let (athlete, known): (String, Option<String>) =
+            conn.query_row("SELECT athlete, time_zone FROM check_result WHERE id = ?1", [id], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })?;
         let Some(wall) = wall_at(anchor, mono(start)) else { continue };
-        // as it was known when the row was made: a start with another configuration has not written its own yet
-        let known: Option<String> = conn
-            .query_row("SELECT time_zone FROM athlete WHERE slug = ?1", [&athlete], |r| r.get(0))
-            .optional()?
-            .flatten();
         let known = known.and_then(|name| TimeZone::get(&name).ok());
         let zone = known.or_else(|| athlete.parse().ok().and_then(|a| zone_of(&a)));
         let date = zone.map(|z| z.to_datetime(wall).date().to_string());

@@ -60,10 +60,12 @@ pub(super) fn insert_result(conn: &Connection, boot: &str, r: &CheckResult) -> r
         .prepare_cached(
             "INSERT INTO check_result (check_id, boot_id, athlete, strap, cause, posture, start_us, wall_us, local_date,
                 settle_s, length_s, grade, rmssd_ms, ln_rmssd, mean_hr_bpm, mean_rr_ms, sdnn_ms, pnn50_pct,
-                ln_rmssd_rr_ratio, has_values, why, n, pairs, artifact_pct, coverage, gap_s, clean_s, notes, algo_version)
+                ln_rmssd_rr_ratio, has_values, why, n, pairs, artifact_pct, coverage, gap_s, clean_s, notes, algo_version,
+                time_zone)
              VALUES (:check_id, :boot, :athlete, :strap, :cause, :posture, :start, :wall, :local_date,
                 :settle_s, :length_s, :grade, :rmssd_ms, :ln_rmssd, :mean_hr_bpm, :mean_rr_ms, :sdnn_ms, :pnn50_pct,
-                :ratio, :has_values, :why, :n, :pairs, :artifact_pct, :coverage, :gap_s, :clean_s, :notes, :algo)
+                :ratio, :has_values, :why, :n, :pairs, :artifact_pct, :coverage, :gap_s, :clean_s, :notes, :algo,
+                (SELECT time_zone FROM athlete WHERE slug = :athlete))
              ON CONFLICT (check_id) DO NOTHING",
         )?
         .execute(named_params! {
