@@ -100,8 +100,8 @@ class Browser:
 
     def show(self, path, width, dark, file=None, timeout=60):
         """Opens a page, waits until it is still, and says what is on it."""
-        # what the page before had to say, up to its end
-        self.do("Page.navigate", url="about:blank")
+        # what the page before said comes before this answer
+        self.do("Runtime.evaluate", expression="0")
         self.events.clear()
         height = 900
         self.do("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
