@@ -21,7 +21,8 @@ from scenes import (
     statistics,
 )
 
-COMMON = [appears, blueprints_load, commands, settings, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, german, log_is_clean]
+# 2024.12 keeps the names under which it set entities up: it is not asked for German ones
+COMMON = [appears, blueprints_load, commands, settings, statistics, home_assistant_restarts, daemon_goes, people_come_and_go, people_fall_silent, log_is_clean]
 NEWEST = [
     appears, blueprints_load, check_is_followed, readiness, commands, settings, statistics, pictures, home_assistant_restarts,
     broker_restarts, daemon_goes, *effects.ALL, people_come_and_go, people_fall_silent, german, layout_before,
